@@ -1,0 +1,174 @@
+/* en.h - edge-net inference. Rules for the whole header:
+ * - a pointer passed in is borrowed for the call unless its comment says "kept" (then it must outlive the handle);
+ * - a pointer handed out is owned by the handle it came from and dies with it;
+ * - sizes are bytes or elements, never both: *_bytes or n_*; shapes are row-major, slowest dimension first;
+ * - no call allocates: every object is built in memory that the caller sized with en_*_bytes() and aligned to EN_ALIGN;
+ * - int32_t results are en_status values unless a comment says otherwise; on failure outputs are untouched and
+ *   `why` (may be NULL) holds one sentence that names the tensor, key or limit;
+ * - one thread at a time per handle; a sealed model and a tokenizer are read-only and may be shared. */
+#ifndef EN_H
+#define EN_H
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define EN_ABI 1
+#define EN_ALIGN 64 /* alignment of every memory block that a caller lends */
+
+/* Values are frozen: they cross the wasm border. */
+typedef enum {
+  EN_OK = 0,
+  EN_E_ARG = -1,         /* a parameter is out of its documented range */
+  EN_E_NOMEM = -2,       /* the lent memory is smaller than en_*_bytes() asked for */
+  EN_E_MORE = -3,        /* not an error: call again with more bytes / to continue */
+  EN_E_FORMAT = -4,      /* the file breaks its format */
+  EN_E_UNSUPPORTED = -5, /* a valid file that this build cannot run */
+  EN_E_FULL = -6,        /* no room: context or output buffer; nothing was changed */
+  EN_E_STOPPED = -7,     /* the host's stop word was set; nothing was changed */
+  EN_E_STATE = -8,       /* calls in the wrong order */
+  EN_E_NUMERIC = -9      /* a non-finite value appeared */
+} en_status;
+const char *en_status_name(int32_t status); /* "EN_E_NOMEM"; never NULL */
+
+typedef struct { char text[256]; } en_why; /* one sentence, NUL-terminated, no file name (the host knows it) */
+
+/* What the host lends. All fields may be zero: then everything runs on the calling thread. */
+typedef struct en_host {
+  /* Run job(ctx, lo, hi, lane) over disjoint ranges that cover [0, n); every lo is a multiple of `step` (so is hi, except at n);
+   * return when all are done. 0 <= lane < n_lanes, and no two calls run at once with the same lane. */
+  void (*parallel)(void *ud, void (*job)(const void *ctx, int32_t lo, int32_t hi, int32_t lane), const void *ctx, int32_t n, int32_t step);
+  void *ud;
+  int32_t n_lanes;      /* 0 and 1 both mean serial */
+  const int32_t *stop;  /* kept; polled between steps of a layer; non-zero makes en_eval return EN_E_STOPPED */
+  double (*now_ms)(void *ud); /* for profiles only; NULL: no times */
+} en_host;
+
+/* ---- model: probe the head of a GGUF file, lend memory, stream the bytes in, seal ---- */
+typedef struct en_model en_model; /* weights: immutable once sealed, shareable by sessions */
+
+typedef struct {
+  uint64_t file_bytes;  /* what the whole file must have */
+  uint64_t data_offset; /* first byte of the tensor data; everything before it is "the head" */
+  uint64_t n_params;    /* sum of tensor elements */
+  uint32_t n_layer, n_embd, n_vocab, n_ctx_train, n_head, n_head_kv, n_ff;
+  uint32_t has_tokenizer; /* 1: en_tokenizer_init can work on this file */
+  uint32_t has_logits;    /* 0: an encoder, it gives embeddings only */
+  char arch[32], name[64], type[16]; /* general.architecture, general.name (cut), type of most weight bytes, e.g. "Q4_0" */
+} en_info;
+
+/* Look at the first n_bytes of a file. EN_E_MORE: the head is longer than that (call again, from the start, with more). */
+int32_t en_probe(const void *head, size_t n_bytes, en_info *info, en_why *why);
+
+/* Memory for the model's tables; the file itself lives in `image`. */
+size_t en_model_bytes(const void *image, size_t n_head_bytes);
+/* `image`: file_bytes of memory (kept, aligned to EN_ALIGN) whose first n_head_bytes >= data_offset are already filled. */
+int32_t en_model_init(en_model **out, void *mem, size_t mem_bytes, void *image, size_t n_head_bytes, en_why *why);
+/* All bytes of the image below `upto` are written. Repacks, in place, what has become complete: call it as chunks arrive. */
+int32_t en_model_feed(en_model *m, uint64_t upto);
+/* Everything is there: repack the rest and check. Afterwards the model is read-only. EN_E_STATE if bytes are missing. */
+int32_t en_model_seal(en_model *m, en_why *why);
+const en_info *en_model_info(const en_model *m);
+const char *en_model_kernels(const en_model *m); /* name of the kernel table in use, e.g. "avx512" */
+/* Choose a kernel table by name ("auto", "ref", "ref-int8", "avx2", ...). Before en_model_seal. EN_E_UNSUPPORTED: not on this machine. */
+int32_t en_model_use_kernels(en_model *m, const char *name, en_why *why);
+const char *en_kernels_name(int32_t i); /* i-th table that runs on this machine, NULL past the end; 0 = the default */
+
+/* ---- metadata, read straight from the head ---- */
+typedef struct { uint32_t type, elem_type; uint64_t n; const uint8_t *at; } en_value; /* type: GGUF value type; n: elements or bytes of a string; at: first byte */
+int32_t en_meta(const en_model *m, const char *key, en_value *out);             /* EN_E_ARG: no such key */
+int32_t en_meta_at(const en_model *m, uint32_t i, const uint8_t **key, uint64_t *key_bytes, en_value *out); /* EN_E_ARG past the end */
+
+/* ---- tokenizer ---- */
+typedef struct en_tokenizer en_tokenizer; /* vocabulary tables; reads its strings from the model's image */
+enum { EN_TOK_BOS = 1, EN_TOK_SPECIAL = 2, EN_TOK_EOS = 4 }; /* add BOS as the file says; read special tokens in the text; add EOS as the file says */
+size_t en_tokenizer_bytes(const void *image, size_t n_head_bytes);  /* 0: no tokenizer that we know; ask en_tokenizer_init why */
+int32_t en_tokenizer_init(en_tokenizer **out, void *mem, size_t mem_bytes, const void *image, size_t n_head_bytes, en_why *why); /* image kept */
+size_t en_encode_bytes(const en_tokenizer *t, size_t n_text_bytes); /* scratch that en_encode needs for such a text */
+/* Text (UTF-8, bad bytes are kept as bytes where the vocabulary can) -> ids. *n_ids is the number needed even on EN_E_FULL. */
+int32_t en_encode(const en_tokenizer *t, const char *utf8, size_t n_bytes, int32_t flags, int32_t *ids, size_t cap, size_t *n_ids, void *scratch, size_t scratch_bytes);
+/* Ids -> bytes, exactly what the tokens stand for. EN_TOK_SPECIAL in flags: control tokens are written as their text, else as nothing.
+ * A leading space that the tokenizer adds by itself is removed when `at_start`. *n_bytes is the number needed even on EN_E_FULL. */
+int32_t en_decode(const en_tokenizer *t, const int32_t *ids, size_t n_ids, int32_t flags, int32_t at_start, char *utf8, size_t cap, size_t *n_bytes);
+typedef struct { int32_t bos, eos, eot, eom, unk, sep, pad, cls, mask; int32_t add_bos, add_eos; uint32_t n_vocab; } en_special; /* -1: none */
+const en_special *en_tokenizer_special(const en_tokenizer *t);
+int32_t en_token_is_end(const en_tokenizer *t, int32_t id); /* 1: generation ends here (eos, eot, eom and tokens known by name) */
+int32_t en_token_find(const en_tokenizer *t, const char *utf8, size_t n_bytes); /* id of that exact token text, -1 none */
+
+/* ---- text stream: tokens in, printable text out; stop strings across token borders, no broken code points ---- */
+typedef struct en_stream en_stream;
+size_t en_stream_bytes(size_t stop_bytes); /* stop_bytes: length of all stop strings with their NULs */
+/* stops: `n_stops` NUL-terminated strings one after another (copied). `at_start`: drop the tokenizer's own leading space. */
+int32_t en_stream_init(en_stream **out, void *mem, size_t mem_bytes, const en_tokenizer *t, const char *stops, size_t stop_bytes, int32_t n_stops, int32_t at_start);
+/* Add a token. *text/*n_bytes: what may be shown now (valid until the next call). Returns 1 when a stop string is complete
+ * (the text ends before it), 0 otherwise, or a status < 0. */
+int32_t en_stream_push(en_stream *s, int32_t id, const char **text, size_t *n_bytes);
+/* The end: give out what was held back; an unfinished code point becomes U+FFFD. */
+int32_t en_stream_end(en_stream *s, const char **text, size_t *n_bytes);
+
+/* ---- session: KV caches of some sequences, scratch ---- */
+typedef struct en_session en_session;
+enum { EN_KV_F32 = 0, EN_KV_F16 = 1 };
+typedef struct {
+  uint32_t n_ctx;    /* positions per sequence; 0: the model's own, at most 4096 */
+  uint32_t n_batch;  /* tokens worked on at once; 0: 64 */
+  uint32_t n_seq;    /* sequences; 0: 1 */
+  uint32_t n_logits; /* rows of logits kept per en_eval; 0: 1 */
+  uint32_t kv_type;  /* EN_KV_* */
+} en_session_spec;
+size_t en_session_bytes(const en_model *m, const en_session_spec *spec);     /* 0: the spec is impossible (overflow or out of range) */
+size_t en_session_kv_bytes(const en_model *m, const en_session_spec *spec);  /* the part of it that is KV cache */
+/* m, host kept. m must be sealed. */
+int32_t en_session_init(en_session **out, void *mem, size_t mem_bytes, const en_model *m, const en_session_spec *spec, const en_host *host, en_why *why);
+
+/* One call for single decode, chunked prefill, parallel requests, perplexity and verification.
+ * Tokens of one sequence must be in order and continue it: pos = en_seq_length(seq) + how many of it came before in this batch.
+ * On EN_E_STOPPED / EN_E_FULL / EN_E_ARG no sequence has changed. */
+typedef struct {
+  uint32_t n;              /* tokens; any number, worked on in slices of n_batch */
+  const int32_t *ids;      /* [n] */
+  const uint32_t *seq;     /* [n] or NULL: all in sequence 0 */
+  const uint8_t *want;     /* [n] non-zero: logits of this row; NULL: of the last row only */
+} en_batch;
+int32_t en_eval(en_session *s, const en_batch *b, en_why *why);
+/* The same in steps, for hosts that must stay responsive without threads: begin, then run until it is not EN_E_MORE.
+ * The batch's arrays are kept until then. `n_steps`: layer steps per call (a llama layer has about 12). en_eval_drop gives up. */
+int32_t en_eval_begin(en_session *s, const en_batch *b, en_why *why);
+int32_t en_eval_run(en_session *s, uint32_t n_steps, en_why *why);
+void en_eval_drop(en_session *s);
+uint32_t en_logits_rows(const en_session *s);                    /* rows that the last en_eval produced, in batch order */
+float *en_logits(en_session *s, uint32_t row);                   /* [n_vocab], valid until the next en_eval; NULL past the end; may be changed */
+uint32_t en_seq_length(const en_session *s, uint32_t seq);       /* positions in the cache */
+int32_t en_seq_keep(en_session *s, uint32_t seq, uint32_t n);    /* forget positions >= n */
+int32_t en_seq_copy(en_session *s, uint32_t from, uint32_t to);  /* fork: `to` becomes a copy of `from` */
+uint32_t en_session_n_ctx(const en_session *s);
+
+/* Time per kind of step since the last reset, host.now_ms given: fills up to cap rows, returns how many exist. */
+typedef struct { const char *name; double ms, macs, bytes; uint64_t calls; } en_profile_row;
+int32_t en_profile(const en_session *s, en_profile_row *rows, int32_t cap);
+void en_profile_reset(en_session *s);
+
+/* ---- sampler: logits -> id. Order: bias, repetition penalty, greedy if temperature 0, top-k, temperature, top-p, min-p, draw ---- */
+typedef struct en_sampler en_sampler;
+enum {
+#define EN_PARAM(id, name, js, lo, hi, dflt, text) EN_P_##id,
+#include "../params.def"
+#undef EN_PARAM
+  EN_P_COUNT
+};
+typedef struct { const char *name, *js_name, *text; double min, max, dflt; } en_param_info;
+const en_param_info *en_param(uint32_t id); /* NULL past the end */
+size_t en_sampler_bytes(uint32_t n_vocab, uint32_t n_bias);
+int32_t en_sampler_init(en_sampler **out, void *mem, size_t mem_bytes, uint32_t n_vocab, uint32_t n_bias);
+int32_t en_sampler_set(en_sampler *s, uint32_t param, double value);  /* out of bounds: EN_E_ARG, unchanged */
+int32_t en_sampler_bias(en_sampler *s, int32_t id, float add);        /* -INFINITY forbids the token; EN_E_FULL after n_bias different ids */
+void en_sampler_accept(en_sampler *s, int32_t id);                    /* the id is now part of the text (prompt tokens too): feeds the repetition penalty */
+void en_sampler_reset(en_sampler *s);                                 /* forget accepted ids, restart the random stream from the seed */
+/* *id = the choice from logits [n_vocab] (read only). EN_E_NUMERIC: all are NaN or -inf. Does not accept it. */
+int32_t en_sample(en_sampler *s, const float *logits, int32_t *id);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
