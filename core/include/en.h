@@ -101,7 +101,7 @@ typedef struct en_stream en_stream;
 size_t en_stream_bytes(size_t stop_bytes); /* stop_bytes: length of all stop strings with their NULs */
 /* stops: `n_stops` NUL-terminated strings one after another (copied). `at_start`: drop the tokenizer's own leading space. */
 int32_t en_stream_init(en_stream **out, void *mem, size_t mem_bytes, const en_tokenizer *t, const char *stops, size_t stop_bytes, int32_t n_stops, int32_t at_start);
-/* Add a token. *text/*n_bytes: what may be shown now (valid until the next call). Returns 1 when a stop string is complete
+/* Add a token. *text and *n_bytes: what may be shown now (valid until the next call). Returns 1 when a stop string is complete
  * (the text ends before it), 0 otherwise, or a status < 0. */
 int32_t en_stream_push(en_stream *s, int32_t id, const char **text, size_t *n_bytes);
 /* The end: give out what was held back; an unfinished code point becomes U+FFFD. */
