@@ -1,0 +1,110 @@
+/* arch.c - find an architecture by name; read the metadata that decoders share. */
+#include "arch.h"
+#include <math.h>
+
+const en_arch *en_arch_find(const en_gguf *g, en_why *why) {
+  static const en_arch *const list[] = {
+#define EN_ARCH(name) &en_arch_##name,
+#include "arch.def"
+#undef EN_ARCH
+  };
+  const char *name;
+  uint64_t n;
+  if (en_gguf_str(g, "general.architecture", &name, &n, why) != EN_OK) {
+    en_fail(why, EN_E_FORMAT, "the file has no text value general.architecture");
+    return NULL;
+  }
+  for (int32_t i = 0; i < EN_COUNT(list); i++)
+    if (en_str_is(name, n, list[i]->name)) return list[i];
+  en_fail(why, EN_E_UNSUPPORTED, "the architecture %S is not supported", (size_t)n, name);
+  return NULL;
+}
+
+const char *en_arch_key(char *buffer, const char *arch, const char *key) {
+  size_t at = 0;
+  while (*arch && at < EN_KEY_BYTES - 2) buffer[at++] = *arch++;
+  buffer[at++] = '.';
+  while (*key && at < EN_KEY_BYTES - 1) buffer[at++] = *key++;
+  buffer[at] = 0;
+  return buffer;
+}
+
+typedef struct { const en_gguf *g; const char *arch; en_why *why; char key[EN_KEY_BYTES]; } reader_t;
+
+/* An integer in [lo, hi]. dflt < 0: the key is required. A per-layer array is accepted when all its elements are equal. */
+static int32_t read_int(reader_t *r, const char *key, int64_t dflt, int64_t lo, int64_t hi, int32_t *out) {
+  const en_value *v = en_gguf_find(r->g, en_arch_key(r->key, r->arch, key));
+  int64_t value = dflt;
+  if (v && v->type == EN_GGUF_ARR) {
+    if (!v->n || v->elem_type == EN_GGUF_STR) return en_fail(r->why, EN_E_FORMAT, "%s must be a number", r->key);
+    const double first = en_value_num(v, 0);
+    for (uint64_t i = 1; i < v->n; i++)
+      if (!(en_value_num(v, i) == first)) return en_fail(r->why, EN_E_UNSUPPORTED, "%s differs between layers: not supported", r->key);
+    if (!(first >= -9e15 && first <= 9e15)) return en_fail(r->why, EN_E_FORMAT, "%s is out of range", r->key);
+    value = (int64_t)first;
+  } else if (v) {
+    uint32_t u;
+    EN_TRY(en_gguf_u32(r->g, r->key, &u, r->why));
+    value = u;
+  } else if (dflt < 0) {
+    return en_fail(r->why, EN_E_FORMAT, "the key %s is missing", r->key);
+  }
+  if (value < lo || value > hi) return en_fail(r->why, EN_E_FORMAT, "%s is %z, outside %z to %z", r->key, (uint64_t)value, (uint64_t)lo, (uint64_t)hi);
+  *out = (int32_t)value;
+  return EN_OK;
+}
+
+static int32_t read_float(reader_t *r, const char *key, float dflt, float lo, float hi, float *out) {
+  float value = dflt;
+  const int32_t status = en_gguf_f32(r->g, en_arch_key(r->key, r->arch, key), &value, r->why);
+  if (status != EN_OK && status != EN_E_ARG) return status;
+  if (status == EN_E_ARG && dflt < 0) return en_fail(r->why, EN_E_FORMAT, "the key %s is missing", r->key);
+  if (!(value >= lo && value <= hi)) return en_fail(r->why, EN_E_FORMAT, "%s is %g, outside %g to %g", r->key, (double)value, (double)lo, (double)hi);
+  *out = value;
+  return EN_OK;
+}
+
+static int32_t read_rope(reader_t *r, en_config *c) {
+  EN_TRY(read_int(r, "rope.dimension_count", c->E, 2, c->E, &c->rot));
+  if (c->rot % 2) return en_fail(r->why, EN_E_FORMAT, "%s.rope.dimension_count is odd", r->arch);
+  EN_TRY(read_float(r, "rope.freq_base", 10000.0f, 1.0f, 1e12f, &c->rope_base));
+  c->rope_scale = c->rope_mscale = 1;
+  const char *type = "none";
+  uint64_t n = 4;
+  const int32_t given = en_gguf_str(r->g, en_arch_key(r->key, r->arch, "rope.scaling.type"), &type, &n, r->why);
+  if (given != EN_OK && given != EN_E_ARG) return given;
+  float factor = 1;
+  EN_TRY(read_float(r, "rope.scaling.factor", 1.0f, 1.0f, 1e6f, &factor));
+  if (given == EN_E_ARG) EN_TRY(read_float(r, "rope.scale_linear", factor, 1.0f, 1e6f, &factor));
+  if (given == EN_OK && en_str_is(type, n, "none")) return EN_OK;
+  if (given == EN_OK && !en_str_is(type, n, "linear"))
+    return en_fail(r->why, EN_E_UNSUPPORTED, "rope scaling of type %S is not supported", (size_t)n, type);
+  c->rope_scale = 1 / factor;
+  return EN_OK;
+}
+
+int32_t en_config_common(en_config *c, const en_gguf *g, const char *arch, const char *eps_key, en_why *why) {
+  reader_t r = {g, arch, why, {0}};
+  memset(c, 0, sizeof *c);
+  EN_TRY(read_int(&r, "block_count", -1, 1, 1024, &c->L));
+  EN_TRY(read_int(&r, "embedding_length", -1, 1, 1 << 20, &c->D));
+  EN_TRY(read_int(&r, "context_length", -1, 1, 1 << 30, &c->n_ctx_train));
+  EN_TRY(read_int(&r, "feed_forward_length", -1, 1, 1 << 22, &c->F));
+  EN_TRY(read_int(&r, "attention.head_count", -1, 1, 4096, &c->H));
+  EN_TRY(read_int(&r, "attention.head_count_kv", c->H, 1, c->H, &c->K));
+  if (c->H % c->K) return en_fail(why, EN_E_FORMAT, "%s: %d query heads cannot share %d key/value heads", arch, c->H, c->K);
+  EN_TRY(read_int(&r, "attention.key_length", c->D / c->H, 2, 4096, &c->E));
+  int32_t value_length;
+  EN_TRY(read_int(&r, "attention.value_length", c->E, 2, 4096, &value_length));
+  if (value_length != c->E) return en_fail(why, EN_E_UNSUPPORTED, "%s: keys of %d and values of %d elements are not supported", arch, c->E, value_length);
+  EN_TRY(read_float(&r, eps_key, -1.0f, 0.0f, 1.0f, &c->norm_eps));
+  EN_TRY(read_rope(&r, c));
+  int32_t n_experts;
+  EN_TRY(read_int(&r, "expert_count", 0, 0, 65536, &n_experts));
+  if (n_experts) return en_fail(why, EN_E_UNSUPPORTED, "mixture-of-experts models (%s with %d experts) are not supported", arch, n_experts);
+  const en_value *tokens = en_gguf_find(g, "tokenizer.ggml.tokens");
+  const int64_t n_tokens = tokens && tokens->type == EN_GGUF_ARR && tokens->n <= 1 << 24 ? (int64_t)tokens->n : -1;
+  EN_TRY(read_int(&r, "vocab_size", n_tokens, 1, 1 << 24, &c->V));
+  c->attn_scale = (float)(1 / sqrt(c->E));
+  return EN_OK;
+}

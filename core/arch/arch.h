@@ -1,0 +1,39 @@
+/* arch.h - an architecture as data. Adding one: a file arch/<name>.c that defines `const en_arch en_arch_<name>` (reads its metadata,
+ * names its tensors, lists its steps) and one line in arch.def; a fixture under tests/parity proves it. */
+#ifndef EN_ARCH_H
+#define EN_ARCH_H
+#include "../format/gguf.h"
+#include "../layers/layers.h"
+
+enum {
+  EN_T_OPTIONAL = 1, /* may be missing from the file */
+  EN_T_VECTOR = 2,   /* 1-D, f32: norm weights, biases, factors. Else a matrix of any type, packed */
+  EN_T_HEAD = 4      /* the output matrix: if missing, the token embedding takes its place */
+};
+/* In per-layer names '*' stands for the layer number. A matrix W[rows, cols] has ne = {cols, rows} in the file. */
+typedef struct en_tensor_spec { const char *name; uint8_t rows, cols /* en_dim; vectors: cols only */, flags; } en_tensor_spec;
+
+typedef struct en_arch {
+  const char *name; /* general.architecture */
+  int32_t (*configure)(en_config *c, const en_gguf *g, en_why *why);
+  const en_tensor_spec *globals, *layer; /* tensors of the whole model, of one layer */
+  int32_t n_globals, n_layer;
+  int32_t embed;      /* index of the token embedding in globals */
+  int32_t rope_freqs; /* index of the optional rotary factors in globals, EN_NONE */
+  const en_step *begin, *each, *end; /* before the layers (weights: globals), in every layer, after them (globals; only rows that want logits) */
+  int32_t n_begin, n_each, n_end;
+} en_arch;
+
+#define EN_ARCH(name) extern const en_arch en_arch_##name;
+#include "arch.def"
+#undef EN_ARCH
+/* The architecture that general.architecture names; NULL and a sentence when it is not built in. */
+const en_arch *en_arch_find(const en_gguf *g, en_why *why);
+
+/* Reads what all decoders share (numerics: llama.cpp's key names): sizes, head counts, rope, rms or layer norm epsilon. Checks them.
+ * `eps_key`: "attention.layer_norm_rms_epsilon" or the like, after the architecture's prefix. */
+int32_t en_config_common(en_config *c, const en_gguf *g, const char *arch, const char *eps_key, en_why *why);
+/* "<arch>.<key>" in a buffer of EN_KEY_BYTES. */
+enum { EN_KEY_BYTES = 96 };
+const char *en_arch_key(char *buffer, const char *arch, const char *key);
+#endif

@@ -1,0 +1,59 @@
+/* attention.c - append this slice's K and V to the caches, then softmax(Q K^T) V over what each token may see.
+ * Cache layout of a layer: [sequence, K, n_ctx, E]: a head's positions are one contiguous stream. */
+#include "layers_internal.h"
+
+static size_t head_offset(const en_run *r, uint32_t seq, int32_t head) { /* in elements */
+  return ((size_t)seq * (size_t)r->c->K + (size_t)head) * (size_t)r->n_ctx * (size_t)r->c->E;
+}
+
+static void store(const en_run *r, uint8_t *cache, size_t at, const float *x) {
+  if (r->kv_f16) r->k->to_f16((uint16_t *)(void *)cache + at, x, r->c->E);
+  else memcpy((float *)(void *)cache + at, x, (size_t)r->c->E * sizeof *x);
+}
+
+/* One unit is (tile, KV head). Storing and attending are two jobs: a tile also reads what earlier tiles of the slice stored. */
+static void store_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const en_run *r = ((const en_row_job *)ctx)->r;
+  for (int32_t unit = lo; unit < hi; unit++) {
+    const en_tile *tile = &r->tiles[unit / r->c->K];
+    const int32_t head = unit % r->c->K;
+    for (int32_t t = tile->t0; t < tile->t0 + tile->n; t++) {
+      const size_t at = head_offset(r, tile->seq, head) + (size_t)r->pos[t] * (size_t)r->c->E, from = (size_t)head * (size_t)r->c->E;
+      store(r, r->kv_k, at, en_slot_row(r, EN_S_K, t) + from);
+      store(r, r->kv_v, at, en_slot_row(r, EN_S_V, t) + from);
+    }
+  }
+}
+
+static void attend_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const en_row_job *j = ctx;
+  const en_run *r = j->r;
+  const en_config *c = r->c;
+  const int32_t G = c->H / c->K;
+  const size_t elem = r->kv_f16 ? 2 : 4, group = (size_t)G * (size_t)c->E;
+  for (int32_t unit = lo; unit < hi; unit++) {
+    const en_tile *tile = &r->tiles[unit / c->K];
+    const int32_t head = unit % c->K;
+    const size_t at = head_offset(r, tile->seq, head) * elem;
+    const en_attend a = {
+      .q = en_slot_row(r, j->s->in, tile->t0) + (size_t)head * group, .ldq = en_slot_width(r, j->s->in),
+      .o = en_slot_row(r, j->s->out, tile->t0) + (size_t)head * group, .ldo = en_slot_width(r, j->s->out),
+      .k = r->kv_k + at, .v = r->kv_v + at, .kv_f16 = r->kv_f16,
+      .E = c->E, .G = G, .T = tile->n, .lo = r->lo + tile->t0, .hi = r->hi + tile->t0,
+      .scale = c->attn_scale, .softcap = c->attn_softcap,
+    };
+    r->k->attend(&a);
+  }
+}
+
+int32_t en_attend_forward(const en_run *r, const en_step *step, int32_t n_steps) {
+  (void)n_steps;
+  const en_row_job job = {r, step};
+  const int32_t n_units = r->n_tiles * r->c->K;
+  if (r->T < 4) store_units(&job, 0, n_units, 0);
+  else en_parallel(r->host, store_units, &job, n_units, 1);
+  en_parallel(r->host, attend_units, &job, n_units, 1);
+  return 1;
+}

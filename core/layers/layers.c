@@ -1,0 +1,71 @@
+/* layers.c - names, sizes and the dispatch of steps. */
+#include "layers_internal.h"
+
+int64_t en_dim_size(const en_config *c, en_dim d) {
+  switch (d) {
+    case EN_DIM_1: return 1;
+    case EN_DIM_D: return c->D;
+    case EN_DIM_HE: return (int64_t)c->H * c->E;
+    case EN_DIM_KE: return (int64_t)c->K * c->E;
+    case EN_DIM_F: return c->F;
+    case EN_DIM_V: return c->V;
+    case EN_DIM_HALF_ROT: return c->rot / 2;
+  }
+  return 0;
+}
+
+en_dim en_slot_dim(en_slot s) {
+  static const en_dim dims[EN_S_COUNT] = {
+#define SLOT(name, dim) EN_DIM_##dim,
+    EN_SLOTS(SLOT)
+#undef SLOT
+  };
+  return dims[s];
+}
+
+const char *en_slot_name(en_slot s) {
+  static const char *const names[EN_S_COUNT] = {
+#define SLOT(name, dim) #name,
+    EN_SLOTS(SLOT)
+#undef SLOT
+  };
+  return names[s];
+}
+
+const char *en_op_name(en_op op) {
+  static const char *const names[EN_OP_COUNT] = {
+#define EN_OP(NAME, function) #function,
+#include "ops.def"
+#undef EN_OP
+  };
+  return (uint32_t)op < EN_OP_COUNT ? names[op] : "?";
+}
+
+int32_t en_step_forward(const en_run *r, const en_step *step, int32_t n_steps) {
+  static const en_forward forwards[EN_OP_COUNT] = {
+#define EN_OP(NAME, function) en_##function##_forward,
+#include "ops.def"
+#undef EN_OP
+  };
+  return forwards[step->op](r, step, n_steps);
+}
+
+void en_step_cost(const en_run *r, const en_step *step, double *macs, double *bytes) {
+  *macs = *bytes = 0;
+  if (step->op == EN_OP_LINEAR) {
+    const en_weight *w = &r->w[step->w];
+    *macs = (double)w->rows * w->cols * r->T;
+    *bytes = (double)w->rows * (double)en_row_bytes(w);
+  } else if (step->op == EN_OP_ATTEND) {
+    double seen = 0;
+    for (int32_t t = 0; t < r->T; t++) seen += r->hi[t] - r->lo[t];
+    *macs = 2 * seen * r->c->H * r->c->E;
+    *bytes = 2 * seen * r->c->K * r->c->E * (r->kv_f16 ? 2 : 4);
+  }
+}
+
+void en_rows_parallel(const en_run *r, void (*job)(const void *, int32_t, int32_t, int32_t), const void *ctx) {
+  /* Below a few rows the wake-up of other lanes costs more than the work. */
+  if (r->T < 4) job(ctx, 0, r->T, 0);
+  else en_parallel(r->host, job, ctx, r->T, 1);
+}

@@ -1,0 +1,84 @@
+/* layers.h - what a forward pass is made of. An architecture is data: a list of tensors and three straight-line lists of steps
+ * (begin, one layer, end). A step names an operation of ops.def, the activation slots it reads and writes, and its weights.
+ * The runner (infer/session.c) walks the lists; training reads the same lists from their end.
+ *
+ * Dimension letters, used everywhere: T tokens of the slice, D model width, H query heads, K key/value heads, E head size, F feed-forward width,
+ * V vocabulary, L layers. Every slot is [T, width of the slot] floats, row-major. */
+#ifndef EN_LAYERS_H
+#define EN_LAYERS_H
+#include "../kernels/kernels.h"
+
+/* Symbolic sizes that tensor and slot tables refer to. */
+typedef enum { EN_DIM_1, EN_DIM_D, EN_DIM_HE, EN_DIM_KE, EN_DIM_F, EN_DIM_V, EN_DIM_HALF_ROT } en_dim;
+
+typedef struct en_config {
+  int32_t L, D, H, K, E, F, V;
+  int32_t n_ctx_train;
+  int32_t rot;            /* leading dimensions of a head that rotate; even, <= E */
+  float norm_eps;
+  float attn_scale;       /* score = attn_scale * q.k */
+  float attn_softcap;     /* 0: off */
+  float rope_base, rope_scale; /* angle = position * rope_scale * rope_base^(-2i/rot) / rope_freqs[i] */
+  float rope_mscale;      /* multiplies cos and sin */
+} en_config;
+int64_t en_dim_size(const en_config *c, en_dim d);
+
+/* Activation slots and their widths. LOGITS has rows only for the tokens that asked. */
+#define EN_SLOTS(SLOT) \
+  SLOT(X, D) SLOT(H, D) SLOT(Q, HE) SLOT(K, KE) SLOT(V, KE) SLOT(A, HE) SLOT(G, F) SLOT(U, F) SLOT(LOGITS, V)
+typedef enum {
+#define SLOT(name, dim) EN_S_##name,
+  EN_SLOTS(SLOT)
+#undef SLOT
+  EN_S_COUNT
+} en_slot;
+en_dim en_slot_dim(en_slot s);
+const char *en_slot_name(en_slot s);
+
+typedef enum {
+#define EN_OP(NAME, function) EN_OP_##NAME,
+#include "ops.def"
+#undef EN_OP
+  EN_OP_COUNT
+} en_op;
+const char *en_op_name(en_op op);
+
+enum { EN_NONE = -1 }; /* no weight */
+/* w, b: index into the architecture's per-layer tensor table, or (in begin and end lists) into its global table. */
+typedef struct en_step {
+  uint8_t op, out, in, in2;
+  int8_t w, b;
+  uint8_t add; /* LINEAR: add to what the slot holds (the residual) */
+} en_step;
+
+/* Tokens of one sequence that sit side by side in the slice: attention works on one tile at a time. */
+enum { EN_ATTEND_TILE = 8 };
+typedef struct { int32_t t0, n; uint32_t seq; } en_tile;
+
+/* Everything a step may touch while one slice of T tokens runs through one layer. */
+typedef struct en_run {
+  const en_kernels *k;
+  const en_host *host;
+  const en_config *c;
+  const en_weight *w;          /* tensors of the current list: this layer's, or the globals */
+  float *slot[EN_S_COUNT];
+  int32_t T;
+  const int32_t *ids;          /* [T] */
+  const uint32_t *pos;         /* [T] */
+  const float *cs;             /* [T, rot]: cos, sin of every rotating pair */
+  const en_tile *tiles;        /* cover the T tokens in order */
+  int32_t n_tiles;
+  const int32_t *lo, *hi;      /* [T] visible positions [lo, hi) */
+  uint8_t *kv_k, *kv_v;        /* this layer's caches: [sequence, K, n_ctx, E] of kv_f16 ? halves : floats */
+  int32_t kv_f16, n_ctx;
+  void *scratch;               /* en_matmul_scratch() bytes; also one row of any weight */
+} en_run;
+
+/* Perform step[0]; a run of LINEAR steps that read the same slot is one product. Returns how many steps were done (>= 1). */
+int32_t en_step_forward(const en_run *r, const en_step *step, int32_t n_steps);
+/* Multiply-accumulates and weight bytes of that step, for profiles. */
+void en_step_cost(const en_run *r, const en_step *step, double *macs, double *bytes);
+
+/* 1 if the tensor exists in this file (optional ones may not). */
+static inline int en_weight_given(const en_weight *w) { return w->data != NULL; }
+#endif

@@ -1,0 +1,21 @@
+/* layers_internal.h - shared by the files of core/layers only. */
+#ifndef EN_LAYERS_INTERNAL_H
+#define EN_LAYERS_INTERNAL_H
+#include "layers.h"
+
+/* Does step[0] and maybe more; returns how many steps it did. */
+typedef int32_t (*en_forward)(const en_run *r, const en_step *step, int32_t n_steps);
+#define EN_OP(NAME, function) int32_t en_##function##_forward(const en_run *r, const en_step *step, int32_t n_steps);
+#include "ops.def"
+#undef EN_OP
+
+/* A job over the T rows of the slice. */
+typedef struct { const en_run *r; const en_step *s; } en_row_job;
+void en_rows_parallel(const en_run *r, void (*job)(const void *, int32_t, int32_t, int32_t), const void *ctx);
+
+static inline size_t en_slot_width(const en_run *r, int slot) { return (size_t)en_dim_size(r->c, en_slot_dim((en_slot)slot)); }
+static inline float *en_slot_row(const en_run *r, int slot, int32_t t) { return r->slot[slot] + (size_t)t * en_slot_width(r, slot); }
+static inline const float *en_vector(const en_run *r, int index) { /* a 1-D f32 tensor, NULL if absent */
+  return index >= 0 ? (const float *)(const void *)r->w[index].data : NULL;
+}
+#endif

@@ -1,0 +1,27 @@
+/* rope.c - rotary position embedding (Su et al. 2021) of every head of a slot, in place. The angles come ready as cos, sin pairs. */
+#include "layers_internal.h"
+
+typedef void (*rope_kernel)(float *x, const float *cs, int32_t n_head, int32_t head, int32_t rot);
+typedef struct { const en_run *r; const en_step *s; rope_kernel rotate; } rope_job;
+
+static void rope_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const rope_job *j = ctx;
+  const en_config *c = j->r->c;
+  const int32_t n_head = (int32_t)en_slot_width(j->r, j->s->out) / c->E;
+  for (int32_t t = lo; t < hi; t++) j->rotate(en_slot_row(j->r, j->s->out, t), j->r->cs + (size_t)t * (size_t)c->rot, n_head, c->E, c->rot);
+}
+
+int32_t en_rope_pairs_forward(const en_run *r, const en_step *step, int32_t n_steps) {
+  (void)n_steps;
+  const rope_job job = {r, step, r->k->rope_pairs};
+  en_rows_parallel(r, rope_rows, &job);
+  return 1;
+}
+
+int32_t en_rope_halves_forward(const en_run *r, const en_step *step, int32_t n_steps) {
+  (void)n_steps;
+  const rope_job job = {r, step, r->k->rope_halves};
+  en_rows_parallel(r, rope_rows, &job);
+  return 1;
+}
