@@ -51,11 +51,11 @@ typedef struct en_model en_model; /* weights: immutable once sealed, shareable b
 typedef struct {
   uint64_t file_bytes;  /* what the whole file must have */
   uint64_t data_offset; /* first byte of the tensor data; everything before it is "the head" */
-  uint64_t n_params;    /* sum of tensor elements */
+  uint64_t n_params;    /* sum of tensor elements; 0 from en_probe */
   uint32_t n_layer, n_embd, n_vocab, n_ctx_train, n_head, n_head_kv, n_ff;
   uint32_t has_tokenizer; /* 1: en_tokenizer_init can work on this file */
   uint32_t has_logits;    /* 0: an encoder, it gives embeddings only */
-  char arch[32], name[64], type[16]; /* general.architecture, general.name (cut), type of most weight bytes, e.g. "Q4_0" */
+  char arch[32], name[64], type[16]; /* general.architecture, general.name (cut), type of most weight bytes, e.g. "Q4_0" ("" from en_probe) */
 } en_info;
 
 /* Look at the first n_bytes of a file. EN_E_MORE: the head is longer than that (call again, from the start, with more). */
@@ -117,7 +117,8 @@ typedef struct {
   uint32_t n_logits; /* rows of logits kept per en_eval; 0: 1 */
   uint32_t kv_type;  /* EN_KV_* */
 } en_session_spec;
-size_t en_session_bytes(const en_model *m, const en_session_spec *spec);     /* 0: the spec is impossible (overflow or out of range) */
+/* host: the one that en_session_init will get (scratch is per lane); NULL: none. 0: the spec is impossible (overflow or out of range). */
+size_t en_session_bytes(const en_model *m, const en_session_spec *spec, const en_host *host);
 size_t en_session_kv_bytes(const en_model *m, const en_session_spec *spec);  /* the part of it that is KV cache */
 /* m, host kept. m must be sealed. */
 int32_t en_session_init(en_session **out, void *mem, size_t mem_bytes, const en_model *m, const en_session_spec *spec, const en_host *host, en_why *why);

@@ -1,0 +1,252 @@
+/* model.c - probe a GGUF head, lay tables over the lent image, pack weights as their bytes arrive, seal.
+ * The image is the file itself, in place: weights are packed where they were written, so that no second copy ever exists. */
+#include "model.h"
+#include <math.h>
+
+enum { TENSOR_UNKNOWN, TENSOR_KEPT, TENSOR_PACKED };
+
+/* ---- what a head tells ---- */
+
+static void copy_text(char *out, size_t cap, const char *text, uint64_t n) {
+  size_t i = 0;
+  for (; i < n && i + 1 < cap; i++) out[i] = text[i];
+  out[i] = 0;
+}
+
+static const char *main_type(const en_gguf *g) { /* the type that most weight bytes have */
+  const en_type *best = NULL;
+  uint64_t most = 0;
+  for (int32_t i = 0; en_type_at(i); i++) {
+    uint64_t bytes = 0;
+    for (uint64_t t = 0; t < g->n_tensors; t++)
+      if (g->tensors[t].type == en_type_at(i)->id) bytes += g->tensors[t].n_bytes;
+    if (bytes > most) { most = bytes; best = en_type_at(i); }
+  }
+  return best ? best->name : "?";
+}
+
+static void fill_info(en_info *info, const en_gguf *g, const en_config *c, const en_arch *arch) {
+  memset(info, 0, sizeof *info);
+  info->file_bytes = g->file_bytes;
+  info->data_offset = g->data_offset;
+  info->n_layer = (uint32_t)c->L;
+  info->n_embd = (uint32_t)c->D;
+  info->n_vocab = (uint32_t)c->V;
+  info->n_ctx_train = (uint32_t)c->n_ctx_train;
+  info->n_head = (uint32_t)c->H;
+  info->n_head_kv = (uint32_t)c->K;
+  info->n_ff = (uint32_t)c->F;
+  info->has_logits = arch->n_end > 0;
+  const char *text;
+  uint64_t n;
+  info->has_tokenizer = en_gguf_find(g, "tokenizer.ggml.tokens") && en_gguf_str(g, "tokenizer.ggml.model", &text, &n, NULL) == EN_OK && !en_str_is(text, n, "no_vocab");
+  copy_text(info->arch, sizeof info->arch, arch->name, strlen(arch->name));
+  if (en_gguf_str(g, "general.name", &text, &n, NULL) == EN_OK) copy_text(info->name, sizeof info->name, text, n);
+  if (!g->tensors) return;
+  for (uint64_t i = 0; i < g->n_tensors; i++) info->n_params += g->tensors[i].n_elems;
+  const char *type = main_type(g);
+  copy_text(info->type, sizeof info->type, type, strlen(type));
+}
+
+/* Parse a head as far as it goes without lent memory. */
+typedef struct { en_gguf g; en_config c; const en_arch *arch; } plan_t;
+
+static int32_t make_plan(plan_t *p, const void *head, size_t n_bytes, en_why *why) {
+  EN_TRY(en_gguf_scan(&p->g, head, n_bytes, why));
+  p->arch = en_arch_find(&p->g, why);
+  if (!p->arch) return EN_E_UNSUPPORTED;
+  return p->arch->configure(&p->c, &p->g, why);
+}
+
+int32_t en_probe(const void *head, size_t n_bytes, en_info *info, en_why *why) {
+  plan_t p;
+  EN_TRY(make_plan(&p, head, n_bytes, why));
+  fill_info(info, &p.g, &p.c, p.arch);
+  return EN_OK;
+}
+
+/* ---- memory ---- */
+
+/* No weight type takes more than 4 bytes an element, so this bounds one group of the widest matrix. */
+static uint64_t pack_scratch_bytes(const plan_t *p) {
+  int64_t widest = 1;
+  for (int32_t i = 0; i < p->arch->n_globals; i++) widest = EN_MAX(widest, en_dim_size(&p->c, (en_dim)p->arch->globals[i].cols));
+  for (int32_t i = 0; i < p->arch->n_layer; i++) widest = EN_MAX(widest, en_dim_size(&p->c, (en_dim)p->arch->layer[i].cols));
+  return (uint64_t)widest * 4 * EN_R;
+}
+
+static size_t carve(en_model *at, void **self, void **index, const plan_t *p, void *mem) {
+  const en_piece pieces[] = {
+    {self, 1, sizeof(en_model)},
+    {index, en_gguf_bytes(&p->g), 1},
+    {(void **)&at->globals, (uint64_t)p->arch->n_globals, sizeof(en_weight)},
+    {(void **)&at->layers, (uint64_t)p->c.L * (uint64_t)p->arch->n_layer, sizeof(en_weight)},
+    {(void **)&at->freq, (uint64_t)(p->c.rot / 2), sizeof(double)},
+    {(void **)&at->pack, p->g.n_tensors, 1},
+    {&at->scratch, pack_scratch_bytes(p), 1},
+  };
+  return en_carve(pieces, EN_COUNT(pieces), mem);
+}
+
+size_t en_model_bytes(const void *image, size_t n_head_bytes) {
+  plan_t p;
+  en_model at;
+  void *self, *index;
+  if (make_plan(&p, image, n_head_bytes, NULL) != EN_OK || !en_gguf_bytes(&p.g)) return 0;
+  return carve(&at, &self, &index, &p, NULL);
+}
+
+/* ---- bind tensors ---- */
+
+/* Replace '*' of a per-layer name by the layer number. */
+static void tensor_name(char *out, size_t cap, const char *pattern, int32_t layer) {
+  size_t n = 0;
+  for (; *pattern && n + 12 < cap; pattern++) {
+    if (*pattern != '*') { out[n++] = *pattern; continue; }
+    char digits[12];
+    int32_t k = 0;
+    do digits[k++] = (char)('0' + layer % 10);
+    while (layer /= 10);
+    while (k) out[n++] = digits[--k];
+  }
+  out[n] = 0;
+}
+
+static int32_t bind_vector(const char *name, const en_gguf_tensor *t, en_why *why) {
+  if (t->type != EN_F32) return en_fail(why, EN_E_UNSUPPORTED, "tensor %s must be F32", name);
+  return EN_OK;
+}
+
+static int32_t bind(en_model *m, en_weight *w, const en_tensor_spec *spec, int32_t layer, en_why *why) {
+  char name[80];
+  tensor_name(name, sizeof name, spec->name, layer);
+  const en_gguf_tensor *t = en_gguf_find_tensor(&m->g, name);
+  *w = (en_weight){0};
+  if (!t) return spec->flags & EN_T_OPTIONAL ? EN_OK : en_fail(why, EN_E_FORMAT, "tensor %s is missing", name);
+  const int64_t rows = en_dim_size(&m->c, (en_dim)spec->rows), cols = en_dim_size(&m->c, (en_dim)spec->cols);
+  const uint64_t got_rows = t->ne[0] ? t->n_elems / t->ne[0] : 0;
+  if (t->ne[0] != (uint64_t)cols || got_rows != (uint64_t)rows)
+    return en_fail(why, EN_E_FORMAT, "tensor %s is %z x %z, expected %z x %z", name, t->ne[0], got_rows, (uint64_t)cols, (uint64_t)rows);
+  const en_type *type = en_type_by_id(t->type);
+  if (!type) return en_fail(why, EN_E_UNSUPPORTED, "tensor %s has a weight type that is not supported", name);
+  if (spec->flags & EN_T_VECTOR) EN_TRY(bind_vector(name, t, why));
+  uint8_t *data = m->image + (size_t)m->g.data_offset + (size_t)t->offset;
+  if ((uintptr_t)data % 4) return en_fail(why, EN_E_UNSUPPORTED, "tensor %s is not aligned to 4 bytes", name);
+  *w = (en_weight){type, data, (int32_t)rows, (int32_t)cols, 0};
+  const size_t index = (size_t)(t - m->g.tensors);
+  if (m->pack[index]) return en_fail(why, EN_E_FORMAT, "tensor %s is used twice", name);
+  m->pack[index] = spec->flags & EN_T_VECTOR ? TENSOR_KEPT : TENSOR_PACKED;
+  if (m->pack[index] == TENSOR_PACKED) w->n_packed = w->rows / EN_R * EN_R;
+  return EN_OK;
+}
+
+static int32_t bind_all(en_model *m, en_why *why) {
+  const en_arch *arch = m->arch;
+  for (int32_t i = 0; i < arch->n_globals; i++) EN_TRY(bind(m, &m->globals[i], &arch->globals[i], 0, why));
+  for (int32_t i = 0; i < arch->n_globals; i++)
+    if (arch->globals[i].flags & EN_T_HEAD && !en_weight_given(&m->globals[i])) m->globals[i] = m->globals[arch->embed]; /* tied */
+  for (int32_t l = 0; l < m->c.L; l++)
+    for (int32_t i = 0; i < arch->n_layer; i++)
+      EN_TRY(bind(m, m->layers + (size_t)l * (size_t)arch->n_layer + i, &arch->layer[i], l, why));
+  for (uint64_t i = 0; i < m->g.n_tensors; i++) { /* a tensor that we would ignore means a model that we would run wrongly */
+    const en_gguf_tensor *t = &m->g.tensors[i];
+    if (!m->pack[i]) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is not part of a %s model as this build knows it", (size_t)t->name_bytes, (const char *)t->name, arch->name);
+  }
+  return EN_OK;
+}
+
+int32_t en_model_init(en_model **out, void *mem, size_t mem_bytes, void *image, size_t n_head_bytes, en_why *why) {
+  plan_t p;
+  en_model at = {0};
+  void *self, *index;
+  EN_TRY(make_plan(&p, image, n_head_bytes, why));
+  const size_t index_bytes = en_gguf_bytes(&p.g), need = index_bytes ? carve(&at, &self, &index, &p, NULL) : 0;
+  if (!need || !mem || mem_bytes < need) return en_fail(why, EN_E_NOMEM, "the model's tables need %z bytes, %z were given", (uint64_t)need, (uint64_t)mem_bytes);
+  if ((uintptr_t)mem % EN_ALIGN || (uintptr_t)image % EN_ALIGN) return en_fail(why, EN_E_ARG, "memory for a model must be aligned to %d bytes", EN_ALIGN);
+  size_t image_bytes;
+  if (!en_fit_size(p.g.file_bytes, &image_bytes)) return en_fail(why, EN_E_NOMEM, "the model of %z bytes does not fit into the address space", p.g.file_bytes);
+  carve(&at, &self, &index, &p, mem);
+  at.g = p.g;
+  at.c = p.c;
+  at.arch = p.arch;
+  at.image = image;
+  at.fed = n_head_bytes;
+  EN_TRY(en_gguf_index(&at.g, index, index_bytes, why));
+  memset(at.pack, 0, (size_t)at.g.n_tensors);
+  EN_TRY(bind_all(&at, why));
+  fill_info(&at.info, &at.g, &at.c, at.arch);
+  EN_TRY(en_kernels_pick(&at.k, "auto", why));
+  en_model *m = self;
+  *m = at;
+  *out = m;
+  return EN_OK;
+}
+
+/* ---- stream in, pack, seal ---- */
+
+int32_t en_model_feed(en_model *m, uint64_t upto) {
+  if (m->sealed) return EN_E_STATE;
+  if (upto < m->fed || upto > m->info.file_bytes) return EN_E_ARG;
+  m->fed = upto;
+  for (; m->next_tensor < m->g.n_tensors; m->next_tensor++, m->next_group = 0) {
+    const en_gguf_tensor *t = &m->g.tensors[m->next_tensor];
+    if (m->pack[m->next_tensor] != TENSOR_PACKED) continue;
+    const en_type *type = en_type_by_id(t->type);
+    const uint64_t rows = t->n_elems / t->ne[0], group_bytes = t->n_bytes / rows * EN_R;
+    const int32_t n_blocks = (int32_t)(t->ne[0] / (uint64_t)type->block);
+    for (; m->next_group < rows / EN_R; m->next_group++) {
+      const uint64_t at = m->g.data_offset + t->offset + m->next_group * group_bytes;
+      if (at + group_bytes > upto) return EN_OK;
+      en_pack_group(type, m->image + (size_t)at, n_blocks, m->scratch);
+    }
+  }
+  return EN_OK;
+}
+
+/* Angle per position of every rotary pair, in double once, so that long contexts keep their phase. */
+static int32_t fill_freq(en_model *m, en_why *why) {
+  const en_weight *factors = m->arch->rope_freqs >= 0 ? &m->globals[m->arch->rope_freqs] : NULL;
+  const float *factor = factors && en_weight_given(factors) ? (const float *)(const void *)factors->data : NULL;
+  for (int32_t i = 0; i < m->c.rot / 2; i++) {
+    const double f = factor ? (double)factor[i] : 1.0;
+    if (!(f > 0)) return en_fail(why, EN_E_FORMAT, "tensor rope_freqs.weight has an element that is not positive");
+    m->freq[i] = (double)m->c.rope_scale * pow((double)m->c.rope_base, -2.0 * i / m->c.rot) / f;
+  }
+  return EN_OK;
+}
+
+int32_t en_model_seal(en_model *m, en_why *why) {
+  if (m->sealed) return EN_OK;
+  if (m->fed < m->info.file_bytes)
+    return en_fail(why, EN_E_STATE, "the file is incomplete: %z of %z bytes are there", m->fed, m->info.file_bytes);
+  EN_TRY(en_model_feed(m, m->fed));
+  EN_TRY(fill_freq(m, why));
+  m->sealed = 1;
+  return EN_OK;
+}
+
+int32_t en_model_use_kernels(en_model *m, const char *name, en_why *why) {
+  if (m->sealed) return en_fail(why, EN_E_STATE, "kernels are chosen before the model is sealed");
+  return en_kernels_pick(&m->k, name, why);
+}
+
+/* ---- questions ---- */
+
+const en_info *en_model_info(const en_model *m) { return &m->info; }
+const char *en_model_kernels(const en_model *m) { return m->k.name; }
+const char *en_kernels_name(int32_t i) { return en_kernels_usable(i); }
+
+int32_t en_meta(const en_model *m, const char *key, en_value *out) {
+  const en_value *v = en_gguf_find(&m->g, key);
+  if (!v) return EN_E_ARG;
+  *out = *v;
+  return EN_OK;
+}
+
+int32_t en_meta_at(const en_model *m, uint32_t i, const uint8_t **key, uint64_t *key_bytes, en_value *out) {
+  if (i >= m->g.n_kv) return EN_E_ARG;
+  *key = m->g.kv[i].key;
+  *key_bytes = m->g.kv[i].key_bytes;
+  *out = m->g.kv[i].value;
+  return EN_OK;
+}

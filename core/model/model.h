@@ -1,0 +1,23 @@
+/* model.h - a model as the sessions see it: tables over the caller's file image. Read-only once sealed. */
+#ifndef EN_MODEL_H
+#define EN_MODEL_H
+#include "../arch/arch.h"
+
+struct en_model {
+  en_info info;
+  en_gguf g;
+  en_config c;
+  const en_arch *arch;
+  en_kernels k;
+  en_weight *globals;  /* [arch->n_globals] */
+  en_weight *layers;   /* [L, arch->n_layer] */
+  double *freq;        /* [rot/2] angle per position of every rotary pair (scaling and factors included); filled by seal */
+  uint8_t *pack;       /* [n_tensors] 1: a matrix that is packed */
+  void *scratch;       /* one group of the widest matrix, for packing */
+  uint8_t *image;
+  uint64_t fed;        /* bytes of the image that are known to be there */
+  uint64_t next_tensor, next_group; /* where packing goes on */
+  int32_t sealed;
+};
+static inline const en_weight *en_model_layer(const en_model *m, int32_t layer) { return m->layers + (size_t)layer * (size_t)m->arch->n_layer; }
+#endif
