@@ -33,7 +33,7 @@ typedef struct { const en_gguf *g; const char *arch; en_why *why; char key[EN_KE
 
 /* An integer in [lo, hi]. dflt < 0: the key is required. A per-layer array is accepted when all its elements are equal. */
 static int32_t read_int(reader_t *r, const char *key, int64_t dflt, int64_t lo, int64_t hi, int32_t *out) {
-  const en_value *v = en_gguf_find(r->g, en_arch_key(r->key, r->arch, key));
+  en_value value_of_key, *v = en_gguf_get(r->g, en_arch_key(r->key, r->arch, key), &value_of_key) ? &value_of_key : NULL;
   int64_t value = dflt;
   if (v && v->type == EN_GGUF_ARR) {
     if (!v->n || v->elem_type == EN_GGUF_STR) return en_fail(r->why, EN_E_FORMAT, "%s must be a number", r->key);
@@ -102,8 +102,9 @@ int32_t en_config_common(en_config *c, const en_gguf *g, const char *arch, const
   int32_t n_experts;
   EN_TRY(read_int(&r, "expert_count", 0, 0, 65536, &n_experts));
   if (n_experts) return en_fail(why, EN_E_UNSUPPORTED, "mixture-of-experts models (%s with %d experts) are not supported", arch, n_experts);
-  const en_value *tokens = en_gguf_find(g, "tokenizer.ggml.tokens");
-  const int64_t n_tokens = tokens && tokens->type == EN_GGUF_ARR && tokens->n <= 1 << 24 ? (int64_t)tokens->n : -1;
+  en_value tokens;
+  const int32_t has_tokens = en_gguf_get(g, "tokenizer.ggml.tokens", &tokens) && tokens.type == EN_GGUF_ARR && tokens.n <= 1 << 24;
+  const int64_t n_tokens = has_tokens ? (int64_t)tokens.n : -1;
   EN_TRY(read_int(&r, "vocab_size", n_tokens, 1, 1 << 24, &c->V));
   c->attn_scale = (float)(1 / sqrt(c->E));
   return EN_OK;

@@ -153,7 +153,22 @@ static uint32_t top_p(candidate_t *c, uint32_t n, double mass) {
   return lo;
 }
 
+/* Greedy over untouched logits needs no candidate table. */
+static int32_t sample_greedy(const float *logits, uint32_t n, int32_t *id) {
+  int32_t best = -1;
+  float most = -INFINITY;
+  for (uint32_t i = 0; i < n; i++)
+    if (logits[i] > most) {
+      most = logits[i];
+      best = (int32_t)i;
+    }
+  if (best < 0) return EN_E_NUMERIC;
+  *id = best;
+  return EN_OK;
+}
+
 int32_t en_sample(en_sampler *s, const float *logits, int32_t *id) {
+  if (s->param[EN_P_TEMPERATURE] <= 0 && !s->n_bias && s->param[EN_P_REPEAT_PENALTY] == 1) return sample_greedy(logits, s->n_vocab, id);
   candidate_t *c = s->candidates;
   uint32_t n = 0, best = 0;
   for (uint32_t i = 0; i < s->n_vocab; i++) c[i] = (candidate_t){(int32_t)i, logits[i], 0};

@@ -39,7 +39,8 @@ static void fill_info(en_info *info, const en_gguf *g, const en_config *c, const
   info->has_logits = arch->n_end > 0;
   const char *text;
   uint64_t n;
-  info->has_tokenizer = en_gguf_find(g, "tokenizer.ggml.tokens") && en_gguf_str(g, "tokenizer.ggml.model", &text, &n, NULL) == EN_OK && !en_str_is(text, n, "no_vocab");
+  en_value tokens;
+  info->has_tokenizer = en_gguf_get(g, "tokenizer.ggml.tokens", &tokens) && en_gguf_str(g, "tokenizer.ggml.model", &text, &n, NULL) == EN_OK && !en_str_is(text, n, "no_vocab");
   copy_text(info->arch, sizeof info->arch, arch->name, strlen(arch->name));
   if (en_gguf_str(g, "general.name", &text, &n, NULL) == EN_OK) copy_text(info->name, sizeof info->name, text, n);
   if (!g->tensors) return;
