@@ -184,7 +184,7 @@ int main(void) {
         const en_session_spec halves = {.n_ctx = 64, .n_batch = 64, .n_logits = N, .kv_type = EN_KV_F16};
         s = open_session(l.m, &halves, NULL, &mem);
         all_rows(s, ids, N, other);
-        CHECK_NEAR(test_rel_rms(other, truth, N * TINY_V), 0, 0.005);
+        CHECK_NEAR(test_rel_rms(other, truth, N * TINY_V), 0, 0.03); /* 8-bit activations turn a last-bit difference into a step */
         CHECK(memcmp(other, truth, N * TINY_V * sizeof *truth));
         free(mem);
         if (a == 0 && k == 0) { refusals(l.m); memory(l.m); }
