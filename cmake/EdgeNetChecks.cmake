@@ -1,0 +1,28 @@
+# Checks on the sources and libraries themselves; they run wherever CTest does.
+if(NOT BUILD_TESTING OR EN_WASM)
+  return()
+endif()
+
+# Sources include downwards only.
+set(uses "")
+foreach(folder base quant kernels layers format arch model infer text train)
+  set(below ${EN_USES_${folder}})
+  foreach(next IN LISTS below)
+    list(APPEND below ${EN_USES_${next}})
+  endforeach()
+  list(REMOVE_DUPLICATES below)
+  list(JOIN below "," below)
+  list(APPEND uses "${folder}=${below}")
+endforeach()
+list(JOIN uses ":" uses)
+add_test(NAME includes COMMAND ${CMAKE_COMMAND} "-DROOT=${PROJECT_SOURCE_DIR}" "-DUSES=${uses}" -P "${PROJECT_SOURCE_DIR}/tests/unit/includes.cmake")
+
+# The core asks the outside for memory and maths functions only: no allocation, no I/O, no exit. Sanitizers add their own symbols.
+if(EN_CORE_TARGETS AND NOT EN_SANITIZE AND NOT EN_FUZZ)
+  set(archives "")
+  foreach(target IN LISTS EN_CORE_TARGETS)
+    list(APPEND archives "$<TARGET_FILE:${target}>")
+  endforeach()
+  list(JOIN archives ":" archives)
+  add_test(NAME symbols COMMAND ${CMAKE_COMMAND} "-DNM=${CMAKE_NM}" "-DARCHIVES=${archives}" -P "${PROJECT_SOURCE_DIR}/tests/unit/symbols.cmake")
+endif()
