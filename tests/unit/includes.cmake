@@ -1,5 +1,6 @@
 # Checks the direction of #include between the folders of core/.  cmake -DROOT=<repository> -DUSES=<folder=below,below:...> -P includes.cmake
 # A folder may include itself and the folders below it; nothing outside core/ but <...>, core/include and core/params.def.
+cmake_minimum_required(VERSION 3.20)
 string(REPLACE ":" ";" USES "${USES}")
 set(known "")
 foreach(line IN LISTS USES)
