@@ -1,0 +1,113 @@
+// @ts-check
+/** The page's one door to the package: what the page needs, in the page's words. */
+import { InferenceSession, ModelLoader, capabilities } from '../dist/index.js';
+import { formatBytes, plural } from './format.js';
+
+/**
+ * @typedef {{ id: string, name: string, bytes: number }} KeptModel id is the address it came from
+ * @typedef {import('./load-panel.js').Progress} Progress
+ * @typedef {import('./settings.js').GenerationSettings} GenerationSettings
+ * @typedef {import('./settings.js').LoadSettings} LoadSettings
+ * @typedef {{ role: 'system' | 'user' | 'assistant', content: string }} Message
+ * @typedef {InstanceType<typeof InferenceSession>} Session
+ */
+
+export { capabilities };
+
+const loader = new ModelLoader();
+
+/** @param {File | URL} source @returns {string} a short name for people */
+export function nameOf(source) {
+  if (source instanceof File) return source.name;
+  const last = source.pathname.split('/').filter(Boolean).at(-1) ?? source.hostname;
+  try {
+    return decodeURIComponent(last);
+  } catch {
+    return last;
+  }
+}
+
+/**
+ * @param {File | URL} source
+ * @param {LoadSettings & { signal: AbortSignal, onProgress: (progress: Progress) => void }} options
+ * @returns {Promise<Session>}
+ */
+export function loadModel(source, options) {
+  return loader.load(source, options);
+}
+
+/** @returns {Promise<KeptModel[]>} newest first */
+export async function keptModels() {
+  const models = await loader.getCachedModels();
+  return models.map(({ id, bytes }) => ({ id, bytes, name: nameOf(new URL(id, location.href)) }));
+}
+
+/** @param {string} id */
+export function forgetModel(id) {
+  return loader.clearCache(id);
+}
+
+/** @param {string} id */
+export function isKept(id) {
+  return loader.isCached(id);
+}
+
+/**
+ * @typedef {{ text: string, finishReason: string, timings: { promptTokens: number, promptMs: number, tokens: number, tokenMs: number, ttftMs: number } }} Written
+ */
+
+/**
+ * @param {Session} session
+ * @param {string | Message[]} input a text to continue, or a conversation
+ * @param {GenerationSettings & { signal: AbortSignal, onText: (piece: string) => void }} options
+ * @returns {Promise<Written>}
+ */
+export function write(session, input, { onText, ...options }) {
+  return session.complete(input, { ...options, onToken: onText });
+}
+
+/** @type {Record<string, string>} */
+const BUILD_NAMES = {
+  'relaxed-mt': 'Relaxed SIMD, threads',
+  'simd128-mt': 'SIMD, threads',
+  relaxed: 'Relaxed SIMD, one thread',
+  simd128: 'SIMD, one thread',
+  scalar: 'Plain, one thread',
+};
+
+/** The builds that this browser can run, fastest first. @param {import('../js-glue/capabilities.js').Capabilities} c */
+export function engineBuilds(c) {
+  return Object.entries(BUILD_NAMES)
+    .filter(([name]) => (c.threads || !name.endsWith('-mt')) && (c.relaxedSimd || !name.startsWith('relaxed')) && (c.simd || !name.startsWith('simd128')))
+    .map(([value, label]) => ({ value, label: `${label} (${value})` }));
+}
+
+/** @param {Session} session */
+export function runningEngine({ info }) {
+  return info.engine;
+}
+
+/**
+ * @param {Session} session
+ * @returns {{ tags: string[], facts: [string, string][] }}
+ */
+export function describeModel(session) {
+  const { info } = session;
+  const memory = session.getMemoryInfo();
+  return {
+    tags: [info.architecture, info.quantization, formatBytes(memory.modelBytes)],
+    facts: [
+      ['Name', info.name || 'not given'],
+      ['Architecture', info.architecture],
+      ['Quantization', info.quantization],
+      ['Parameters', info.parameters.toLocaleString('en')],
+      ['Layers', `${info.layers} of width ${info.embedding.toLocaleString('en')}`],
+      ['Vocabulary', plural(info.vocabulary, 'token')],
+      ['Context', plural(info.contextLength, 'token')],
+      ['Trained with', plural(info.contextTrained, 'token')],
+      ['Weights', formatBytes(memory.modelBytes)],
+      ['Context memory', formatBytes(memory.kvCacheBytes)],
+      ['Memory in all', formatBytes(memory.wasmBytes)],
+    ],
+  };
+}
