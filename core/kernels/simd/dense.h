@@ -1,0 +1,148 @@
+/* dense.h - products of f32, f16 and bf16 weights with plain f32 rows, and the transposed product of every type.
+ * A packed group is [cols][16]: one column of 16 rows after another. */
+#ifndef EN_DENSE_H
+#define EN_DENSE_H
+#include "simd.h"
+
+/* VL packed elements from index i. */
+EN_INLINE vf w_load(const uint8_t *w, size_t i, int type) {
+  if (type == EN_F32) return v_load((const float *)(const void *)w + i);
+  return type == EN_F16 ? v_f16((const uint16_t *)(const void *)w + i) : v_bf16((const uint16_t *)(const void *)w + i);
+}
+EN_INLINE size_t w_size(int type) { return type == EN_F32 ? 4 : 2; }
+
+/* Sums of nv vectors of rows from row r, nt tokens from token t, into y. */
+EN_INLINE void put_tile(const en_mm *a, const vf *sums, int nv, int nt, int32_t r, int32_t t) {
+  EN_UNROLL for (int v = 0; v < nv; v++)
+    EN_UNROLL for (int i = 0; i < nt; i++) {
+      float *y = a->y + (size_t)(t + i) * a->ldy + r + v * VL;
+      vf s = sums[v * nt + i];
+      if (a->bias) s = v_add(s, v_load(a->bias + r + v * VL));
+      v_store(y, a->add ? v_add(v_load(y), s) : s);
+    }
+}
+
+/* 16 rows from row r, nt tokens from token t: nv vectors of rows at a time; nu columns go to separate sums, to hide the latency of v_fma. */
+EN_INLINE void dense_tile(const en_mm *a, int32_t r, int32_t t, int nv, int nt, int nu, int type) {
+  const uint8_t *group = a->w + (size_t)r * (size_t)a->cols * w_size(type);
+  const float *x = (const float *)a->x + (size_t)t * a->ldx;
+  EN_ROLL for (int v0 = 0; v0 < EN_R / VL; v0 += nv) {
+    vf s[32];
+    EN_UNROLL for (int i = 0; i < nu * nv * nt; i++) s[i] = v_zero();
+    int32_t c = 0;
+    for (; c + nu <= a->cols; c += nu)
+      EN_UNROLL for (int u = 0; u < nu; u++)
+        EN_UNROLL for (int v = 0; v < nv; v++) {
+          const vf w = w_load(group, (size_t)(c + u) * EN_R + (size_t)((v0 + v) * VL), type);
+          EN_UNROLL for (int i = 0; i < nt; i++) s[(u * nv + v) * nt + i] = v_fma(w, v_splat(x + (size_t)i * a->ldx + c + u), s[(u * nv + v) * nt + i]);
+        }
+    for (; c < a->cols; c++)
+      EN_UNROLL for (int v = 0; v < nv; v++) {
+        const vf w = w_load(group, (size_t)c * EN_R + (size_t)((v0 + v) * VL), type);
+        EN_UNROLL for (int i = 0; i < nt; i++) s[v * nt + i] = v_fma(w, v_splat(x + (size_t)i * a->ldx + c), s[v * nt + i]);
+      }
+    for (int u = 1; u < nu; u++)
+      EN_UNROLL for (int i = 0; i < nv * nt; i++) s[i] = v_add(s[i], s[u * nv * nt + i]);
+    put_tile(a, s, nv, nt, r + v0 * VL, t);
+  }
+}
+
+/* EN_DENSE_V vectors of rows by EN_DENSE_T tokens fill the registers (table.c files choose); a single token takes all 16 rows at once. */
+#define EN_DENSE(name, type) \
+  static void dense_many_##name(const en_mm *a, int32_t r, int32_t t) { dense_tile(a, r, t, EN_DENSE_V, EN_DENSE_T, 1, type); } \
+  static void dense_one_##name(const en_mm *a, int32_t r, int32_t t) { dense_tile(a, r, t, EN_R / VL, 1, VL / 2, type); } \
+  static void mul_##name(const en_mm *a, int32_t r0, int32_t r1) { \
+    for (int32_t r = r0; r < r1; r += EN_R) { \
+      int32_t t = 0; \
+      for (; t + EN_DENSE_T <= a->T; t += EN_DENSE_T) dense_many_##name(a, r, t); \
+      for (; t < a->T; t++) dense_one_##name(a, r, t); \
+    } \
+  }
+EN_DENSE(f32, EN_F32)
+EN_DENSE(f16, EN_F16)
+EN_DENSE(bf16, EN_BF16)
+
+/* ---- dx += dy W ---- */
+enum { EN_TILE_C = 32 }; /* columns decoded at once: a block of the quantized types */
+
+/* n <= 32 columns from column c of the 16 rows from row r, as f32 [column][16]. */
+static void decode_columns(float *to, const en_mm_t *a, int32_t r, int32_t c, int32_t n, int type) {
+  if (type != EN_Q4_0 && type != EN_Q8_0) {
+    const uint8_t *from = a->w + ((size_t)r * (size_t)a->cols + (size_t)c * EN_R) * w_size(type);
+    for (int32_t i = 0; i < n * EN_R; i += VL) v_store(to + i, w_load(from, (size_t)i, type));
+    return;
+  }
+  const size_t block_bytes = type == EN_Q4_0 ? 18 : 34;
+  const uint8_t *block = a->w + ((size_t)r * (size_t)(a->cols / 32) + (size_t)(c / 32) * EN_R) * block_bytes;
+  EN_ROLL for (int v = 0; v < EN_R; v += VL) {
+    const vf d = v_f16((const uint16_t *)(const void *)block + v);
+    EN_ROLL for (int g = 0; g < (type == EN_Q4_0 ? 4 : 8); g++) {
+      const vi q = v_ld(block + 2 * EN_R + (g * EN_R + v) * 4);
+      EN_UNROLL for (int j = 0; j < 4; j++) {
+        float *out = to + (4 * g + j) * EN_R + v;
+        if (type == EN_Q4_0) {
+          const vi eight = v_set32(8), mask = v_set32(15);
+          v_store(out, v_mul(d, v_to_f(v_sub32(v_and(v_shr32(q, 8 * j), mask), eight))));
+          v_store(out + 16 * EN_R, v_mul(d, v_to_f(v_sub32(v_and(v_shr32(q, 8 * j + 4), mask), eight))));
+        } else {
+          v_store(out, v_mul(d, v_to_f(v_sar32(v_shl32(q, 24 - 8 * j), 24))));
+        }
+      }
+    }
+  }
+}
+
+/* dx[nt tokens][32 columns] += dy[nt tokens][16 rows] tile[16][32], nv vectors of columns at a time. */
+EN_INLINE void spread_tile(float *dx, size_t lddx, const float *dy, size_t lddy, const float *tile, int nv, int nt) {
+  EN_ROLL for (int c = 0; c < EN_TILE_C; c += nv * VL) {
+    vf s[16];
+    EN_UNROLL for (int i = 0; i < nt; i++)
+      EN_UNROLL for (int v = 0; v < nv; v++) s[i * nv + v] = v_load(dx + (size_t)i * lddx + c + v * VL);
+    EN_ROLL for (int r = 0; r < EN_R; r++) {
+      vf w[8];
+      EN_UNROLL for (int v = 0; v < nv; v++) w[v] = v_load(tile + r * EN_TILE_C + c + v * VL);
+      EN_UNROLL for (int i = 0; i < nt; i++) {
+        const vf g = v_splat(dy + (size_t)i * lddy + r);
+        EN_UNROLL for (int v = 0; v < nv; v++) s[i * nv + v] = v_fma(g, w[v], s[i * nv + v]);
+      }
+    }
+    EN_UNROLL for (int i = 0; i < nt; i++)
+      EN_UNROLL for (int v = 0; v < nv; v++) v_store(dx + (size_t)i * lddx + c + v * VL, s[i * nv + v]);
+  }
+}
+
+enum { EN_SPREAD_V = VL == 16 ? 2 : 4, EN_SPREAD_T = VL == 16 ? 4 : 2 };
+
+/* All tokens against one decoded tile; n < 32 at a ragged right edge: through a full-width copy of dx. */
+static void spread(const en_mm_t *a, const float *tile, int32_t r, int32_t c, int32_t n) {
+  const float *dy = a->dy + r;
+  int32_t t = 0;
+  if (n == EN_TILE_C)
+    for (; t + EN_SPREAD_T <= a->T; t += EN_SPREAD_T)
+      spread_tile(a->dx + (size_t)t * a->lddx + c, a->lddx, dy + (size_t)t * a->lddy, a->lddy, tile, EN_SPREAD_V, EN_SPREAD_T);
+  for (; t < a->T; t++) {
+    float edge[EN_TILE_C] = {0}, *dx = a->dx + (size_t)t * a->lddx + c;
+    memcpy(edge, dx, (size_t)n * sizeof(float));
+    spread_tile(edge, 0, dy + (size_t)t * a->lddy, 0, tile, EN_TILE_C / VL, 1);
+    memcpy(dx, edge, (size_t)n * sizeof(float));
+  }
+}
+
+/* Tile by tile: 16 rows by 32 columns decoded, transposed to rows, used by all tokens. */
+EN_OUTLINE void mul_t(const en_mm_t *a, int32_t c0, int32_t c1, int type) {
+  float columns[EN_TILE_C * EN_R] = {0}, tile[EN_R * EN_TILE_C];
+  for (int32_t c = c0; c < c1; c += EN_TILE_C)
+    for (int32_t r = 0; r < a->rows; r += EN_R) {
+      const int32_t n = EN_MIN(EN_TILE_C, c1 - c);
+      decode_columns(columns, a, r, c, n, type);
+      EN_ROLL for (int i = 0; i < EN_TILE_C; i += 4)
+        EN_ROLL for (int k = 0; k < EN_R; k += 4) v_transpose4(tile + k * EN_TILE_C + i, EN_TILE_C, columns + i * EN_R + k, EN_R);
+      spread(a, tile, r, c, n);
+    }
+}
+static void mul_t_f32(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_F32); }
+static void mul_t_f16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_F16); }
+static void mul_t_bf16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_BF16); }
+static void mul_t_q4_0(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_Q4_0); }
+static void mul_t_q8_0(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_Q8_0); }
+#endif

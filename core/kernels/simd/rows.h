@@ -1,0 +1,153 @@
+/* rows.h - the element-wise and row kernels of kernels.def, for any vector layer. Formulas: kernels.def; the truth: ../ref/ref.c. */
+#ifndef EN_ROWS_H
+#define EN_ROWS_H
+#include "simd.h"
+#include <math.h>
+
+/* Sum of (x - mean)^2, in four chains. */
+EN_INLINE float sum_squares(const float *x, int32_t n, float mean) {
+  vf s[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+  const vf m = v_set(mean);
+  int32_t i = 0;
+  for (; i + 4 * VL <= n; i += 4 * VL)
+    EN_UNROLL for (int j = 0; j < 4; j++) {
+      const vf d = v_sub(v_load(x + i + j * VL), m);
+      s[j] = v_fma(d, d, s[j]);
+    }
+  float rest = 0;
+  for (; i < n; i++) rest += (x[i] - mean) * (x[i] - mean);
+  return v_sum(v_add(v_add(s[0], s[1]), v_add(s[2], s[3]))) + rest;
+}
+
+static void rms_norm(float *y, const float *x, const float *w, int32_t n, float eps) {
+  const vf r = v_set(1 / sqrtf(sum_squares(x, n, 0) / (float)n + eps));
+  for (int32_t i = 0; i < n; i += VL) v_store_n(y + i, v_mul(v_mul(v_load_n(x + i, n - i), r), v_load_n(w + i, n - i)), n - i);
+}
+
+static void layer_norm(float *y, const float *x, const float *w, const float *b, int32_t n, float eps) {
+  vf s = v_zero();
+  for (int32_t i = 0; i < n; i += VL) s = v_add(s, v_load_n(x + i, n - i));
+  const float mean = v_sum(s) / (float)n;
+  const vf m = v_set(mean), r = v_set(1 / sqrtf(sum_squares(x, n, mean) / (float)n + eps));
+  for (int32_t i = 0; i < n; i += VL) {
+    const vf z = v_mul(v_mul(v_sub(v_load_n(x + i, n - i), m), r), v_load_n(w + i, n - i));
+    v_store_n(y + i, b ? v_add(z, v_load_n(b + i, n - i)) : z, n - i);
+  }
+}
+
+static void add(float *y, const float *a, const float *b, int32_t n) {
+  for (int32_t i = 0; i < n; i += VL) v_store_n(y + i, v_add(v_load_n(a + i, n - i), v_load_n(b + i, n - i)), n - i);
+}
+
+static void scale(float *y, const float *x, float s, int32_t n) {
+  for (int32_t i = 0; i < n; i += VL) v_store_n(y + i, v_mul(v_set(s), v_load_n(x + i, n - i)), n - i);
+}
+
+static void axpy(float *y, const float *x, float s, int32_t n) {
+  for (int32_t i = 0; i < n; i += VL) v_store_n(y + i, v_fma(v_set(s), v_load_n(x + i, n - i), v_load_n(y + i, n - i)), n - i);
+}
+
+static float dot(const float *a, const float *b, int32_t n) {
+  vf s[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+  int32_t i = 0;
+  for (; i + 4 * VL <= n; i += 4 * VL)
+    EN_UNROLL for (int j = 0; j < 4; j++) s[j] = v_fma(v_load(a + i + j * VL), v_load(b + i + j * VL), s[j]);
+  float rest = 0;
+  for (; i < n; i++) rest += a[i] * b[i];
+  return v_sum(v_add(v_add(s[0], s[1]), v_add(s[2], s[3]))) + rest;
+}
+
+static void silu_mul(float *y, const float *g, const float *u, int32_t n) {
+  for (int32_t i = 0; i < n; i += VL) {
+    const vf v = v_load_n(g + i, n - i);
+    v_store_n(y + i, v_mul(v_mul(v, v_sigmoid(v)), v_load_n(u + i, n - i)), n - i);
+  }
+}
+
+/* 0.5 (1 + tanh z) = sigmoid(2 z) */
+static void gelu_mul(float *y, const float *g, const float *u, int32_t n) {
+  const vf k = v_set(2 * 0.79788456f), c = v_set(0.044715f);
+  for (int32_t i = 0; i < n; i += VL) {
+    const vf v = v_load_n(g + i, n - i), z = v_mul(k, v_fma(v_mul(v_mul(c, v), v), v, v)), r = v_mul(v, v_sigmoid(z));
+    v_store_n(y + i, u ? v_mul(r, v_load_n(u + i, n - i)) : r, n - i);
+  }
+}
+
+static void gelu_erf(float *y, const float *g, int32_t n) {
+  for (int32_t i = 0; i < n; i += VL) v_store_n(y + i, v_gelu_erf(v_load_n(g + i, n - i)), n - i);
+}
+
+static void softcap(float *y, const float *x, float cap, int32_t n) {
+  for (int32_t i = 0; i < n; i += VL) v_store_n(y + i, v_mul(v_set(cap), v_tanh(v_div(v_load_n(x + i, n - i), v_set(cap)))), n - i);
+}
+
+/* Largest of n floats, NaN left out; -infinity if there is none. */
+EN_INLINE float top(const float *x, int32_t n) {
+  vf m = v_set(-INFINITY);
+  int32_t i = 0;
+  for (; i + VL <= n; i += VL) {
+    const vf v = v_load(x + i);
+    m = v_select(v_gt(v, m), v, m);
+  }
+  float best = v_top(m);
+  for (; i < n; i++) best = x[i] > best ? x[i] : best;
+  return best;
+}
+
+/* y = e^(x - m), returns the sum. */
+EN_INLINE float exp_sum(float *y, const float *x, float m, int32_t n) {
+  vf s = v_zero();
+  int32_t i = 0;
+  for (; i + VL <= n; i += VL) {
+    const vf e = v_exp(v_sub(v_load(x + i), v_set(m)));
+    v_store(y + i, e);
+    s = v_add(s, e);
+  }
+  float sum = v_sum(s);
+  if (i < n) {
+    float lanes[VL];
+    v_store(lanes, v_exp(v_sub(v_load_n(x + i, n - i), v_set(m))));
+    for (int32_t j = 0; i + j < n; j++) sum += y[i + j] = lanes[j];
+  }
+  return sum;
+}
+
+static void softmax(float *y, const float *x, int32_t n) {
+  const float sum = exp_sum(y, x, top(x, n), n);
+  scale(y, y, 1 / sum, n);
+}
+
+static void rope_pairs(float *x, const float *cs, int32_t n_head, int32_t head, int32_t rot) {
+  for (int32_t h = 0; h < n_head; h++, x += head)
+    for (int32_t i = 0; i + 1 < rot; i += 2) {
+      const float a = x[i], b = x[i + 1];
+      x[i] = a * cs[i] - b * cs[i + 1];
+      x[i + 1] = a * cs[i + 1] + b * cs[i];
+    }
+}
+
+static void rope_halves(float *x, const float *cs, int32_t n_head, int32_t head, int32_t rot) {
+  const int32_t half = rot / 2;
+  for (int32_t h = 0; h < n_head; h++, x += head)
+    for (int32_t i = 0; i < half; i++) {
+      const float a = x[i], b = x[i + half];
+      x[i] = a * cs[2 * i] - b * cs[2 * i + 1];
+      x[i + half] = a * cs[2 * i + 1] + b * cs[2 * i];
+    }
+}
+
+static void to_f16(uint16_t *y, const float *x, int32_t n) {
+  int32_t i = 0;
+  for (; i + VL <= n; i += VL) v_store_f16(y + i, v_load(x + i));
+  for (; i < n; i++) y[i] = en_f32_to_f16(x[i]);
+}
+
+static int32_t argmax(const float *x, int32_t n) {
+  const float best = top(x, n);
+  if (best == -INFINITY) return -1;
+  int32_t i = 0;
+  while (i + VL <= n && !v_any(v_eq(v_load(x + i), v_set(best)))) i += VL;
+  while (i < n && x[i] != best) i++;
+  return i < n ? i : -1;
+}
+#endif

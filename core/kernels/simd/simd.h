@@ -1,0 +1,84 @@
+/* simd.h - one body for every instruction set. A table's .c file includes its own vec.h, then ../simd/table.h.
+ *
+ * vec.h gives, for VL float lanes: types vf (floats), vi (the same bits as integers), vm (a lane mask) and always-inlined
+ *   floats    v_zero v_set(x) v_load(p) v_splat(p) v_store(p, a) v_add v_sub v_mul v_div v_fma(a, b, c) = a b + c
+ *             v_max v_min (b if b is NaN) v_abs v_round (to nearest even) v_gt v_eq v_any(mask) v_select(mask, yes, no) v_sum v_top (largest lane)
+ *   integers  v_ld(p) v_splat32(p) v_set32 v_set16 v_and v_or v_shl32 v_shr32 v_sar32 v_add32 v_sub32 v_max32 v_sum32 v_top32
+ *             v_to_f v_to_i (nearest even) v_as_f v_as_i v_store_i8x32(q, 32 integers)
+ *   halves    v_f16(p) v_bf16(p): VL of them to floats; v_store_f16(p, a): round to nearest even; v_transpose4: a 4 x 4 block
+ *   products, where the instruction set has them (table.h says which form of a product uses which)
+ *             v_madd16(a, b): i16 pairs to i32 sums; v_maddubs(u, s): u8 0..127 times i8, pairs summed to i16; v_dot4(acc, u, s): four of them added to i32.
+ * No pointer needs more than its element's alignment. */
+#ifndef EN_SIMD_H
+#define EN_SIMD_H
+#include "inline.h"
+
+/* The first n of VL floats, n > 0; the rest reads as zero and is not written. n >= VL: all. */
+EN_OUTLINE vf load_rest(const float *p, int32_t n) {
+  float lanes[VL] = {0};
+  EN_ROLL for (int32_t i = 0; i < n; i++) lanes[i] = p[i];
+  return v_load(lanes);
+}
+EN_OUTLINE void store_rest(float *p, vf a, int32_t n) {
+  float lanes[VL];
+  v_store(lanes, a);
+  EN_ROLL for (int32_t i = 0; i < n; i++) p[i] = lanes[i];
+}
+EN_INLINE vf v_load_n(const float *p, int32_t n) { return n >= VL ? v_load(p) : load_rest(p, n); }
+EN_INLINE void v_store_n(float *p, vf a, int32_t n) {
+  if (n >= VL) v_store(p, a);
+  else store_rest(p, a, n);
+}
+
+/* ---- functions of a vector. Relative error below 3e-7 unless said (tests/unit/kernels_test.c). The polynomials are our own fits
+ * (weighted least squares, iterated towards the smallest largest error). ---- */
+
+/* e^x; 0 below -87.3, the value at 88.3 above 88.3 (so never infinite). x = n ln 2 + r, e^r by a polynomial, 2^n by its exponent bits. */
+EN_INLINE vf v_exp(vf x) {
+  const vf low = v_set(-87.3f), c = v_min(v_set(88.3f), v_max(low, x)), n = v_round(v_mul(c, v_set(1.44269504f)));
+  vf r = v_fma(n, v_set(-0.693359375f), c); /* ln 2 in two parts: the first has few bits, so n times it is exact */
+  r = v_fma(n, v_set(2.12194440e-4f), r);
+  vf p = v_fma(v_set(0.0013813142f), r, v_set(0.0083694190f));
+  p = v_fma(p, r, v_set(0.041668457f));
+  p = v_fma(p, r, v_set(0.16666515f));
+  p = v_fma(p, r, v_set(0.49999993f));
+  p = v_add(v_fma(v_mul(p, r), r, r), v_set(1));
+  p = v_mul(p, v_as_f(v_shl32(v_add32(v_to_i(n), v_set32(127)), 23)));
+  return v_select(v_gt(low, x), v_zero(), p);
+}
+
+EN_INLINE vf v_sigmoid(vf x) { return v_div(v_set(1), v_add(v_set(1), v_exp(v_sub(v_zero(), x)))); }
+
+/* tanh: odd polynomial below 0.625, else 1 - 2 / (e^2|x| + 1) with the sign of x. */
+EN_INLINE vf v_tanh(vf x) {
+  const vf z = v_mul(x, x), a = v_abs(x);
+  vf p = v_fma(v_set(-0.0057049837f), z, v_set(0.020639084f));
+  p = v_fma(p, z, v_set(-0.053739714f));
+  p = v_fma(p, z, v_set(0.13331442f));
+  p = v_fma(p, z, v_set(-0.33333282f));
+  p = v_fma(v_mul(p, z), x, x);
+  const vf big = v_sub(v_set(1), v_div(v_set(2), v_add(v_exp(v_add(a, a)), v_set(1))));
+  return v_select(v_gt(v_set(0.625f), a), p, v_select(v_gt(v_zero(), x), v_sub(v_zero(), big), big));
+}
+
+/* 0.5 g (1 + erf(g / sqrt 2)). Below |g| = sqrt 2 by erf's odd polynomial; above by erfc(x) = t P(t) e^-x^2, t = 1 / (1 + 0.4 x):
+ * so the small results at negative g keep their relative precision (1e-6 down to g = -5; e^-x^2 magnifies the rounding of x^2). */
+EN_INLINE vf v_gelu_erf(vf g) {
+  const vf x = v_mul(v_abs(g), v_set(0.70710678f)), z = v_mul(x, x), half = v_mul(g, v_set(0.5f));
+  vf p = v_fma(v_set(-0.00056314344f), z, v_set(0.0049175546f));
+  p = v_fma(p, z, v_set(-0.026711314f));
+  p = v_fma(p, z, v_set(0.11280180f));
+  p = v_fma(p, z, v_set(-0.37612326f));
+  p = v_mul(v_fma(p, z, v_set(1.1283791f)), v_mul(g, v_set(0.70710678f)));
+  const vf t = v_div(v_set(1), v_fma(x, v_set(0.4f), v_set(1)));
+  vf e = v_fma(v_set(-0.11679574f), t, v_set(0.24505566f));
+  e = v_fma(e, t, v_set(0.0066720884f));
+  e = v_fma(e, t, v_set(0.21395244f));
+  e = v_fma(e, t, v_set(0.19850387f));
+  e = v_fma(e, t, v_set(0.22673693f));
+  e = v_fma(e, t, v_set(0.22562418f));
+  e = v_mul(v_mul(e, t), v_exp(v_sub(v_zero(), z)));
+  e = v_select(v_gt(g, v_zero()), v_sub(v_set(2), e), e);
+  return v_mul(half, v_select(v_gt(v_set(1), x), v_add(v_set(1), p), e));
+}
+#endif

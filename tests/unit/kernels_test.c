@@ -1,0 +1,253 @@
+/* kernels_test.c - every entry of kernels.def and every attention shape, for every table that this machine can run, against plain C in double. */
+#include "kernels_util.h"
+
+enum { N = 131, GUARD = 4 };
+#define GUARD_VALUE 12345.0f
+
+typedef struct { float *base, *y; } row_out; /* room for n floats at an odd place, and guards behind */
+static row_out out_new(int32_t n, int off) {
+  row_out o = {.base = take_f((size_t)(n + off + GUARD))};
+  o.y = o.base + off;
+  for (int i = 0; i < n + GUARD; i++) o.y[i] = GUARD_VALUE;
+  return o;
+}
+static void out_done(row_out o, int32_t n, const char *name, const char *what) {
+  int touched = 0;
+  for (int i = n; i < n + GUARD; i++) touched |= o.y[i] != GUARD_VALUE;
+  char m[120];
+  snprintf(m, sizeof m, "%s %s wrote behind its %d elements", name, what, (int)n);
+  test_check(!touched, m, __FILE__, __LINE__);
+  free(o.base);
+}
+
+/* One call of some kernel on inputs a, b, c of n floats. */
+typedef void (*call_fn)(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n);
+
+/* All lengths 0..130 at two alignments, separate output and output over the first input, against ref. */
+static void check_rows(const en_kernels *k, const char *what, call_fn call, float size, double rel, double abs, int32_t first, int alias) {
+  const en_kernels ref = table("ref");
+  for (int32_t n = first; n < N; n++)
+    for (int off = 0; off < 2; off++) {
+      float *in = draw_new((size_t)(3 * n + off), size), *a = in + off, *b = a + n, *c = b + n, *want = take_f((size_t)n);
+      memset(want, 0, (size_t)n * sizeof(float));
+      call(&ref, want, a, b, c, n);
+      row_out o = out_new(n, 1 - off);
+      memset(o.y, 0, (size_t)n * sizeof(float));
+      call(k, o.y, a, b, c, n);
+      check_each(o.y, want, (size_t)n, rel, abs, k->name, what, n, off);
+      out_done(o, n, k->name, what);
+      if (alias) {
+        call(k, a, a, b, c, n);
+        check_each(a, want, (size_t)n, rel, abs, k->name, "over its input", n, off);
+      }
+      free(in);
+      free(want);
+    }
+}
+
+static void call_rms_norm(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)c; k->rms_norm(y, a, b, n, 1e-5f); }
+static void call_layer_norm(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { k->layer_norm(y, a, b, n % 2 ? c : NULL, n, 1e-5f); }
+static void call_add(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)c; k->add(y, a, b, n); }
+static void call_scale(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)b, (void)c; k->scale(y, a, 1.7f, n); }
+static void call_axpy(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) {
+  (void)c;
+  memcpy(y, b, (size_t)n * sizeof(float));
+  k->axpy(y, a, -0.3f, n);
+}
+static void call_dot(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)c; y[0] = k->dot(a, b, n); }
+static void call_silu_mul(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)c; k->silu_mul(y, a, b, n); }
+static void call_gelu_mul(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)c; k->gelu_mul(y, a, n % 2 ? b : NULL, n); }
+static void call_gelu_erf(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)b, (void)c; k->gelu_erf(y, a, n); }
+static void call_softcap(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)b, (void)c; k->softcap(y, a, 3, n); }
+static void call_softmax(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)b, (void)c; k->softmax(y, a, n); }
+
+/* The precision that simd.h states: 1e-6 relative where no cancellation is in the way, plus a floor of 1e-6 of the inputs' size. */
+static void check_rms_norm(const en_kernels *k) { check_rows(k, "rms_norm", call_rms_norm, 3, 1e-6, 0, 1, 1); }
+static void check_layer_norm(const en_kernels *k) { check_rows(k, "layer_norm", call_layer_norm, 3, 2e-6, 3e-6, 1, 1); }
+static void check_add(const en_kernels *k) { check_rows(k, "add", call_add, 3, 0, 0, 0, 1); }
+static void check_scale(const en_kernels *k) { check_rows(k, "scale", call_scale, 3, 0, 0, 0, 1); }
+static void check_axpy(const en_kernels *k) { check_rows(k, "axpy", call_axpy, 3, 2e-7, 3e-7, 0, 0); }
+static void check_dot(const en_kernels *k) {
+  check_rows(k, "dot", call_dot, 3, 2e-6, 2e-5, 1, 0);
+  CHECK(k->dot(NULL, NULL, 0) == 0);
+}
+static void check_silu_mul(const en_kernels *k) { check_rows(k, "silu_mul", call_silu_mul, 30, 1e-6, 1e-30, 0, 1); }
+static void check_gelu_mul(const en_kernels *k) {
+  check_rows(k, "gelu_mul", call_gelu_mul, 2, 1.5e-6, 1e-7, 0, 1); /* below -2 the reference's 1 + tanh cancels as well */
+  check_rows(k, "gelu_mul", call_gelu_mul, 30, 1.5e-6, 1e-5, 0, 1);
+}
+static void check_gelu_erf(const en_kernels *k) {
+  check_rows(k, "gelu_erf", call_gelu_erf, 5, 2e-6, 1e-12, 0, 1);
+  check_rows(k, "gelu_erf", call_gelu_erf, 1e-3f, 5e-7, 0, 0, 1);
+  check_rows(k, "gelu_erf", call_gelu_erf, 30, 2e-6, 1e-10, 0, 1);
+}
+static void check_softcap(const en_kernels *k) {
+  check_rows(k, "softcap", call_softcap, 60, 6e-7, 0, 0, 1);
+  check_rows(k, "softcap", call_softcap, 2, 6e-7, 0, 0, 1);
+  check_rows(k, "softcap", call_softcap, 1e-6f, 6e-7, 0, 0, 1);
+}
+static void check_softmax(const en_kernels *k) {
+  check_rows(k, "softmax", call_softmax, 20, 3e-6, 0, 1, 1);
+  float x[20], y[20];
+  for (int i = 0; i < 20; i++) x[i] = i % 3 ? -INFINITY : 700.0f + (float)i; /* no overflow, and weight 0 for what is masked */
+  k->softmax(y, x, 20);
+  double sum = 0;
+  for (int i = 0; i < 20; i++) sum += (double)y[i];
+  CHECK_NEAR(sum, 1, 1e-6);
+  CHECK(y[1] == 0 && y[19] == 0);
+}
+
+static void check_rope(const en_kernels *k, int halves) {
+  const en_kernels ref = table("ref");
+  for (int32_t head = 2; head <= 130; head += head < 20 ? 2 : 11)
+    for (int32_t rot = 0; rot <= head; rot += 2) {
+      enum { HEADS = 3 };
+      const size_t n = (size_t)(HEADS * head);
+      float *x = draw_new(n, 2), *want = take_f(n), *cs = take_f((size_t)rot);
+      memcpy(want, x, n * sizeof(float));
+      for (int32_t i = 0; i + 1 < rot; i += 2) {
+        const double angle = draw() * 7;
+        cs[i] = (float)cos(angle), cs[i + 1] = (float)sin(angle);
+      }
+      (halves ? ref.rope_halves : ref.rope_pairs)(want, cs, HEADS, head, rot);
+      (halves ? k->rope_halves : k->rope_pairs)(x, cs, HEADS, head, rot);
+      check_each(x, want, n, 2e-7, 3e-7, k->name, halves ? "rope_halves" : "rope_pairs", head, rot);
+      free(x), free(want), free(cs);
+    }
+}
+static void check_rope_pairs(const en_kernels *k) { check_rope(k, 0); }
+static void check_rope_halves(const en_kernels *k) { check_rope(k, 1); }
+
+static void check_to_f16(const en_kernels *k) {
+  enum { M = 1 << 16 };
+  float *x = take_f(M);
+  uint16_t *h = take(M * sizeof *h);
+  for (int round = 0; round < 4; round++) {
+    int wrong = 0;
+    for (uint32_t i = 0; i < M; i++) {
+      uint32_t bits = (uint32_t)(en_random(7, (uint64_t)round * M + i) >> 32); /* any float at all */
+      x[i] = round ? en_rdf32(&bits) : en_f16_to_f32((uint16_t)i);               /* every half comes back */
+      if (round == 2) x[i] = draw_f(70000);
+      if (round == 3) { /* halfway between two halves: ties go to even */
+        bits = (uint32_t)draw_int(0x33000000 >> 12, 0x47800000 >> 12) << 12;
+        x[i] = en_rdf32(&bits);
+      }
+    }
+    k->to_f16(h, x, M);
+    for (uint32_t i = 0; i < M; i++) {
+      const uint16_t want = en_f32_to_f16(x[i]);
+      wrong += isnan(x[i]) ? !isnan(en_f16_to_f32(h[i])) : h[i] != want;
+    }
+    CHECK_EQ(wrong, 0);
+  }
+  for (int32_t n = 0; n < 40; n++) {
+    memset(h, 0xab, (size_t)(n + 1) * sizeof *h);
+    k->to_f16(h, x, n);
+    CHECK_EQ(h[n], 0xabab);
+  }
+  free(x);
+  free(h);
+}
+
+static void check_argmax(const en_kernels *k) {
+  for (int32_t n = 1; n < N; n++) {
+    float *x = draw_new((size_t)n, 3);
+    const int at = draw_int(0, n - 1);
+    x[at] = 5;
+    CHECK_EQ(k->argmax(x, n), at);
+    if (at + 1 < n) x[n - 1] = 5; /* the first of equals */
+    CHECK_EQ(k->argmax(x, n), at);
+    const int bad = draw_int(0, n - 1);
+    x[bad] = NAN;
+    CHECK_EQ(k->argmax(x, n), table("ref").argmax(x, n));
+    for (int32_t i = 0; i < n; i++) x[i] = i % 2 ? NAN : -INFINITY;
+    CHECK_EQ(k->argmax(x, n), -1);
+    x[n - 1] = -3e38f;
+    CHECK_EQ(k->argmax(x, n), n - 1);
+    free(x);
+  }
+  CHECK_EQ(k->argmax(NULL, 0), -1);
+}
+
+/* ---- attention ---- */
+static double kv(const void *base, int f16, size_t i) { return f16 ? (double)en_f16_to_f32(((const uint16_t *)base)[i]) : (double)((const float *)base)[i]; }
+
+static void naive_attend(const en_attend *a, float *o, float *lse) {
+  for (int32_t t = 0; t < a->T; t++)
+    for (int32_t g = 0; g < a->G; g++) {
+      const float *q = a->q + (size_t)t * a->ldq + (size_t)(g * a->E);
+      const int32_t n = a->hi[t] - a->lo[t];
+      double *s = take((size_t)n * sizeof *s), sum = 0, top = -INFINITY;
+      for (int32_t p = 0; p < n; p++) {
+        s[p] = 0;
+        for (int32_t e = 0; e < a->E; e++) s[p] += (double)q[e] * kv(a->k, a->kv_f16, (size_t)(a->lo[t] + p) * (size_t)a->E + (size_t)e);
+        s[p] *= (double)a->scale;
+        if (a->softcap > 0) s[p] = (double)a->softcap * tanh(s[p] / (double)a->softcap);
+        top = fmax(top, s[p]);
+      }
+      for (int32_t p = 0; p < n; p++) sum += s[p] = exp(s[p] - top);
+      for (int32_t e = 0; e < a->E; e++) {
+        double v = 0;
+        for (int32_t p = 0; p < n; p++) v += s[p] / sum * kv(a->v, a->kv_f16, (size_t)(a->lo[t] + p) * (size_t)a->E + (size_t)e);
+        o[(size_t)t * a->ldo + (size_t)(g * a->E + e)] = (float)v;
+      }
+      lse[t * a->G + g] = (float)(top + log(sum));
+      free(s);
+    }
+}
+
+/* T tokens at the end of n_pos positions, each seeing at most `window` back; K and V have exactly n_pos rows. */
+static void attend_case(const en_kernels *k, int32_t E, int32_t G, int32_t T, int32_t n_pos, int32_t window, int f16, float cap, float size) {
+  const size_t kv_n = (size_t)n_pos * (size_t)E, ld = (size_t)(G * E + 3), rows = (size_t)T * ld;
+  float *kf = draw_new(kv_n, size), *vf = draw_new(kv_n, 1), *q = draw_new(rows, size), *o = take_f(rows), *want = take_f(rows);
+  float *lse = take_f((size_t)(T * G)), *want_lse = take_f((size_t)(T * G));
+  uint16_t *kh = take(kv_n * 2), *vh = take(kv_n * 2);
+  int32_t *lo = take((size_t)T * 4), *hi = take((size_t)T * 4);
+  for (size_t i = 0; i < kv_n; i++) kh[i] = en_f32_to_f16(kf[i]), vh[i] = en_f32_to_f16(vf[i]);
+  for (int32_t t = 0; t < T; t++) {
+    hi[t] = n_pos - T + t + 1;
+    lo[t] = EN_MAX(0, hi[t] - window);
+  }
+  for (size_t i = 0; i < rows; i++) o[i] = want[i] = GUARD_VALUE;
+  const en_attend a = {.q = q, .ldq = ld, .o = o, .ldo = ld, .k = f16 ? (const void *)kh : kf, .v = f16 ? (const void *)vh : vf, .kv_f16 = f16,
+                       .E = E, .G = G, .T = T, .lo = lo, .hi = hi, .scale = 1 / sqrtf((float)E), .softcap = cap, .lse = lse, .ldlse = (size_t)G};
+  naive_attend(&a, want, want_lse);
+  k->attend(&a);
+  check_each(o, want, rows, 0, 4e-6, k->name, "attend", E, G * 1000 + T);
+  check_each(lse, want_lse, (size_t)(T * G), 3e-6, 3e-6, k->name, "attend lse", E, n_pos);
+  free(kf), free(vf), free(q), free(o), free(want), free(lse), free(want_lse), free(kh), free(vh), free(lo), free(hi);
+}
+
+static void check_attend(const en_kernels *k) {
+  static const int32_t sizes[] = {1, 16, 20, 33, 64, 80, 96, 100, 128, 256};
+  for (int i = 0; i < EN_COUNT(sizes); i++)
+    for (int f16 = 0; f16 < 2; f16++) {
+      attend_case(k, sizes[i], 1, 1, 1, 1 << 30, f16, 0, 1);
+      attend_case(k, sizes[i], 7, 1, 67, 1 << 30, f16, 0, 2);
+      attend_case(k, sizes[i], 1, 9, 40, 1 << 30, f16, 0, 2);
+      attend_case(k, sizes[i], 3, 5, 131, 1 << 30, f16, 20, 2);
+      attend_case(k, sizes[i], 2, 6, 131, 17, f16, 0, 2); /* sliding window */
+      attend_case(k, sizes[i], 4, 7, 7, 1, f16, 0, 1);    /* only itself */
+    }
+  attend_case(k, 64, 2, 4, 300, 1 << 30, 0, 0, 12); /* scores of some hundreds: needs the running maximum */
+}
+
+int main(void) {
+  CHECK(en_kernels_usable(0) != NULL);
+  en_kernels unknown;
+  en_why why;
+  CHECK_EQ(en_kernels_pick(&unknown, "no such table", &why), EN_E_UNSUPPORTED);
+  CHECK(strstr(why.text, "no such table") != NULL);
+  const en_kernels best = table("auto");
+  CHECK(!strcmp(best.name, en_kernels_usable(0)));
+  for (int32_t i = 0; en_kernels_usable(i); i++) {
+    const en_kernels k = table(en_kernels_usable(i));
+    const int failed = test_count.failed;
+    CHECK(!strcmp(k.name, en_kernels_usable(i)));
+#define EN_KERNEL(name, ret, args) check_##name(&k);
+#include "../../core/kernels/kernels.def"
+#undef EN_KERNEL
+    printf("%s: %s\n", k.name, failed == test_count.failed ? "ok" : "FAILED");
+  }
+  return test_end();
+}
