@@ -2,6 +2,7 @@
  * en_host.parallel; this is one implementation of it. The owner (the thread that calls en_eval) is lane 0.
  *  - Work is cut into chunks; a chunk is claimed by counting `todo` down. The owner never waits for a lane that claimed nothing,
  *    so a lane that the system does not run costs nothing.
+ *  - One job at a time: a job must not call parallel of the same pool. On wasm the owner lives in a worker (a page may not sleep).
  *  - Idle lanes spin a short while (about 20 us), then sleep: they never burn a core.
  * Creating threads is the embedder's business: each worker thread calls en_pool_worker(pool, lane) and stays there until en_pool_stop. */
 #ifndef EN_POOL_H
@@ -11,7 +12,7 @@
 typedef struct en_pool en_pool;
 enum { EN_POOL_MAX_LANES = 64 };
 size_t en_pool_bytes(void);
-/* n_lanes counts the owner. Worker threads for lanes 1..n_lanes-1 should be running (or about to). */
+/* mem: aligned to EN_ALIGN (kept). n_lanes counts the owner: 1..EN_POOL_MAX_LANES. NULL: one of these is wrong. Worker threads for lanes 1..n_lanes-1 should be running (or about to). */
 en_pool *en_pool_init(void *mem, size_t mem_bytes, int32_t n_lanes);
 void en_pool_worker(en_pool *p, int32_t lane);  /* returns after en_pool_stop */
 void en_pool_stop(en_pool *p);                  /* wakes every worker and lets it return */

@@ -1,0 +1,214 @@
+/* pool.c - the lanes of pool.h. One source for native threads and for wasm workers over one shared memory; a build without
+ * threads has one lane and runs everything on the caller.
+ *
+ * A job is a number `gen` and a count `todo` of unclaimed chunks. A lane claims a chunk by counting `todo` down by one; only then it
+ * reads the job's description, which cannot change before the claimed chunk is reported in `left`, because the owner returns (and
+ * may post the next job) only when `left` is 0. A worker that wakes late finds nothing to claim and goes back to sleep. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* syscall() */
+#endif
+#include "pool.h"
+#include <stdatomic.h>
+
+#if defined(__wasm__)
+#define EN_POOL_WASM
+#elif defined(__linux__) && !defined(EN_POOL_CONDVAR)
+#define EN_POOL_FUTEX
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#else /* any system with POSIX threads */
+#ifndef EN_POOL_CONDVAR
+#define EN_POOL_CONDVAR
+#endif
+#include <pthread.h>
+#include <time.h>
+#endif
+
+enum { CHUNKS_PER_LANE = 4, SPIN_TURNS = 20000 /* without a clock: about 20 us */, SPIN_NS = 20000, TURNS_PER_LOOK = 32 };
+#define OWN_LINE _Alignas(64) /* words that different lanes write must not share a cache line */
+
+typedef struct { OWN_LINE _Atomic uint32_t chunks; } lane_t;
+struct en_pool {
+  OWN_LINE _Atomic uint32_t gen;    /* number of the job; idle workers wait for it to change */
+  OWN_LINE _Atomic uint32_t todo;   /* chunks that nobody has claimed */
+  OWN_LINE _Atomic uint32_t left;   /* chunks that are not finished; the owner waits for 0 */
+  OWN_LINE _Atomic uint32_t asleep; /* workers that sleep, or are about to: nobody is woken when it is 0 */
+  OWN_LINE _Atomic uint32_t owner_asleep;
+  OWN_LINE _Atomic uint32_t stop;
+  /* The job: written by the owner before `todo`, read after a claim. */
+  OWN_LINE void (*job)(const void *ctx, int32_t lo, int32_t hi, int32_t lane);
+  const void *ctx;
+  int32_t n, chunk /* elements */, n_chunks, n_lanes;
+#ifdef EN_POOL_CONDVAR
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+#endif
+  lane_t lanes[EN_POOL_MAX_LANES];
+};
+
+/* ---- sleeping: wait_on returns when *word != seen, and sometimes earlier ---- */
+
+#if defined(EN_POOL_WASM) && defined(__wasm_atomics__)
+static void wait_on(en_pool *p, _Atomic uint32_t *word, uint32_t seen) {
+  (void)p;
+  __builtin_wasm_memory_atomic_wait32((int *)(void *)word, (int)seen, -1);
+}
+static void wake(en_pool *p, _Atomic uint32_t *word, int32_t n) {
+  (void)p;
+  __builtin_wasm_memory_atomic_notify((int *)(void *)word, (unsigned)n);
+}
+#elif defined(EN_POOL_WASM) /* one lane: nobody to wait for */
+static void wait_on(en_pool *p, _Atomic uint32_t *word, uint32_t seen) { (void)p, (void)word, (void)seen; }
+static void wake(en_pool *p, _Atomic uint32_t *word, int32_t n) { (void)p, (void)word, (void)n; }
+#elif defined(EN_POOL_FUTEX)
+static void wait_on(en_pool *p, _Atomic uint32_t *word, uint32_t seen) {
+  (void)p;
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+}
+static void wake(en_pool *p, _Atomic uint32_t *word, int32_t n) {
+  (void)p;
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
+}
+#else
+static void wait_on(en_pool *p, _Atomic uint32_t *word, uint32_t seen) {
+  pthread_mutex_lock(&p->mutex);
+  while (atomic_load(word) == seen) pthread_cond_wait(&p->changed, &p->mutex);
+  pthread_mutex_unlock(&p->mutex);
+}
+static void wake(en_pool *p, _Atomic uint32_t *word, int32_t n) {
+  (void)word, (void)n;
+  pthread_mutex_lock(&p->mutex); /* a waiter that has looked but does not sleep yet holds it */
+  pthread_mutex_unlock(&p->mutex);
+  pthread_cond_broadcast(&p->changed);
+}
+#endif
+
+/* ---- spinning ---- */
+
+#ifdef EN_POOL_WASM
+/* 1: *word changed within about 20 us. Engines have no cheap clock; a turn takes about 1 ns. */
+static int spin(_Atomic uint32_t *word, uint32_t seen) {
+  for (int32_t i = 0; i < SPIN_TURNS; i++)
+    if (atomic_load_explicit(word, memory_order_acquire) != seen) return 1;
+  return 0;
+}
+#else
+static void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb"); /* yield is a no-op on most cores */
+#endif
+}
+static int64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+/* 1: *word changed within about 20 us. By the clock, because a pause takes 10 to 140 cycles. */
+static int spin(_Atomic uint32_t *word, uint32_t seen) {
+  const int64_t start = now_ns();
+  do
+    for (int32_t i = 0; i < TURNS_PER_LOOK; i++, relax())
+      if (atomic_load_explicit(word, memory_order_acquire) != seen) return 1;
+  while (now_ns() - start < SPIN_NS);
+  return 0;
+}
+#endif
+
+/* Return when *word != seen: spin, then sleep. `sleepers` goes up before the last look at *word; whoever changes *word looks at
+ * `sleepers` afterwards, so that one of the two sees the other (both in the single order of sequentially consistent operations). */
+static void await_change(en_pool *p, _Atomic uint32_t *word, uint32_t seen, _Atomic uint32_t *sleepers) {
+  if (spin(word, seen)) return;
+  atomic_fetch_add(sleepers, 1);
+  while (atomic_load(word) == seen) wait_on(p, word, seen);
+  atomic_fetch_sub(sleepers, 1);
+}
+
+/* ---- work ---- */
+
+/* Claim and do chunks until none is left. */
+static void drain(en_pool *p, int32_t lane) {
+  uint32_t todo = atomic_load_explicit(&p->todo, memory_order_acquire);
+  while (todo) {
+    if (!atomic_compare_exchange_weak(&p->todo, &todo, todo - 1)) continue;
+    const int64_t lo = (int64_t)(p->n_chunks - (int32_t)todo) * p->chunk, hi = lo + p->chunk;
+    p->job(p->ctx, (int32_t)lo, hi < p->n ? (int32_t)hi : p->n, lane);
+    atomic_fetch_add_explicit(&p->lanes[lane].chunks, 1, memory_order_relaxed);
+    if (atomic_fetch_sub(&p->left, 1) == 1 && lane && atomic_load(&p->owner_asleep)) wake(p, &p->left, 1);
+    todo = atomic_load_explicit(&p->todo, memory_order_acquire);
+  }
+}
+
+/* About CHUNKS_PER_LANE chunks a lane: enough to even out lanes that the system interrupts, few enough to cost nothing. */
+static int64_t chunk_of(int32_t n, int32_t step, int32_t n_lanes) {
+  const int64_t parts = (int64_t)n_lanes * CHUNKS_PER_LANE, each = ((int64_t)n + parts - 1) / parts;
+  return (each + step - 1) / step * step;
+}
+
+static void pool_parallel(void *ud, void (*job)(const void *, int32_t, int32_t, int32_t), const void *ctx, int32_t n, int32_t step) {
+  en_pool *p = ud;
+  if (n <= 0) return;
+  const int64_t chunk = chunk_of(n, step > 0 ? step : 1, p->n_lanes);
+  if (p->n_lanes == 1 || chunk >= n) {
+    job(ctx, 0, n, 0);
+    atomic_fetch_add_explicit(&p->lanes[0].chunks, 1, memory_order_relaxed);
+    return;
+  }
+  p->job = job;
+  p->ctx = ctx;
+  p->n = n;
+  p->chunk = (int32_t)chunk;
+  p->n_chunks = (int32_t)((n + chunk - 1) / chunk);
+  atomic_store(&p->left, (uint32_t)p->n_chunks);
+  atomic_store(&p->todo, (uint32_t)p->n_chunks);
+  atomic_fetch_add(&p->gen, 1);
+  if (atomic_load(&p->asleep)) wake(p, &p->gen, p->n_chunks - 1);
+  drain(p, 0);
+  for (uint32_t left; (left = atomic_load(&p->left)) != 0;) await_change(p, &p->left, left, &p->owner_asleep);
+}
+
+/* ---- life ---- */
+
+size_t en_pool_bytes(void) { return sizeof(en_pool); }
+
+en_pool *en_pool_init(void *mem, size_t mem_bytes, int32_t n_lanes) {
+  en_pool *p = mem;
+  if (!mem || mem_bytes < sizeof *p || (uintptr_t)mem % EN_ALIGN || n_lanes < 1 || n_lanes > EN_POOL_MAX_LANES) return NULL;
+#if defined(EN_POOL_WASM) && !defined(__wasm_atomics__)
+  n_lanes = 1;
+#endif
+  *p = (en_pool){.n_lanes = n_lanes};
+#ifdef EN_POOL_CONDVAR
+  if (pthread_mutex_init(&p->mutex, NULL) != 0) return NULL;
+  if (pthread_cond_init(&p->changed, NULL) != 0) return NULL;
+#endif
+  return p;
+}
+
+void en_pool_worker(en_pool *p, int32_t lane) {
+  if (lane < 1 || lane >= p->n_lanes) return;
+  for (uint32_t gen = 0; !atomic_load(&p->stop);) {
+    drain(p, lane);
+    await_change(p, &p->gen, gen, &p->asleep);
+    gen = atomic_load(&p->gen);
+  }
+}
+
+void en_pool_stop(en_pool *p) {
+  atomic_store(&p->stop, 1);
+  atomic_fetch_add(&p->gen, 1);
+  wake(p, &p->gen, EN_POOL_MAX_LANES);
+}
+
+void en_pool_host(en_pool *p, en_host *host) {
+  host->parallel = pool_parallel;
+  host->ud = p;
+  host->n_lanes = p->n_lanes;
+}
+
+uint32_t en_pool_chunks(const en_pool *p, int32_t lane) {
+  return lane >= 0 && lane < p->n_lanes ? atomic_load_explicit(&p->lanes[lane].chunks, memory_order_relaxed) : 0;
+}
