@@ -107,6 +107,12 @@ uint64_t en_random(uint64_t seed, uint64_t counter) {
   return z;
 }
 
+uint64_t en_hash64(uint64_t h, const void *bytes, size_t n_bytes) {
+  const uint8_t *p = bytes;
+  for (size_t i = 0; i < n_bytes; i++) h = (h ^ p[i]) * 0x100000001b3u;
+  return h;
+}
+
 void en_parallel(const en_host *host, void (*job)(const void *, int32_t, int32_t, int32_t), const void *ctx, int32_t n, int32_t step) {
   if (n <= 0) return;
   if (en_lanes(host) > 1 && n > step) host->parallel(host->ud, job, ctx, n, step);

@@ -40,6 +40,10 @@ uint64_t en_random(uint64_t seed, uint64_t counter);
 /* Uniform in [0, 1), 53 bits. */
 static inline double en_uniform(uint64_t seed, uint64_t counter) { return (double)(en_random(seed, counter) >> 11) * 0x1p-53; }
 
+/* FNV-1a, 64 bits: a fingerprint, not a proof. Start with EN_HASH64. */
+#define EN_HASH64 0xcbf29ce484222325u
+uint64_t en_hash64(uint64_t h, const void *bytes, size_t n_bytes);
+
 /* Run a job over [0, n) on the host's lanes, or here. */
 void en_parallel(const en_host *host, void (*job)(const void *ctx, int32_t lo, int32_t hi, int32_t lane), const void *ctx, int32_t n, int32_t step);
 static inline int32_t en_lanes(const en_host *h) { return h && h->parallel && h->n_lanes > 1 ? h->n_lanes : 1; }

@@ -53,6 +53,7 @@ typedef struct {
   uint64_t data_offset; /* first byte of the tensor data; everything before it is "the head" */
   uint64_t n_params;    /* sum of tensor elements; 0 from en_probe */
   uint32_t n_layer, n_embd, n_vocab, n_ctx_train, n_head, n_head_kv, n_ff;
+  uint64_t fingerprint; /* of the head and of a sample of every tensor; 0 before the model is sealed */
   uint32_t has_tokenizer; /* 1: en_tokenizer_init can work on this file */
   uint32_t has_logits;    /* 0: an encoder, it gives embeddings only */
   char arch[32], name[64], type[16]; /* general.architecture, general.name (cut), type of most weight bytes, e.g. "Q4_0" ("" from en_probe) */
@@ -144,6 +145,11 @@ uint32_t en_seq_length(const en_session *s, uint32_t seq);       /* positions in
 int32_t en_seq_keep(en_session *s, uint32_t seq, uint32_t n);    /* forget positions >= n */
 int32_t en_seq_copy(en_session *s, uint32_t from, uint32_t to);  /* fork: `to` becomes a copy of `from` */
 uint32_t en_session_n_ctx(const en_session *s);
+/* A sequence's cache as bytes, to keep a long prompt over a reload. The host keeps the ids beside it. Only the same model (en_info.fingerprint) with the
+ * same kv_type takes it back; n_ctx may differ as long as the positions fit. Little-endian; layout: docs/formats.md. */
+size_t en_seq_state_bytes(const en_session *s, uint32_t seq);                              /* 0: no such sequence */
+int32_t en_seq_save(const en_session *s, uint32_t seq, void *dst, size_t cap);             /* EN_E_FULL: cap is too small */
+int32_t en_seq_load(en_session *s, uint32_t seq, const void *src, size_t n_bytes, en_why *why); /* on failure the sequence is unchanged */
 
 /* Time per kind of step since the last reset, host.now_ms given: fills up to cap rows, returns how many exist. */
 typedef struct { const char *name; double ms, macs, bytes; uint64_t calls; } en_profile_row;

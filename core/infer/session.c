@@ -2,40 +2,10 @@
  * A batch is worked on in slices of at most n_batch tokens; a slice runs begin steps, every layer's steps and, for the rows that
  * asked for logits, the end steps. Sequence lengths change only when the whole batch is done: a stop, an error or en_eval_drop leaves
  * every sequence as it was (what the slices wrote lies beyond the lengths). */
-#include "../model/model.h"
+#include "session.h"
 #include <math.h>
 
 enum { PART_BEGIN, PART_LAYERS, PART_END };
-
-typedef struct { /* the batch in work */
-  en_batch batch;
-  uint32_t at;          /* first token of the slice */
-  uint32_t done_rows;   /* rows of logits that earlier slices produced */
-  int32_t part, layer, step;
-  int32_t n_want;       /* rows of this slice that want logits */
-  int32_t active;
-} progress_t;
-
-typedef struct { double ms, macs, bytes; uint64_t calls; } cost_t;
-
-struct en_session {
-  const en_model *m;
-  en_host host;
-  en_session_spec spec;
-  en_run run;
-  progress_t job;
-  uint32_t *length;     /* [n_seq] positions in the cache */
-  uint32_t *pending;    /* [n_seq] lengths when the batch is done */
-  int32_t *ids, *lo, *hi, *want; /* [n_batch] */
-  uint32_t *pos;        /* [n_batch] */
-  float *cs;            /* [n_batch, rot] */
-  en_tile *tiles;       /* [n_batch] */
-  float *logits;        /* [n_logits, V] */
-  uint8_t *kv;          /* [2, L, n_seq, K, n_ctx, E] */
-  uint64_t layer_kv_bytes; /* one layer's keys, or values */
-  uint32_t n_rows;
-  cost_t cost[EN_OP_COUNT];
-};
 
 /* ---- memory ---- */
 
@@ -300,18 +270,6 @@ uint32_t en_session_n_ctx(const en_session *s) { return s->spec.n_ctx; }
 int32_t en_seq_keep(en_session *s, uint32_t seq, uint32_t n) {
   if (seq >= s->spec.n_seq || n > s->length[seq]) return EN_E_ARG;
   s->length[seq] = n;
-  return EN_OK;
-}
-
-int32_t en_seq_copy(en_session *s, uint32_t from, uint32_t to) {
-  if (from >= s->spec.n_seq || to >= s->spec.n_seq) return EN_E_ARG;
-  if (from == to) return EN_OK;
-  const size_t row = (size_t)s->m->c.E * (s->run.kv_f16 ? 2 : 4), head = row * s->spec.n_ctx, seq = head * (size_t)s->m->c.K;
-  for (size_t i = 0; i < (size_t)s->m->c.L * 2; i++) {
-    uint8_t *cache = s->kv + i * (size_t)s->layer_kv_bytes;
-    for (size_t h = 0; h < (size_t)s->m->c.K; h++) memcpy(cache + to * seq + h * head, cache + from * seq + h * head, row * s->length[from]);
-  }
-  s->length[to] = s->length[from];
   return EN_OK;
 }
 

@@ -216,12 +216,23 @@ static int32_t fill_freq(en_model *m, en_why *why) {
   return EN_OK;
 }
 
+/* The head says what the tensors are; 256 bytes from the middle of each say whose they are. */
+static uint64_t fingerprint(const en_model *m) {
+  uint64_t h = en_hash64(EN_HASH64, m->image, (size_t)m->g.data_offset);
+  for (uint64_t i = 0; i < m->g.n_tensors; i++) {
+    const en_gguf_tensor *t = &m->g.tensors[i];
+    h = en_hash64(h, m->image + (size_t)(m->g.data_offset + t->offset + t->n_bytes / 2), (size_t)EN_MIN(256, t->n_bytes - t->n_bytes / 2));
+  }
+  return h ? h : 1;
+}
+
 int32_t en_model_seal(en_model *m, en_why *why) {
   if (m->sealed) return EN_OK;
   if (m->fed < m->info.file_bytes)
     return en_fail(why, EN_E_STATE, "the file is incomplete: %z of %z bytes are there", m->fed, m->info.file_bytes);
   EN_TRY(en_model_feed(m, m->fed));
   EN_TRY(fill_freq(m, why));
+  m->info.fingerprint = fingerprint(m);
   m->sealed = 1;
   return EN_OK;
 }

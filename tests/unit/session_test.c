@@ -62,6 +62,40 @@ static void ways(const en_model *m, const float *truth, double tolerance) {
   free(got);
 }
 
+/* Save a sequence, restore it into another session with another context size, continue: the same logits. */
+static void saved(const en_model *m, const float *truth, double tolerance) {
+  void *a_mem, *b_mem;
+  en_why why;
+  const en_session_spec a_spec = {.n_ctx = 64, .n_seq = 2}, b_spec = {.n_ctx = 48, .n_seq = 3}, small = {.n_ctx = 8}, halves = {.n_ctx = 64, .kv_type = EN_KV_F16};
+  en_session *a = open_session(m, &a_spec, NULL, &a_mem), *b = open_session(m, &b_spec, NULL, &b_mem);
+  const uint32_t one[64] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, two[1] = {2};
+  CHECK_EQ(en_eval(a, &(en_batch){20, ids, one, NULL}, NULL), EN_OK);
+  const size_t n = en_seq_state_bytes(a, 1);
+  unsigned char *state = malloc(n);
+  CHECK_EQ(en_seq_save(a, 1, state, n - 1), EN_E_FULL);
+  CHECK_EQ(en_seq_save(a, 2, state, n), EN_E_ARG);
+  CHECK_EQ(en_seq_save(a, 1, state, n), EN_OK);
+  CHECK_EQ(en_seq_load(b, 2, state, n, &why), EN_OK);
+  CHECK_EQ(en_seq_length(b, 2), 20);
+  CHECK_EQ(en_eval(b, &(en_batch){1, ids + 20, two, NULL}, NULL), EN_OK);
+  CHECK_NEAR(test_rel_rms(en_logits(b, 0), truth + 20 * TINY_V, TINY_V), 0, tolerance);
+  for (size_t cut = 0; cut < n; cut += 97) CHECK_EQ(en_seq_load(b, 0, state, cut, &why), EN_E_FORMAT);
+  CHECK_EQ(en_seq_load(b, 3, state, n, &why), EN_E_ARG);
+  state[9] ^= 1; /* the fingerprint */
+  CHECK_EQ(en_seq_load(b, 0, state, n, &why), EN_E_ARG);
+  CHECK_EQ(en_seq_length(b, 0), 0);
+  state[9] ^= 1;
+  free(b_mem);
+  b = open_session(m, &small, NULL, &b_mem);
+  CHECK_EQ(en_seq_load(b, 0, state, n, &why), EN_E_FULL);
+  free(b_mem);
+  b = open_session(m, &halves, NULL, &b_mem);
+  CHECK_EQ(en_seq_load(b, 0, state, n, &why), EN_E_ARG);
+  free(b_mem);
+  free(a_mem);
+  free(state);
+}
+
 static int32_t stop_word;
 static int stop_after;
 static double count_down(void *ud) { /* the profile clock: a hook between steps */
@@ -181,6 +215,7 @@ int main(void) {
         for (int i = 0; i < N * TINY_V; i++) CHECK(isfinite(truth[i]));
         free(mem);
         ways(l.m, truth, 2e-6);
+        saved(l.m, truth, 2e-6);
         const en_session_spec halves = {.n_ctx = 64, .n_batch = 64, .n_logits = N, .kv_type = EN_KV_F16};
         s = open_session(l.m, &halves, NULL, &mem);
         all_rows(s, ids, N, other);
