@@ -1,0 +1,260 @@
+/* matmul_test.c - products of every table and type: exact integers, distance to the references, adjointness, ragged and unpacked
+ * weights, several outputs, bias and add, bad activations, and several lanes giving the bits that one gives. */
+#include "kernels_util.h"
+#include <pthread.h>
+
+static const int32_t quantized[] = {EN_Q4_0, EN_Q8_0};
+
+/* Rows whose int8 form is themselves: integers, each block of 32 with one of +-127. `spike`: the others' largest size. */
+static float *exact_rows(int32_t T, int32_t cols, int spike) {
+  float *x = take_f((size_t)T * (size_t)cols);
+  for (int32_t i = 0; i < T * cols; i += 32) {
+    for (int32_t j = i; j < EN_MIN(i + 32, T * cols); j++) x[j] = (float)draw_int(-spike, spike);
+    const int32_t at = i + draw_int(0, 31);
+    x[EN_MIN(at, T * cols - 1)] = draw() < 0.5 ? -127 : 127;
+  }
+  return x;
+}
+
+/* Blocks with scale 1 and any integers at all, -128 included. */
+static en_weight exact_weight(int32_t type, int32_t rows, int32_t cols, int extreme) {
+  const en_type *t = en_type_by_id(type);
+  const size_t n_blocks = (size_t)rows * (size_t)(cols / 32), size = (size_t)t->block_bytes;
+  uint8_t *data = take(n_blocks * size);
+  for (size_t b = 0; b < n_blocks; b++) {
+    const uint16_t one = en_f32_to_f16(1);
+    memcpy(data + b * size, &one, 2);
+    const uint8_t fill = type == EN_Q4_0 ? (uint8_t)(b % 2 ? 0xff : 0x00) : (uint8_t)(b % 3 == 0 ? 0x80 : b % 3 == 1 ? 0x7f : 0x81);
+    for (size_t i = 2; i < size; i++) data[b * size + i] = extreme ? fill : (uint8_t)draw_int(0, 255);
+  }
+  return weight_of(t, data, rows, cols, 1);
+}
+
+/* Every product of integers below 2^24 is exact, whatever the order of the sums. */
+static void check_exact(const en_kernels *k, int32_t type, int32_t rows, int32_t cols, int32_t T, int extreme) {
+  en_weight w = exact_weight(type, rows, cols, extreme);
+  float *f = weight_floats(&w), *x = exact_rows(T, cols, extreme ? 127 : 3), *y = take_f((size_t)(T * rows)), *want = take_f((size_t)(T * rows));
+  if (extreme)
+    for (int32_t i = 0; i < T * cols; i++) x[i] = x[i] > 0 ? 127 : -127;
+  if (extreme == 2)
+    for (int32_t i = 0; i < T * cols; i++) x[i] = 127;
+  for (int32_t t = 0; t < T; t++)
+    for (int32_t r = 0; r < rows; r++) {
+      int64_t s = 0;
+      for (int32_t c = 0; c < cols; c++) s += (int64_t)f[r * cols + c] * (int64_t)x[t * cols + c];
+      want[t * rows + r] = (float)s;
+    }
+  multiply(k, NULL, &w, x, T, y);
+  check_same(y, want, (size_t)(T * rows), k->name, w.type->name, cols, T);
+  free(f), free(x), free(y), free(want), weight_free(&w);
+}
+
+/* Random data: quantized types against ref-int8, the others against ref; a batch gives what its tokens give alone. */
+static void check_random(const en_kernels *k, const en_type *type, int32_t rows, int32_t cols, int32_t T) {
+  const int int8 = (type->id == EN_Q4_0 || type->id == EN_Q8_0) && strcmp(k->name, "ref") != 0;
+  const en_kernels truth = table(int8 ? "ref-int8" : "ref");
+  en_weight w = weight_random(type, rows, cols, 1);
+  const size_t n = (size_t)(T * rows);
+  float *x = draw_new((size_t)(T * cols), 2), *y = take_f(n), *want = take_f(n), *one = take_f((size_t)rows);
+  multiply(&truth, NULL, &w, x, T, want);
+  multiply(k, NULL, &w, x, T, y);
+  check_rms(y, want, n, 2e-6, k->name, type->name, cols, T);
+  multiply(k, NULL, &w, x + (T - 1) * cols, 1, one);
+  if (int8) check_same(one, y + (T - 1) * rows, (size_t)rows, k->name, "one token of a batch", cols, T);
+  else check_rms(one, y + (T - 1) * rows, (size_t)rows, 2e-6, k->name, "one token of a batch", cols, T);
+  free(x), free(y), free(want), free(one), weight_free(&w);
+}
+
+/* The int8 path against the float truth: rounding activations to 8 bits costs below 1 %. */
+static void check_int8_distance(const en_kernels *k, int32_t type) {
+  enum { ROWS = 64, COLS = 896, T = 9 };
+  const en_kernels ref = table("ref");
+  en_weight w = weight_random(en_type_by_id(type), ROWS, COLS, 1);
+  float *x = draw_new(T * COLS, 1), *y = take_f(T * ROWS), *want = take_f(T * ROWS);
+  multiply(&ref, NULL, &w, x, T, want);
+  multiply(k, NULL, &w, x, T, y);
+  check_rms(y, want, T * ROWS, 1e-2, k->name, "int8 activations", type, T);
+  free(x), free(y), free(want), weight_free(&w);
+}
+
+static double inner(const float *a, const float *b, size_t n) {
+  double s = 0;
+  for (size_t i = 0; i < n; i++) s += (double)a[i] * (double)b[i];
+  return s;
+}
+
+/* <dy, W x> = <W^T dy, x>, with x that the int8 form keeps; and dx itself against ref, added to what was there. */
+static void check_adjoint(const en_kernels *k, const en_type *type, int32_t rows, int32_t cols, int32_t T, int packed) {
+  const en_kernels ref = table("ref");
+  en_weight w = weight_random(type, rows, cols, packed);
+  const size_t nx = (size_t)T * (size_t)cols, ny = (size_t)T * (size_t)rows;
+  float *x = exact_rows(T, cols, 127), *dy = draw_new(ny, 1), *y = take_f(ny), *dx = take_f(nx), *want = take_f(nx);
+  memset(dx, 0, nx * sizeof(float));
+  multiply(k, NULL, &w, x, T, y);
+  multiply_t(k, NULL, &w, dy, T, dx);
+  const double left = inner(dy, y, ny), right = inner(dx, x, nx), size = sqrt(inner(dy, dy, ny) * inner(y, y, ny));
+  char m[200];
+  snprintf(m, sizeof m, "%s %s (%d, %d, T %d): <dy, Wx> = %.9g but <W'dy, x> = %.9g", k->name, type->name, (int)rows, (int)cols, (int)T, left, right);
+  test_check(fabs(left - right) <= 2e-6 * size, m, __FILE__, __LINE__);
+  for (size_t i = 0; i < nx; i++) want[i] = dx[i] = x[i] / 127;
+  multiply_t(&ref, NULL, &w, dy, T, want);
+  multiply_t(k, NULL, &w, dy, T, dx);
+  check_rms(dx, want, nx, 2e-6, k->name, "transposed", cols, T);
+  free(x), free(dy), free(y), free(dx), free(want), weight_free(&w);
+}
+
+/* Infinities, NaN, tiny values, zeros and single spikes among the activations: the same in every table. */
+static void check_odd_activations(const en_kernels *k, int32_t type) {
+  enum { ROWS = 16, COLS = 64, T = 7 };
+  const en_kernels truth = table("ref-int8");
+  en_weight w = weight_random(en_type_by_id(type), ROWS, COLS, 1);
+  float x[T * COLS] = {0}, y[T * ROWS], want[T * ROWS];
+  x[0 * COLS + 5] = INFINITY;
+  x[1 * COLS + 40] = -NAN;
+  for (int c = 0; c < COLS; c++) x[2 * COLS + c] = 1e-38f, x[3 * COLS + c] = c % 2 ? 1e-25f : -1e-25f, x[4 * COLS + c] = 1e35f * (c % 3 ? 1 : -1);
+  x[5 * COLS + 63] = 1;
+  multiply(&truth, NULL, &w, x, T, want);
+  multiply(k, NULL, &w, x, T, y);
+  for (int r = 0; r < ROWS; r++) {
+    CHECK(isnan(want[r]) && isnan(y[r]) && isnan(want[ROWS + r]) && isnan(y[ROWS + r]));
+    CHECK(y[2 * ROWS + r] == 0 && y[6 * ROWS + r] == 0);
+  }
+  check_each(y, want, T * ROWS, 1e-5, 1e-30, k->name, "odd activations", type, T);
+  weight_free(&w);
+}
+
+/* ---- several lanes: as many threads as lanes, chunks claimed in any order ---- */
+typedef struct {
+  void (*job)(const void *, int32_t, int32_t, int32_t);
+  const void *ctx;
+  int32_t n, step, next;
+  pthread_mutex_t lock;
+} shared_job;
+typedef struct { shared_job *job; int32_t lane; } lane_arg;
+
+static void *lane_main(void *p) {
+  const lane_arg *a = p;
+  shared_job *j = a->job;
+  for (;;) {
+    pthread_mutex_lock(&j->lock);
+    const int32_t lo = j->next, hi = EN_MIN(j->n, lo + j->step * (1 + lo / j->step % 3));
+    j->next = hi;
+    pthread_mutex_unlock(&j->lock);
+    if (lo >= j->n) return NULL;
+    j->job(j->ctx, lo, hi, a->lane);
+  }
+}
+
+enum { LANES = 3 };
+static void threads_parallel(void *ud, void (*job)(const void *, int32_t, int32_t, int32_t), const void *ctx, int32_t n, int32_t step) {
+  shared_job j = {.job = job, .ctx = ctx, .n = n, .step = step};
+  pthread_t threads[LANES];
+  lane_arg args[LANES];
+  ++*(int *)ud;
+  pthread_mutex_init(&j.lock, NULL);
+  for (int32_t i = 0; i < LANES; i++) {
+    args[i] = (lane_arg){&j, i};
+    if (pthread_create(&threads[i], NULL, lane_main, &args[i])) exit(2);
+  }
+  for (int32_t i = 0; i < LANES; i++) pthread_join(threads[i], NULL);
+  pthread_mutex_destroy(&j.lock);
+}
+
+/* Three outputs of different types and heights, with bias and add, packed or not, over padded rows: against the sum in double. */
+static void check_outputs(const en_kernels *k, const en_type *types[3], int32_t cols, int32_t T, int packed, int32_t extra) {
+  const int32_t heights[3] = {48 + extra, 5, 160 + extra};
+  const size_t ldx = (size_t)cols + 7, ldy = (size_t)(heights[2] + 3);
+  int calls = 0;
+  const en_host threads = {.parallel = threads_parallel, .ud = &calls, .n_lanes = LANES};
+  en_weight w[3];
+  float *x = draw_new((size_t)T * ldx, 1), *y[2][3], *bias[3], *start[3];
+  en_out outs[2][3];
+  for (int i = 0; i < 3; i++) {
+    const size_t n = (size_t)T * ldy;
+    w[i] = weight_random(types[i], heights[i], cols, packed);
+    bias[i] = draw_new((size_t)heights[i], 1), start[i] = draw_new(n, 1);
+    for (int v = 0; v < 2; v++) {
+      y[v][i] = take_f(n);
+      memcpy(y[v][i], start[i], n * sizeof(float));
+      outs[v][i] = (en_out){&w[i], y[v][i], ldy, i == 1 ? NULL : bias[i], i != 2};
+    }
+  }
+  void *scratch = aligned_alloc(EN_ALIGN, en_matmul_scratch(k, cols, T, LANES));
+  en_matmul(k, NULL, x, ldx, T, outs[0], 3, scratch);
+  en_matmul(k, &threads, x, ldx, T, outs[1], 3, scratch);
+  if ((int64_t)cols * T > 4000) CHECK(calls > 0);
+  for (int i = 0; i < 3; i++) {
+    check_same(y[1][i], y[0][i], (size_t)T * ldy, k->name, "three lanes", cols, T);
+    float *f = weight_floats(&w[i]), *got = take_f((size_t)(T * heights[i])), *want = take_f((size_t)(T * heights[i]));
+    for (int32_t t = 0; t < T; t++) {
+      for (int32_t r = 0; r < heights[i]; r++) {
+        double s = (i != 2 ? (double)start[i][(size_t)t * ldy + (size_t)r] : 0) + (i == 1 ? 0 : (double)bias[i][r]);
+        s += inner(f + (size_t)r * (size_t)cols, x + (size_t)t * ldx, (size_t)cols);
+        want[t * heights[i] + r] = (float)s, got[t * heights[i] + r] = y[0][i][(size_t)t * ldy + (size_t)r];
+      }
+      for (size_t r = (size_t)heights[i]; r < ldy; r++) test_check(y[0][i][(size_t)t * ldy + r] == start[i][(size_t)t * ldy + r], "nothing is written behind a row", __FILE__, __LINE__);
+    }
+    const int int8 = packed && (types[i]->id == EN_Q4_0 || types[i]->id == EN_Q8_0) && strcmp(k->name, "ref") != 0;
+    check_rms(got, want, (size_t)(T * heights[i]), int8 ? 1e-2 : 2e-6, k->name, "outputs", cols, T);
+    /* the transposed product, by lanes as well */
+    float *dx[2] = {draw_new((size_t)(T * cols), 1), take_f((size_t)(T * cols))};
+    memcpy(dx[1], dx[0], (size_t)(T * cols) * sizeof(float));
+    en_matmul_t(k, NULL, &w[i], y[0][i], ldy, dx[0], (size_t)cols, T, scratch);
+    en_matmul_t(k, &threads, &w[i], y[0][i], ldy, dx[1], (size_t)cols, T, scratch);
+    check_same(dx[1], dx[0], (size_t)(T * cols), k->name, "three lanes, transposed", cols, T);
+    free(f), free(got), free(want), free(dx[0]), free(dx[1]), free(bias[i]), free(start[i]), free(y[0][i]), free(y[1][i]), weight_free(&w[i]);
+  }
+  free(x), free(scratch);
+}
+
+/* Plain rows and packed rows decode to the same floats. */
+static void check_weight_row(const en_type *type) {
+  en_weight plain = weight_random(type, 37, 160, 0), packed = {type, NULL, 37, 160, 0};
+  uint8_t *copy = take(37 * en_row_bytes(&plain));
+  memcpy(copy, plain.data, 37 * en_row_bytes(&plain));
+  packed = weight_of(type, copy, 37, 160, 1);
+  float *a = weight_floats(&plain), *b = weight_floats(&packed);
+  CHECK_EQ(packed.n_packed, 32);
+  check_same(a, b, 37 * 160, "rows", type->name, 37, 160);
+  CHECK(512 % type->block == 0 && type->block_bytes <= 4 * type->block); /* what matmul.c's panels count on */
+  free(a), free(b), weight_free(&plain), weight_free(&packed);
+}
+
+static void check_table(const en_kernels *k) {
+  const int int8 = strcmp(k->name, "ref") != 0;
+  for (int q = 0; q < 2 && int8; q++) {
+    for (int32_t T = 1; T <= 17; T++)
+      for (int32_t cols = 32; cols <= 160; cols += 32) check_exact(k, quantized[q], 32, cols, T, 0);
+    for (int32_t T = 1; T <= 9; T += 4)
+      for (int extreme = 1; extreme < 3; extreme++) check_exact(k, quantized[q], 48, 32, T, extreme), check_exact(k, quantized[q], 48, 64, T, extreme);
+    check_exact(k, quantized[q], 16, 4864, 3, 0);
+    check_exact(k, quantized[q], 16, 4864, 8, 0);
+    check_odd_activations(k, quantized[q]);
+    check_int8_distance(k, quantized[q]);
+  }
+  for (int32_t i = 0; en_type_at(i); i++) {
+    const en_type *type = en_type_at(i);
+    for (int32_t T = 1; T <= 17; T++) check_random(k, type, 48, 96, T);
+    check_random(k, type, 16, 4864, 1);
+    check_random(k, type, 16, 4864, 13);
+    if (type->block == 1)
+      for (int32_t cols = 1; cols < 80; cols += 7) check_random(k, type, 16, cols, 7), check_adjoint(k, type, 33, cols, 3, 1);
+    for (int32_t T = 1; T <= 17; T += 4) check_adjoint(k, type, 64, 96, T, 1);
+    check_adjoint(k, type, 37, 544, 66, 1); /* ragged tail, several panels, several tail slices */
+    check_adjoint(k, type, 37, 544, 3, 0);
+    const en_type *mixed[3] = {type, en_type_by_id(EN_F16), en_type_by_id(EN_Q4_0)};
+    for (int packed = 0; packed < 2; packed++) check_outputs(k, mixed, 544, 1, packed, 0), check_outputs(k, mixed, 96, 70, packed, 3), check_outputs(k, mixed, 544, 11, packed, 9);
+  }
+}
+
+int main(void) {
+  for (int32_t i = 0; en_type_at(i); i++) check_weight_row(en_type_at(i));
+  for (int32_t i = 0; en_kernels_usable(i); i++) {
+    const en_kernels k = table(en_kernels_usable(i));
+    const int failed = test_count.failed;
+    check_table(&k);
+    CHECK_EQ(en_matmul_scratch(&k, INT32_MAX, INT32_MAX, 64), 0); /* too much, and said so */
+    printf("%s: %s\n", k.name, failed == test_count.failed ? "ok" : "FAILED");
+  }
+  return test_end();
+}
