@@ -2,7 +2,7 @@
  * Only i32, f64 and pointers (opaque numbers to JavaScript) cross. A call that has several results leaves them in one mailbox
  * of doubles (w_mail): exact to 2^53, enough for every size and offset. The sentence behind the last failure is at w_why().
  * Functions named w_*_open allocate what en_*_bytes() asks for and leave {handle, block, bytes} in mail[0..2]; w_free(block)
- * gives the memory back. exports.txt lists everything that is exported; w_thread_enter of the -mt builds is in thread_enter.S.
+ * gives the memory back. exports.txt lists everything that is exported; w_pool_*, w_tls_bytes and w_thread_enter (thread_enter.S) only by -mt builds.
  * One module instance holds one model, so the few words below are the state of that instance; the core itself has none. */
 #include "../core/include/en.h"
 #include "../core/base/base.h"
@@ -59,15 +59,19 @@ static int32_t opened(int32_t status, const void *handle, void *block) {
 
 /* ---- model ---- */
 /* mail: file_bytes, data_offset, n_params, n_layer, n_embd, n_vocab, n_ctx_train, n_head, n_head_kv, n_ff, has_tokenizer,
- * has_logits, then pointers to three NUL-terminated strings: arch, name, type (valid until the next w_probe). */
+ * has_logits, then pointers to three NUL-terminated strings: arch, name, type. */
+static void mail_info(const en_info *i) {
+  const double values[] = {(double)i->file_bytes, (double)i->data_offset, (double)i->n_params, i->n_layer, i->n_embd, i->n_vocab, i->n_ctx_train, i->n_head,
+                           i->n_head_kv, i->n_ff, i->has_tokenizer, i->has_logits, from_ptr(i->arch), from_ptr(i->name), from_ptr(i->type)};
+  memcpy(mail, values, sizeof values);
+}
 int32_t w_probe(const void *head, uint32_t n_bytes) {
   EN_TRY(en_probe(head, n_bytes, &info, &why));
-  const double values[] = {(double)info.file_bytes, (double)info.data_offset, (double)info.n_params, info.n_layer, info.n_embd, info.n_vocab,
-                           info.n_ctx_train, info.n_head, info.n_head_kv, info.n_ff, info.has_tokenizer, info.has_logits,
-                           from_ptr(info.arch), from_ptr(info.name), from_ptr(info.type)};
-  memcpy(mail, values, sizeof values);
+  mail_info(&info);
   return EN_OK;
 }
+/* The same of a model, with n_params and type. */
+void w_model_info(const en_model *m) { mail_info(en_model_info(m)); }
 int32_t w_model_open(void *image, uint32_t n_head_bytes) {
   en_model *m = NULL;
   void *block = open_block(en_model_bytes(image, n_head_bytes), "table of the model's tensors");
@@ -159,14 +163,11 @@ int32_t w_decode(const en_tokenizer *t, const int32_t *ids, uint32_t n_ids, int3
 }
 
 /* ---- session ---- */
-static en_session_spec spec_of(uint32_t n_ctx, uint32_t n_batch, uint32_t n_seq, uint32_t n_logits, uint32_t kv_type) {
-  return (en_session_spec){.n_ctx = n_ctx, .n_batch = n_batch, .n_seq = n_seq, .n_logits = n_logits, .kv_type = kv_type};
-}
 /* mail[3]: bytes of it that are KV cache, mail[4]: positions per sequence */
 int32_t w_session_open(const en_model *m, uint32_t n_ctx, uint32_t n_batch, uint32_t n_seq, uint32_t n_logits, uint32_t kv_type) {
-  const en_session_spec spec = spec_of(n_ctx, n_batch, n_seq, n_logits, kv_type);
+  const en_session_spec spec = {.n_ctx = n_ctx, .n_batch = n_batch, .n_seq = n_seq, .n_logits = n_logits, .kv_type = kv_type};
   en_session *s = NULL;
-  void *block = open_block(en_session_bytes(m, &spec), "session (context and scratch)");
+  void *block = open_block(en_session_bytes(m, &spec, &host), "session (context and scratch)");
   if (!block) return EN_E_NOMEM;
   mail[3] = (double)en_session_kv_bytes(m, &spec);
   const int32_t status = en_session_init(&s, block, (size_t)mail[2], m, &spec, &host, &why);
@@ -184,6 +185,11 @@ float *w_logits(en_session *s, uint32_t row) { return en_logits(s, row); }
 uint32_t w_seq_length(const en_session *s, uint32_t seq) { return en_seq_length(s, seq); }
 int32_t w_seq_keep(en_session *s, uint32_t seq, uint32_t n) { return en_seq_keep(s, seq, n); }
 int32_t w_seq_copy(en_session *s, uint32_t from, uint32_t to) { return en_seq_copy(s, from, to); }
+
+/* The cache of a sequence as bytes. */
+uint32_t w_seq_state_bytes(const en_session *s, uint32_t seq) { return (uint32_t)en_seq_state_bytes(s, seq); }
+int32_t w_seq_save(const en_session *s, uint32_t seq, void *dst, uint32_t cap) { return en_seq_save(s, seq, dst, cap); }
+int32_t w_seq_load(en_session *s, uint32_t seq, const void *src, uint32_t n_bytes) { return en_seq_load(s, seq, src, n_bytes, &why); }
 
 /* Row i of the profile: returns its name (NULL past the end); mail: ms, macs, bytes, calls. */
 const char *w_profile(const en_session *s, int32_t i) {
@@ -281,10 +287,4 @@ void w_pool_worker(int32_t lane) { if (pool) en_pool_worker(pool, lane); }
 void w_pool_stop(void) { if (pool) en_pool_stop(pool); }
 uint32_t w_pool_chunks(int32_t lane) { return pool ? en_pool_chunks(pool, lane) : 0; }
 uint32_t w_tls_bytes(void) { return (uint32_t)__builtin_wasm_tls_size(); }
-#else
-int32_t w_pool_init(int32_t n_lanes) { return n_lanes == 1 ? EN_OK : EN_E_UNSUPPORTED; }
-void w_pool_worker(int32_t lane) { (void)lane; }
-void w_pool_stop(void) {}
-uint32_t w_pool_chunks(int32_t lane) { (void)lane; return 0; }
-uint32_t w_tls_bytes(void) { return 0; }
 #endif

@@ -1,0 +1,188 @@
+// @ts-check
+// A model that is ready to work, in the thread where its wasm instance lives: Node's main thread or a worker.
+import { EdgeNetError, throwIfAborted } from './errors.js';
+import { Meter, streamIn } from './load.js';
+import { Scheduler } from './scheduler.js';
+import { startInstance } from './variants.js';
+import { checkMessages, renderChat } from './chat.js';
+
+/** en.h: EN_TOK_BOS, EN_TOK_SPECIAL */
+const TOK = Object.freeze({ bos: 1, special: 2 });
+const KV_TYPES = Object.freeze({ f32: 0, f16: 1 });
+const DEFAULT_CONTEXT = 4096;
+const BATCH = 64;
+/** Rows of logits that a small vocabulary may keep, for logits({ all: true }). */
+const LOGITS_BYTES = 1 << 20;
+
+/**
+ * @typedef {object} EngineOptions
+ * @property {import('./variants.js').WasmSource} [wasm]
+ * @property {import('./variants.js').Variant} [variant]
+ * @property {number} threads
+ * @property {number} [contextLength] tokens per sequence; default: what the model was trained for, at most 4096
+ * @property {number} parallel sequences that can be worked on at once
+ * @property {'f16' | 'f32'} kvType
+ * @property {string} [kernels] a kernel table by name
+ * @property {boolean} inPlace is this thread the caller's own?
+ *
+ * @typedef {object} ModelInfo
+ * @property {string} name
+ * @property {string} architecture
+ * @property {string} quantization type of most weights, e.g. "Q4_0"
+ * @property {number} parameters
+ * @property {number} fileBytes
+ * @property {number} contextTrained
+ * @property {number} contextLength
+ * @property {number} vocabulary
+ * @property {number} layers
+ * @property {number} embedding
+ * @property {boolean} hasTokenizer
+ * @property {boolean} hasChatTemplate
+ * @property {{bos: number, eos: number, eot: number, eom: number, unk: number, sep: number, pad: number, cls: number, mask: number, addBos: boolean, addEos: boolean} | null} specialTokens ids, -1: none
+ * @property {Record<string, import('./wasm-instance.js').MetaValue>} metadata everything in the file's head except the contents of arrays
+ * @property {{variant: string, kernels: string, threads: number, why: string}} engine
+ *
+ * @typedef {{modelBytes: number, kvCacheBytes: number, sessionBytes: number, tokenizerBytes: number, wasmBytes: number, cachedTokens: number}} MemoryInfo
+ *   modelBytes: the weights; sessionBytes: KV cache and scratch together; wasmBytes: all memory of the engine
+ */
+
+export class Engine {
+  #w;
+  #model;
+  #session;
+  #tokenizer;
+  #scheduler;
+  /** @type {ModelInfo} */ info;
+
+  /** @param {import('./wasm-instance.js').WasmInstance} w @param {Parts} parts */
+  constructor(w, { model, tokenizer, session, info, spec }) {
+    this.#w = w;
+    this.#model = model;
+    this.#tokenizer = tokenizer;
+    this.#session = session;
+    this.info = info;
+    this.#scheduler = new Scheduler({ w, session: session.handle, tokenizer: tokenizer?.handle ?? 0, vocab: model.info.vocab, nCtx: session.nCtx, nBatch: spec.nBatch, nSeq: spec.nSeq, nLogits: spec.nLogits });
+  }
+
+  /**
+   * @param {EngineOptions} options
+   * @param {{artifact: import('./sources.js').Artifact, phase: import('./load.js').Phase, tee?: (chunk: Uint8Array) => Promise<void>,
+   *   signal?: AbortSignal, onProgress?: (p: import('./load.js').Progress) => void, spawnLane: (init: import('./wasm-instance.js').LaneInit) => import('./wasm-instance.js').Lane}} io
+   */
+  static async load(options, { artifact, phase, tee, signal, onProgress, spawnLane }) {
+    const meter = new Meter(onProgress);
+    const { instance: w, variant, why } = await startInstance(options);
+    try {
+      await w.startLanes(options.threads, spawnLane);
+      throwIfAborted(signal);
+      const model = await streamIn(w, artifact, { phase, signal, meter, tee, prepare: ({ handle }) => { if (options.kernels) w.useKernels(handle, options.kernels); } });
+      const { fileBytes } = model.info;
+      meter.show('prepare', fileBytes, fileBytes, true);
+      throwIfAborted(signal);
+      w.seal(model.handle);
+      const parts = open(w, model, options);
+      parts.info.engine = { variant, kernels: w.kernels(model.handle), threads: w.lanes, why: why.join(' ') };
+      meter.show('ready', fileBytes, fileBytes, true);
+      return new Engine(w, parts);
+    } catch (e) {
+      w.stopLanes();
+      throw e;
+    }
+  }
+
+  /** @returns {MemoryInfo} */
+  get memory() {
+    const { kvBytes, bytes } = this.#session;
+    return { modelBytes: this.info.fileBytes, kvCacheBytes: kvBytes, sessionBytes: bytes, tokenizerBytes: this.#tokenizer?.bytes ?? 0, wasmBytes: this.#w.memoryBytes, cachedTokens: this.#scheduler.cachedTokens };
+  }
+  /** See WasmInstance.stop. */
+  get stop() { return this.#w.stop; }
+  /** Chunks of work per compute lane since the start. */
+  get laneChunks() { return Array.from({ length: this.#w.lanes }, (_, lane) => this.#w.chunks(lane)); }
+
+  /** @param {string | readonly number[] | import('./chat.js').Message[]} input text, token ids or messages @param {import('./options.js').GenerateSpec} spec @param {AbortSignal | undefined} signal @param {(text: string, id: number) => void} onToken */
+  async complete(input, spec, signal, onToken) {
+    if (!this.info.hasTokenizer && typeof input === 'string') this.#needTokenizer();
+    const ids = await this.#idsOf(input, spec);
+    const bos = this.info.specialTokens?.bos ?? -1;
+    return this.#scheduler.generate({ ids, spec, signal, onToken, atStart: ids.every((id) => id === bos) });
+  }
+
+  /** @param {string | readonly unknown[]} input @param {import('./options.js').GenerateSpec} spec @returns {Promise<number[]>} */
+  async #idsOf(input, spec) {
+    if (Array.isArray(input) && input.length && typeof input[0] === 'object') return this.#chatIds(checkMessages(input), spec);
+    const ids = typeof input === 'string' ? [...this.tokenize(input, { addBos: spec.addBos, specialTokens: spec.specialTokens })] : this.#checkIds(input);
+    if (ids.length) return ids;
+    throw new EdgeNetError('ARG', 'the prompt is empty and the model has no token to begin with', { detail: { option: 'prompt' } });
+  }
+  /** @param {import('./chat.js').Message[]} messages @param {import('./options.js').GenerateSpec} spec */
+  async #chatIds(messages, spec) {
+    const own = this.info.metadata['tokenizer.chat_template'];
+    const { bos, eos } = this.#needTokenizer();
+    const textOf = (/** @type {number} */ id) => (id >= 0 ? this.detokenize([id], { specialTokens: true }) : '');
+    const text = await renderChat(messages, { template: spec.chatTemplate ?? (typeof own === 'string' ? own : undefined), bos: textOf(bos), eos: textOf(eos) });
+    const ids = [...this.tokenize(text, { addBos: spec.addBos, specialTokens: true })];
+    return ids[0] === bos && ids[1] === bos ? ids.slice(1) : ids; // many templates write the first token themselves
+  }
+
+  /** @param {string} text @param {{addBos?: boolean, specialTokens?: boolean}} [options] @returns {Int32Array} */
+  tokenize(text, { addBos = true, specialTokens = true } = {}) {
+    this.#needTokenizer();
+    return this.#w.encode(this.#tokenizer?.handle ?? 0, text, (addBos ? TOK.bos : 0) | (specialTokens ? TOK.special : 0));
+  }
+  /** @param {readonly number[] | Int32Array} ids @param {{specialTokens?: boolean}} [options] */
+  detokenize(ids, { specialTokens = false } = {}) {
+    this.#needTokenizer();
+    return this.#w.decode(this.#tokenizer?.handle ?? 0, this.#checkIds(ids), specialTokens ? TOK.special : 0, true);
+  }
+  /** @param {string | readonly number[]} input @param {boolean} all @param {AbortSignal} [signal] */
+  logits(input, all, signal) {
+    const ids = typeof input === 'string' ? [...this.tokenize(input)] : this.#checkIds(input);
+    return this.#scheduler.logits(ids, all, signal);
+  }
+  clear() { this.#scheduler.clear(); }
+  profile() { return this.#w.profile(this.#session.handle); }
+
+  /** Ends what runs and lets go of the memory; the instance is garbage afterwards. */
+  dispose() {
+    this.#scheduler.close(new EdgeNetError('STATE', 'the session was disposed'));
+    this.#w.stopLanes();
+  }
+
+  #needTokenizer() {
+    if (!this.info.specialTokens) throw new EdgeNetError('UNSUPPORTED', "the model's file has no tokenizer that this build knows: only token ids work with it");
+    return this.info.specialTokens;
+  }
+  /** @param {Iterable<unknown> | ArrayLike<unknown>} input @returns {number[]} */
+  #checkIds(input) {
+    const vocab = this.info.vocabulary;
+    return Array.from(input, (id, i) => {
+      if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= vocab) throw new EdgeNetError('ARG', `ids[${i}] must be a token id from 0 to ${vocab - 1}, not ${String(id)}`, { detail: { option: `ids[${i}]` } });
+      return id;
+    });
+  }
+}
+
+/** @typedef {{model: import('./load.js').LoadedModel, tokenizer: import('./wasm-instance.js').Opened | null, session: ReturnType<import('./wasm-instance.js').WasmInstance['openSession']>,
+ *   info: ModelInfo, spec: {nBatch: number, nSeq: number, nLogits: number}}} Parts */
+
+/** Tokenizer and context of a sealed model. @param {import('./wasm-instance.js').WasmInstance} w @param {import('./load.js').LoadedModel} model @param {EngineOptions} options @returns {Parts} */
+function open(w, model, { contextLength, parallel, kvType }) {
+  const info = w.info(model.handle);
+  if (!info.hasLogits) throw new EdgeNetError('UNSUPPORTED', `"${info.arch}" is an encoder: it gives embeddings, and this release only generates text`);
+  const tokenizer = info.hasTokenizer ? w.openTokenizer(model.image, model.head) : null;
+  const nCtx = contextLength ?? Math.min(info.contextTrained || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
+  const spec = { nBatch: Math.max(BATCH, parallel), nSeq: parallel, nLogits: Math.max(parallel, Math.min(16, Math.floor(LOGITS_BYTES / (4 * info.vocab)))) };
+  const session = w.openSession(model.handle, { nCtx, kvType: KV_TYPES[kvType], ...spec });
+  const metadata = w.metadata(model.handle);
+  return {
+    model, tokenizer, session, spec,
+    info: {
+      name: info.name || info.arch, architecture: info.arch, quantization: info.type, parameters: info.params, fileBytes: info.fileBytes,
+      contextTrained: info.contextTrained, contextLength: session.nCtx, vocabulary: info.vocab, layers: info.layers, embedding: info.embedding,
+      hasTokenizer: tokenizer !== null, hasChatTemplate: typeof metadata['tokenizer.chat_template'] === 'string',
+      specialTokens: tokenizer ? w.special(tokenizer.handle) : null, metadata,
+      engine: { variant: '', kernels: '', threads: 1, why: '' },
+    },
+  };
+}

@@ -1,0 +1,141 @@
+// @ts-check
+// One pass over a model file: every chunk goes to the store (if there is one) and straight to its final place in the wasm memory,
+// where the core repacks it. JavaScript never holds more than one chunk.
+import { EdgeNetError, throwIfAborted } from './errors.js';
+import { makeYield } from './platform.js';
+
+const FIRST_PROBE = 64 << 10;
+const START_BYTES = 1 << 20;
+const READ_BYTES = 4 << 20;
+const PROGRESS_MS = 100;
+
+/**
+ * @typedef {import('./wasm-instance.js').WasmInstance} WasmInstance
+ * @typedef {'download' | 'read' | 'prepare' | 'ready'} Phase download: from the network; read: from a store, file or buffer; prepare: tables and context
+ * @typedef {{phase: Phase, loaded: number, total: number | null, rate: number, eta: number | null}} Progress bytes, bytes per second, seconds left
+ * @typedef {{handle: number, image: number, head: number, info: import('./wasm-instance.js').HeadInfo}} LoadedModel
+ */
+
+/** Progress reports with rate and remaining time, at most ten a second. */
+export class Meter {
+  #started = performance.now();
+  #shown = 0;
+  #rate = 0;
+  #lastAt = 0;
+  #report;
+  /** @param {((p: Progress) => void) | undefined} report */
+  constructor(report) { this.#report = report; }
+  /** @param {Phase} phase @param {number} loaded @param {number | null} total @param {boolean} [always] */
+  show(phase, loaded, total, always = false) {
+    const now = performance.now();
+    if (!this.#report || !always && now - this.#shown < PROGRESS_MS) return;
+    const seconds = (now - (this.#shown || this.#started)) / 1000;
+    const current = seconds > 0 && loaded > this.#lastAt ? (loaded - this.#lastAt) / seconds : this.#rate;
+    this.#rate = this.#rate ? 0.8 * this.#rate + 0.2 * current : current;
+    this.#shown = now;
+    this.#lastAt = loaded;
+    this.#report({ phase, loaded, total, rate: this.#rate, eta: total !== null && this.#rate > 0 ? Math.max(0, total - loaded) / this.#rate : null });
+  }
+}
+
+/** The model's image while it grows: first the head in a small block, then the whole file in its final one. */
+class Image {
+  #w;
+  #at;
+  #cap = START_BYTES;
+  #filled = 0;
+  #probeAt = FIRST_PROBE;
+  #prepare;
+  /** @type {LoadedModel | undefined} */ model;
+
+  /** @param {WasmInstance} w @param {(model: LoadedModel) => void} prepare called once, before the weights arrive */
+  constructor(w, prepare) {
+    this.#w = w;
+    this.#prepare = prepare;
+    this.#at = w.alloc(this.#cap);
+  }
+  get filled() { return this.#filled; }
+  get complete() { return this.model !== undefined && this.#filled >= this.model.info.fileBytes; }
+
+  /** Make room and tell how many of the next n bytes may be written at filled. @param {number} n */
+  #room(n) {
+    if (this.model) return Math.min(n, this.model.info.fileBytes - this.#filled);
+    if (this.#filled + n > this.#cap) this.#move(Math.max(2 * this.#cap, this.#filled + n));
+    return n;
+  }
+  /** @param {number} cap */
+  #move(cap) {
+    const to = this.#w.alloc(cap);
+    this.#w.move(to, this.#at, Math.min(this.#filled, cap));
+    this.#w.free(this.#at);
+    this.#at = to;
+    this.#cap = cap;
+  }
+  /** @param {Uint8Array} chunk */
+  push(chunk) {
+    const n = this.#room(chunk.length);
+    this.#w.write(this.#at + this.#filled, n < chunk.length ? chunk.subarray(0, n) : chunk);
+    this.#advance(n);
+  }
+  /** Let a synchronous reader fill the next piece; returns bytes read. @param {(offset: number, view: Uint8Array) => number} readInto */
+  pull(readInto) {
+    const n = this.#room(this.model ? READ_BYTES : FIRST_PROBE);
+    const got = n ? this.#w.lend(this.#at + this.#filled, n, (view) => readInto(this.#filled, view)) : 0;
+    if (got > 0) this.#advance(got);
+    return got;
+  }
+  /** @param {number} n */
+  #advance(n) {
+    this.#filled += n;
+    if (this.model) this.#w.feed(this.model.handle, this.#filled);
+    else if (this.#filled >= this.#probeAt) this.probe();
+  }
+  /** Is the head complete? Then take the memory of the whole file, before another byte is downloaded. */
+  probe() {
+    const info = this.#w.probe(this.#at, this.#filled);
+    if (!info || this.#filled < Math.min(info.dataOffset, info.fileBytes)) {
+      this.#probeAt = info ? info.dataOffset : 2 * this.#filled;
+      return;
+    }
+    const head = this.#filled = Math.min(this.#filled, info.fileBytes);
+    this.#move(info.fileBytes);
+    const { handle } = this.#w.openModel(this.#at, head);
+    this.model = { handle, image: this.#at, head, info };
+    this.#prepare(this.model);
+    this.#w.feed(handle, head);
+  }
+}
+
+/**
+ * @param {WasmInstance} w @param {import('./sources.js').Artifact} artifact
+ * @param {{phase: Phase, signal?: AbortSignal, meter: Meter, tee?: (chunk: Uint8Array) => Promise<void>, prepare: (model: LoadedModel) => void}} opt
+ * tee: also gets every byte of the file, in order
+ * @returns {Promise<LoadedModel>}
+ */
+export async function streamIn(w, artifact, { phase, signal, meter, tee, prepare }) {
+  const image = new Image(w, prepare);
+  const rest = makeYield();
+  const show = () => meter.show(phase, image.filled, image.model?.info.fileBytes ?? artifact.size);
+  if (artifact.readInto && !tee) {
+    for (let since = performance.now(); image.pull(artifact.readInto) > 0; show()) {
+      if (performance.now() - since < 20) continue;
+      await rest();
+      throwIfAborted(signal);
+      since = performance.now();
+    }
+  } else {
+    for await (const chunk of artifact.stream(0, signal)) {
+      throwIfAborted(signal);
+      if (tee) await tee(chunk);
+      image.push(chunk);
+      show();
+    }
+  }
+  if (!image.model && image.filled) image.probe();
+  if (!image.complete) {
+    const total = image.model?.info.fileBytes;
+    throw new EdgeNetError('FORMAT', total ? `the file is incomplete: it ends at ${image.filled} of ${total} bytes` : `the file ends at ${image.filled} bytes, inside the head of a GGUF file`);
+  }
+  meter.show(phase, image.filled, image.filled, true);
+  return /** @type {LoadedModel} */ (image.model);
+}

@@ -1,0 +1,107 @@
+// @ts-check
+// Options of a generation: names, bounds and defaults in one place. A wrong option is an error that names it, never ignored.
+import { EdgeNetError } from './errors.js';
+import { PARAMS } from './params.js';
+
+/**
+ * @typedef {object} GenerateOptions
+ * @property {number} [maxTokens] tokens to generate at most (256)
+ * @property {number} [temperature] 0 is greedy (0.8)
+ * @property {number} [topK] keep the k most likely tokens, 0 keeps all (40)
+ * @property {number} [topP] keep the most likely tokens whose probabilities sum to this (0.95)
+ * @property {number} [minP] drop tokens less likely than this share of the most likely one (0.05)
+ * @property {number} [repetitionPenalty] 1 is off (1)
+ * @property {number} [repetitionWindow] recent tokens that the penalty looks at (64)
+ * @property {number} [seed] the same seed, prompt and engine give the same text; without it every call draws anew
+ * @property {string[]} [stopSequences] the text ends before any of these
+ * @property {boolean} [ignoreEos] go on after the model's end token (false)
+ * @property {Record<number, number> | Map<number, number>} [logitBias] token id -> number added to its logit; -Infinity forbids it
+ * @property {boolean} [specialTokens] read special tokens such as <|im_end|> in the prompt as such (true)
+ * @property {boolean} [addBos] put the model's first token before the prompt if its file says so (true)
+ * @property {string} [chatTemplate] for chats: use this Jinja template instead of the file's
+ * @property {AbortSignal} [signal]
+ */
+/**
+ * @typedef {{maxTokens: number, settings: [number, number][], bias: [number, number][], stopSequences: string[], ignoreEos: boolean, specialTokens: boolean,
+ *   addBos: boolean, window: number, seed: number, chatTemplate?: string}} GenerateSpec checked, ready to be posted to a worker
+ */
+
+const MAX_STOPS = 64;
+const MAX_BIAS = 100000;
+/** Everything besides the sampler's own knobs (PARAMS). */
+const OTHERS = Object.freeze(['maxTokens', 'stopSequences', 'ignoreEos', 'logitBias', 'specialTokens', 'addBos', 'chatTemplate', 'signal']);
+
+/** @param {string} name @param {string} rule @param {unknown} got @returns {never} */
+function wrong(name, rule, got) {
+  const shown = typeof got === 'string' ? JSON.stringify(got.slice(0, 40)) : typeof got === 'object' && got ? 'an object' : String(got);
+  throw new EdgeNetError('ARG', `${name} must be ${rule}, not ${shown}`, { detail: { option: name } });
+}
+
+/** @param {string} name @param {unknown} value @param {number} min @param {number} max @param {boolean} [integer] @returns {number} */
+export function numberIn(name, value, min, max, integer = false) {
+  const rule = `${integer ? 'an integer' : 'a number'} from ${min} to ${max}`;
+  if (typeof value !== 'number' || !(value >= min && value <= max) || integer && !Number.isInteger(value)) wrong(name, rule, value);
+  return /** @type {number} */ (value);
+}
+/** @param {string} name @param {unknown} value */
+function boolean(name, value) { return typeof value === 'boolean' ? value : wrong(name, 'true or false', value); }
+
+/** An options object has only known names; a slip of the pen must not go unnoticed. @param {unknown} options @param {readonly string[]} known @param {string} where */
+export function knownOnly(options, known, where) {
+  if (options === null || typeof options !== 'object' || Array.isArray(options)) wrong(where, 'an object', options);
+  for (const name of Object.keys(/** @type {object} */ (options))) {
+    if (!known.includes(name)) throw new EdgeNetError('ARG', `${where}: there is no option "${name}"; known are ${known.join(', ')}`, { detail: { option: name } });
+  }
+}
+
+/** @param {unknown} signal @param {string} [name] */
+export function checkSignal(signal, name = 'signal') {
+  if (signal !== undefined && typeof (/** @type {any} */ (signal)?.addEventListener) !== 'function') wrong(name, 'an AbortSignal', signal);
+}
+
+/** @param {GenerateOptions} [options] @param {string} [where] @returns {GenerateSpec} */
+export function generateSpec(options = {}, where = 'options') {
+  knownOnly(options, [...Object.keys(PARAMS), ...OTHERS], where);
+  checkSignal(options.signal);
+  const given = /** @type {Record<string, unknown>} */ ({ ...options });
+  given.seed ??= Math.floor(Math.random() * 2 ** 53);
+  /** @type {[number, number][]} */ const settings = [];
+  for (const [name, p] of Object.entries(PARAMS)) {
+    const value = given[name] === undefined ? p.default : numberIn(name, given[name], p.min, p.max, ['topK', 'repetitionWindow', 'seed'].includes(name));
+    settings.push([p.id, value]);
+  }
+  return {
+    maxTokens: options.maxTokens === undefined ? 256 : numberIn('maxTokens', options.maxTokens, 0, 2 ** 31 - 1, true),
+    settings,
+    bias: bias(options.logitBias),
+    stopSequences: stops(options.stopSequences),
+    ignoreEos: options.ignoreEos === undefined ? false : boolean('ignoreEos', options.ignoreEos),
+    specialTokens: options.specialTokens === undefined ? true : boolean('specialTokens', options.specialTokens),
+    addBos: options.addBos === undefined ? true : boolean('addBos', options.addBos),
+    window: settings[PARAMS.repetitionWindow.id][1],
+    seed: settings[PARAMS.seed.id][1],
+    ...(options.chatTemplate === undefined ? {} : { chatTemplate: typeof options.chatTemplate === 'string' ? options.chatTemplate : wrong('chatTemplate', 'a string', options.chatTemplate) }),
+  };
+}
+
+/** @param {unknown} value @returns {string[]} */
+function stops(value) {
+  if (value === undefined) return [];
+  const rule = `an array of at most ${MAX_STOPS} strings that are not empty and hold no NUL`;
+  if (!Array.isArray(value) || value.length > MAX_STOPS) wrong('stopSequences', rule, value);
+  for (const s of /** @type {unknown[]} */ (value)) if (typeof s !== 'string' || !s || s.includes('\0')) wrong('stopSequences', rule, s);
+  return [...new Set(/** @type {string[]} */ (value))];
+}
+
+/** @param {unknown} value @returns {[number, number][]} */
+function bias(value) {
+  if (value === undefined) return [];
+  if (value === null || typeof value !== 'object') wrong('logitBias', 'an object or Map of token id -> number', value);
+  const entries = value instanceof Map ? [...value] : Object.entries(/** @type {object} */ (value)).map(([id, add]) => [Number(id), add]);
+  if (entries.length > MAX_BIAS) wrong('logitBias', `at most ${MAX_BIAS} tokens`, entries.length);
+  for (const [id, add] of entries) {
+    if (!Number.isInteger(id) || id < 0 || id > 2 ** 31 - 1) wrong('logitBias', 'an object or Map of token id -> number', id);
+    if (typeof add !== 'number' || Number.isNaN(add) || add === Infinity) wrong(`logitBias[${id}]`, 'a number or -Infinity', add);
+  }
+  return /** @type {[number, number][]} */ (entries);
+}

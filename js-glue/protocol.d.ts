@@ -1,0 +1,55 @@
+// The one table of what can be asked of an engine, wherever it runs. Add a call here and the compiler points at every place that
+// must handle it.
+import type { Capabilities } from './capabilities.js';
+import type { EngineOptions, MemoryInfo, ModelInfo } from './engine.js';
+import type { WireError } from './errors.js';
+import type { Progress } from './load.js';
+import type { GenerateSpec } from './options.js';
+import type { Completion } from './scheduler.js';
+import type { Patience, SourceSpec } from './sources.js';
+import type { StoreSpec } from './stores/store.js';
+import type { Message } from './chat.js';
+
+export type Input = string | readonly number[] | readonly Message[];
+export interface FetchArgs { source: SourceSpec; store: StoreSpec | null; maxStoreBytes: number | null; patience: Patience }
+/** hit: read from the store; stored: downloaded and kept; none: not kept, `why` says so when that is a failure */
+export interface CacheReport { state: 'hit' | 'stored' | 'none'; why?: string }
+export interface StopWord { buffer: SharedArrayBuffer; at: number }
+
+export interface Calls {
+  load: { args: FetchArgs & { options: EngineOptions; laneUrl: string | null }; result: { info: ModelInfo; memory: MemoryInfo; cache: CacheReport; stop: StopWord | null }; event: Progress };
+  preload: { args: FetchArgs; result: { bytes: number; cache: CacheReport }; event: Progress };
+  generate: { args: { input: Input; spec: GenerateSpec }; result: { completion: Completion; memory: MemoryInfo }; event: { kind: 'tokens'; pieces: string[] } };
+  tokenize: { args: { text: string; addBos: boolean; specialTokens: boolean }; result: number[]; event: never };
+  detokenize: { args: { ids: readonly number[]; specialTokens: boolean }; result: string; event: never };
+  logits: { args: { input: string | readonly number[]; all: boolean }; result: Float32Array; event: never };
+  profile: { args: Record<string, never>; result: { rows: { name: string; ms: number; macs: number; bytes: number; calls: number }[]; laneChunks: number[] }; event: never };
+  clear: { args: Record<string, never>; result: MemoryInfo; event: never };
+  capabilities: { args: Record<string, never>; result: Capabilities; event: never };
+  unload: { args: Record<string, never>; result: null; event: never };
+}
+export type Op = keyof Calls;
+export type Request = { [K in Op]: { id: number; op: K; args: Calls[K]['args'] } }[Op] | { id: number; op: 'cancel' };
+export type Reply =
+  | { id: number; event: { [K in Op]: Calls[K]['event'] }[Op] }
+  | { id: number; ok: true; result: { [K in Op]: Calls[K]['result'] }[Op] }
+  | { id: number; ok: false; error: WireError };
+
+/** What a handler gets beside its arguments. */
+export interface Control<K extends Op> { signal: AbortSignal; emit(event: Calls[K]['event']): void }
+export type Handlers = { [K in Op]: (args: Calls[K]['args'], control: Control<K>) => Promise<Calls[K]['result']> };
+export interface CallOptions<K extends Op> { signal?: AbortSignal; onEvent?: (event: Calls[K]['event']) => void; onAbort?: () => void }
+/** The same for an engine in this thread and for one in a worker. */
+export interface Caller {
+  call<K extends Op>(op: K, args: Calls[K]['args'], options?: CallOptions<K>): Promise<Calls[K]['result']>;
+  /** Reject what is pending with `reason` and end the worker, if there is one. */
+  close(reason: Error): void;
+}
+/** One end of a connection between two threads. */
+export interface Port {
+  postMessage(message: unknown, transfer?: readonly Transferable[]): void;
+  listen(onMessage: (message: any) => void, onDead: (why: string) => void): void;
+  /** Keep the process alive while true (Node). */
+  hold(on: boolean): void;
+  close(): void;
+}

@@ -1,0 +1,311 @@
+// @ts-check
+// Continuous batching over the sequences of one core session: whatever is asked at the same time is computed together.
+// Every turn of the loop takes one token from each running text and fills the rest of the batch with prompts that are still being
+// read. A batch is computed in slices of about 20 ms with a yield between, so that a cancel is seen in time even without shared
+// memory; with shared memory the stop word ends a slice at once.
+import { EdgeNetError, abortError, asError } from './errors.js';
+import { makeYield } from './platform.js';
+
+const SLICE_MS = 20;
+const MAX_STEPS = 0x7fffffff;
+
+/**
+ * @typedef {import('./wasm-instance.js').WasmInstance} WasmInstance
+ * @typedef {import('./options.js').GenerateSpec} GenerateSpec
+ * @typedef {'stop' | 'length' | 'abort'} FinishReason stop: end token or stop sequence; length: maxTokens or the context is full
+ * @typedef {{promptTokens: number, cachedTokens: number, promptMs: number, tokens: number, tokenMs: number, ttftMs: number}} Timings
+ *   cachedTokens: of the prompt, still in the KV cache from an earlier call; tokenMs: all tokens after the first; ttftMs: from the call to the first token
+ * @typedef {{text: string, tokens: number[], finishReason: FinishReason, timings: Timings, seed: number}} Completion
+ * @typedef {{ids: number[], spec: GenerateSpec, atStart: boolean, signal?: AbortSignal, onToken: (text: string, id: number) => void}} Request
+ *   ids: the prompt, at least one token; atStart: the text begins with the first new token; onToken: id -1 is text that was held back to the end
+ * @typedef {{seq: number, cached: number[], job: Job | null, used: number}} Slot one sequence of the KV cache
+ * @typedef {{w: WasmInstance, session: number, tokenizer: number, vocab: number, nCtx: number, nBatch: number, nSeq: number, nLogits: number}} Place
+ */
+
+/** A text in the making. */
+class Job {
+  tokens = /** @type {number[]} */ ([]);
+  text = '';
+  /** Handles and memory blocks in the core, 0 when there is none. */
+  sampler = { handle: 0, block: 0 };
+  stream = { handle: 0, block: 0 };
+  /** @type {number[]} ids that are not in the cache yet */ pending = [];
+  cachedTokens = 0;
+  promptMs = 0;
+  firstAt = 0;
+  startedAt = performance.now();
+  /** @type {(c: Completion) => void} */ resolve = () => {};
+  /** @type {(e: Error) => void} */ reject = () => {};
+  /** @param {Request} request */
+  constructor({ ids, spec, atStart, signal, onToken }) {
+    this.ids = ids;
+    this.spec = spec;
+    this.atStart = atStart;
+    this.signal = signal;
+    this.onToken = onToken;
+    /** @type {Promise<Completion>} */
+    this.done = new Promise((resolve, reject) => { this.resolve = resolve; this.reject = reject; });
+  }
+}
+
+export class Scheduler {
+  #p;
+  #batch;
+  /** @type {Slot[]} */ #slots;
+  /** @type {Job[]} */ #waiting = [];
+  /** @type {{run: () => Promise<void>, fail: (e: Error) => void}[]} */ #exclusive = [];
+  #running = false;
+  #clock = 0;
+  #steps = 8;
+  #rested = 0;
+  #rest = makeYield();
+  /** @type {EdgeNetError | null} */ #closed = null;
+
+  /** @param {Place} place */
+  constructor(place) {
+    this.#p = place;
+    this.#batch = place.w.openBatch(place.nBatch);
+    this.#slots = Array.from({ length: place.nSeq }, (_, seq) => ({ seq, cached: [], job: null, used: 0 }));
+  }
+
+  /** @param {Request} request @returns {Promise<Completion>} */
+  generate(request) {
+    const { ids } = request;
+    if (this.#closed) return Promise.reject(this.#closed);
+    if (ids.length >= this.#p.nCtx) {
+      return Promise.reject(new EdgeNetError('FULL', `the prompt has ${ids.length} tokens and the context holds ${this.#p.nCtx}: shorten it or set { contextLength }`, { detail: { tokens: ids.length, contextLength: this.#p.nCtx } }));
+    }
+    const job = new Job(request);
+    this.#waiting.push(job);
+    this.#start();
+    return job.done;
+  }
+
+  /** Logits after the last id, or after each of them: [rows, vocab]. @param {number[]} ids @param {boolean} all @param {AbortSignal} [signal] @returns {Promise<Float32Array>} */
+  logits(ids, all, signal) {
+    return this.#alone(async () => {
+      const { w, session, vocab, nCtx, nBatch, nLogits } = this.#p;
+      if (!ids.length || ids.length > nCtx) throw new EdgeNetError(ids.length ? 'FULL' : 'ARG', `logits need 1 to ${nCtx} tokens, not ${ids.length}`);
+      const slot = this.#slots[0];
+      this.#forget(slot);
+      const out = new Float32Array(vocab * (all ? ids.length : 1));
+      const chunk = all ? Math.min(nBatch, nLogits) : nBatch;
+      for (let at = 0; at < ids.length; at += chunk) {
+        const part = ids.slice(at, at + chunk);
+        const want = part.map((_, i) => (all || at + i === ids.length - 1 ? 1 : 0));
+        while (!await this.#eval(part, part.map(() => slot.seq), want, () => signal?.aborted === true || this.#closed !== null)) {
+          if (this.#closed) throw this.#closed;
+          if (signal?.aborted) throw abortError(signal);
+        }
+        slot.cached.push(...part);
+        if (all) part.forEach((_, i) => w.logits(session, i, vocab, out.subarray((at + i) * vocab, (at + i + 1) * vocab)));
+      }
+      if (!all) w.logits(session, 0, vocab, out);
+      return out;
+    });
+  }
+
+  /** Forget every cached position that no running text needs. */
+  clear() { for (const slot of this.#slots) if (!slot.job) this.#forget(slot); }
+  /** Positions in the cache, running texts included. */
+  get cachedTokens() { return this.#slots.reduce((n, s) => n + s.cached.length, 0); }
+  get busy() { return this.#running; }
+
+  /** Nothing more is taken; what runs ends at its next slice with this error. @param {EdgeNetError} reason */
+  close(reason) { this.#closed ??= reason; }
+
+  /** Run something when no text is being made. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+  #alone(work) {
+    if (this.#closed) return Promise.reject(this.#closed);
+    return new Promise((resolve, reject) => {
+      this.#exclusive.push({ run: () => work().then(resolve, reject), fail: reject });
+      this.#start();
+    });
+  }
+
+  #start() {
+    if (this.#running) return;
+    this.#running = true;
+    // A microtask later: calls made in one go are then batched from their first token on.
+    void Promise.resolve().then(() => this.#loop()).catch((e) => this.#failAll(asError(e))).finally(() => {
+      this.#running = false;
+      if (!this.#closed && (this.#waiting.length || this.#exclusive.length)) this.#start();
+    });
+  }
+
+  async #loop() {
+    this.#rested = performance.now();
+    for (;;) {
+      if (this.#closed) return this.#failAll(this.#closed);
+      this.#admit();
+      this.#reap();
+      const active = this.#slots.filter((s) => s.job);
+      if (active.length) await this.#turn(active);
+      else if (this.#exclusive.length) await /** @type {any} */ (this.#exclusive.shift()).run();
+      else if (!this.#waiting.length) return;
+      await this.#restIfDue();
+    }
+  }
+
+  /** Waiting texts take free sequences: the one that already holds most of the prompt, else the one unused for longest. */
+  #admit() {
+    while (this.#waiting.length && !this.#exclusive.length) {
+      const free = this.#slots.filter((s) => !s.job);
+      if (!free.length) return;
+      const job = /** @type {Job} */ (this.#waiting.shift());
+      const shared = (/** @type {Slot} */ s) => commonPrefix(s.cached, job.ids);
+      const slot = free.reduce((a, b) => (shared(b) > shared(a) || shared(b) === shared(a) && b.used < a.used ? b : a));
+      try { this.#begin(job, slot); } catch (e) { this.#end(slot, job, asError(e)); }
+    }
+  }
+
+  /** @param {Job} job @param {Slot} slot */
+  #begin(job, slot) {
+    const { w, tokenizer, vocab, session } = this.#p;
+    slot.job = job;
+    slot.used = ++this.#clock;
+    // The last prompt token is always computed: its logits choose the first new one.
+    const keep = Math.min(commonPrefix(slot.cached, job.ids), job.ids.length - 1);
+    w.keep(session, slot.seq, keep);
+    slot.cached.length = keep;
+    job.cachedTokens = keep;
+    job.pending = job.ids.slice(keep);
+    job.sampler = w.openSampler(vocab, job.spec.settings, job.spec.bias);
+    w.accept(job.sampler.handle, job.spec.window ? job.ids.slice(-job.spec.window) : []);
+    if (tokenizer) job.stream = w.openStream(tokenizer, job.spec.stopSequences, job.atStart);
+  }
+
+  /** End the texts whose caller gave up, and those that have nothing left to do. */
+  #reap() {
+    for (const job of this.#waiting.filter((j) => j.signal?.aborted)) {
+      this.#waiting.splice(this.#waiting.indexOf(job), 1);
+      job.resolve(this.#completion(job, 'abort'));
+    }
+    for (const slot of this.#slots) {
+      if (slot.job?.signal?.aborted) this.#finish(slot, 'abort');
+      else if (slot.job && slot.job.spec.maxTokens === 0) this.#finish(slot, 'length');
+    }
+  }
+
+  /** One turn: one token of each running text, and prompt tokens up to a full batch. @param {Slot[]} active */
+  async #turn(active) {
+    const ids = /** @type {number[]} */ ([]), seq = /** @type {number[]} */ ([]), want = /** @type {number[]} */ ([]);
+    /** @type {{slot: Slot, job: Job, n: number, last: boolean}[]} */ const parts = [];
+    let room = this.#p.nBatch;
+    const order = [...active].sort((a, b) => pendingOf(a) - pendingOf(b));
+    for (const slot of order) {
+      const job = /** @type {Job} */ (slot.job);
+      const n = Math.min(room, job.pending.length);
+      if (!n) continue;
+      room -= n;
+      const last = n === job.pending.length;
+      parts.push({ slot, job, n, last });
+      for (let i = 0; i < n; i++) { ids.push(job.pending[i]); seq.push(slot.seq); want.push(last && i === n - 1 ? 1 : 0); }
+    }
+    const t0 = performance.now();
+    if (!await this.#eval(ids, seq, want, () => parts.some((p) => p.job.signal?.aborted) || this.#closed !== null)) return;
+    const ms = performance.now() - t0;
+    let row = 0;
+    for (const { slot, job, n, last } of parts) {
+      slot.cached.push(...job.pending.splice(0, n));
+      if (!job.tokens.length) job.promptMs += ms;
+      if (last) this.#pick(slot, job, row++);
+    }
+  }
+
+  /** @param {Slot} slot @param {Job} job @param {number} row */
+  #pick(slot, job, row) {
+    const { w, session, tokenizer, nCtx } = this.#p;
+    try {
+      const { id, text, end } = w.pick(session, row, job.sampler.handle, tokenizer, job.stream.handle, job.spec.ignoreEos);
+      job.firstAt ||= performance.now();
+      if (end !== 1) job.tokens.push(id);
+      job.text += text;
+      if (end !== 1) job.onToken(text, id);
+      if (end) this.#finish(slot, 'stop');
+      else if (job.tokens.length >= job.spec.maxTokens || slot.cached.length >= nCtx) this.#finish(slot, 'length');
+      else job.pending = [id];
+    } catch (e) { this.#end(slot, job, asError(e)); }
+  }
+
+  /** Compute a batch. @param {number[]} ids @param {number[]} seq @param {number[]} want @param {() => boolean} stale give up? @returns {Promise<boolean>} false: given up, no sequence has changed */
+  async #eval(ids, seq, want, stale) {
+    const { w, session } = this.#p;
+    w.fillBatch(this.#batch, ids, seq, want);
+    w.evalBegin(session, this.#batch);
+    for (;;) {
+      const t0 = performance.now();
+      const state = w.evalRun(session, this.#steps);
+      if (state === 'done') return true;
+      const ms = performance.now() - t0;
+      if (state === 'stopped') {
+        w.clearStop();
+        await this.#rest(); // the cancel message is on its way
+        this.#rested = performance.now();
+        return false;
+      }
+      this.#steps = Math.min(MAX_STEPS, Math.max(1, Math.floor(this.#steps * Math.min(8, SLICE_MS / Math.max(ms, 0.1)))));
+      await this.#restIfDue();
+      if (stale()) { w.evalDrop(session); return false; }
+    }
+  }
+
+  async #restIfDue() {
+    if (performance.now() - this.#rested < SLICE_MS) return;
+    await this.#rest();
+    this.#rested = performance.now();
+  }
+
+  /** @param {Slot} slot @param {FinishReason} reason */
+  #finish(slot, reason) {
+    const job = /** @type {Job} */ (slot.job);
+    try {
+      const rest = job.stream.handle ? this.#p.w.endStream(job.stream.handle) : '';
+      if (rest) { job.text += rest; job.onToken(rest, -1); }
+      this.#end(slot, job);
+      job.resolve(this.#completion(job, reason));
+    } catch (e) { this.#end(slot, job, asError(e)); }
+  }
+
+  /** Give back what the job holds. @param {Slot} slot @param {Job} job @param {EdgeNetError} [error] */
+  #end(slot, job, error) {
+    slot.job = null;
+    try { for (const { block } of [job.sampler, job.stream]) this.#p.w.free(block); } catch (e) { error ??= asError(e); }
+    job.sampler = job.stream = { handle: 0, block: 0 };
+    if (error) job.reject(error);
+  }
+
+  /** @param {Job} job @param {FinishReason} finishReason @returns {Completion} */
+  #completion(job, finishReason) {
+    const now = performance.now();
+    return {
+      text: job.text, tokens: job.tokens, finishReason, seed: job.spec.seed,
+      timings: { promptTokens: job.ids.length, cachedTokens: job.cachedTokens, promptMs: job.promptMs, tokens: job.tokens.length,
+        tokenMs: job.firstAt ? now - job.firstAt : 0, ttftMs: job.firstAt ? job.firstAt - job.startedAt : 0 },
+    };
+  }
+
+  /** @param {Slot} slot */
+  #forget(slot) {
+    this.#p.w.keep(this.#p.session, slot.seq, 0);
+    slot.cached.length = 0;
+  }
+
+  /** @param {EdgeNetError} error */
+  #failAll(error) {
+    for (const job of this.#waiting.splice(0)) job.reject(error);
+    for (const { fail } of this.#exclusive.splice(0)) fail(error);
+    for (const slot of this.#slots) if (slot.job) this.#end(slot, slot.job, error);
+  }
+}
+
+/** @param {Slot} slot */
+function pendingOf(slot) { return slot.job?.pending.length ?? 0; }
+
+/** @param {readonly number[]} a @param {readonly number[]} b */
+export function commonPrefix(a, b) {
+  const n = Math.min(a.length, b.length);
+  let i = 0;
+  while (i < n && a[i] === b[i]) i++;
+  return i;
+}

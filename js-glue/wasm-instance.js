@@ -1,0 +1,360 @@
+// @ts-check
+// The only file that calls the wasm exports or touches the wasm memory. Growth of the memory kills every view silently, so a view
+// is made for each access and never kept; what leaves this file are numbers, copies and strings.
+import { EdgeNetError, errorOfStatus } from './errors.js';
+
+const EN_ABI = 1;
+const E_MORE = -3;
+const PAGE = 65536;
+const LANE_STACK = 256 * 1024;
+/** GGUF value types that are numbers -> how to read one. @type {Readonly<Record<number, (v: DataView) => number | boolean>>} */
+const SCALARS = Object.freeze({
+  0: (v) => v.getUint8(0), 1: (v) => v.getInt8(0), 2: (v) => v.getUint16(0, true), 3: (v) => v.getInt16(0, true),
+  4: (v) => v.getUint32(0, true), 5: (v) => v.getInt32(0, true), 6: (v) => v.getFloat32(0, true), 7: (v) => v.getUint8(0) !== 0,
+  10: (v) => Number(v.getBigUint64(0, true)), 11: (v) => Number(v.getBigInt64(0, true)), 12: (v) => v.getFloat64(0, true),
+});
+const GGUF_STRING = 8;
+const GGUF_ARRAY = 9;
+
+/**
+ * @typedef {{fileBytes: number, dataOffset: number, params: number, layers: number, embedding: number, vocab: number, contextTrained: number,
+ *   heads: number, headsKv: number, feedForward: number, hasTokenizer: boolean, hasLogits: boolean, arch: string, name: string, type: string}} HeadInfo
+ * @typedef {{handle: number, block: number, bytes: number}} Opened memory that C allocated for one object; free(block) ends it
+ * @typedef {{module: WebAssembly.Module, memory: WebAssembly.Memory, lane: number, stackTop: number, tls: number}} LaneInit
+ * @typedef {{ready: Promise<void>, close(): void}} Lane
+ * @typedef {string | number | boolean | {length: number}} MetaValue arrays are told by their length only
+ */
+
+/** Does the module want a shared memory, as the -mt builds do? @param {WebAssembly.Module} module */
+export function isThreaded(module) {
+  return WebAssembly.Module.imports(module).some((i) => i.kind === 'memory');
+}
+
+/** @param {() => WebAssembly.Memory} memory stand-ins for the few WASI calls that a build may import */
+function imports(memory, /** @type {WebAssembly.Module} */ module) {
+  /** @type {Record<string, Record<string, any>>} */
+  const table = {};
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    table[from] ??= {};
+    if (kind === 'memory') table[from][name] = memory();
+    else if (name === 'clock_time_get') {
+      table[from][name] = (/** @type {number} */ _clock, /** @type {bigint} */ _precision, /** @type {number} */ at) => {
+        new DataView(memory().buffer).setBigUint64(at, BigInt(Math.round(performance.now() * 1e6)), true);
+        return 0;
+      };
+    } else table[from][name] = () => 52; // WASI ENOSYS: nothing else may be asked of us
+  }
+  return table;
+}
+
+/** The body of a compute lane's thread: blocks until the owner stops the pool. @param {LaneInit} init @param {() => void} ready */
+export function runLane({ module, memory, lane, stackTop, tls }, ready) {
+  const ex = /** @type {any} */ (new WebAssembly.Instance(module, imports(() => memory, module)).exports);
+  ex.w_thread_enter(stackTop, tls);
+  ready();
+  ex.w_pool_worker(lane);
+}
+
+/** The largest shared memory that the engine lets us reserve; only what is used gets backed by real memory. @returns {WebAssembly.Memory} */
+function sharedMemory() {
+  let last;
+  for (const maximum of [65536, 32768, 16384]) {
+    try { return new WebAssembly.Memory({ initial: 64, maximum, shared: true }); } catch (e) { last = e; }
+  }
+  throw new EdgeNetError('NOMEM', 'no shared memory could be reserved', { cause: last });
+}
+
+export class WasmInstance {
+  /** @type {any} */ #ex;
+  /** @type {WebAssembly.Memory} */ #memory;
+  #mail = 0;
+  /** @type {Lane[]} */ #lanes = [];
+  #dead = '';
+  #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  #encoder = new TextEncoder();
+  /** @type {WebAssembly.Module} */ #module;
+  /** Is the memory shared, so that lanes can work and other threads can stop us? @readonly */ threaded = false;
+
+  /** @param {WebAssembly.Module} module @param {any} ex @param {WebAssembly.Memory} memory */
+  constructor(module, ex, memory) {
+    this.#module = module;
+    this.threaded = isThreaded(module);
+    this.#ex = ex;
+    this.#memory = memory;
+    ex._initialize?.();
+    if (ex.w_abi() !== EN_ABI) throw new EdgeNetError('UNSUPPORTED', `this wasm file has ABI ${ex.w_abi()}, the JavaScript beside it needs ${EN_ABI}: use files of one release`);
+    this.#mail = ex.w_mail();
+  }
+
+  /** @param {WebAssembly.Module} module @returns {Promise<WasmInstance>} throws UNSUPPORTED when the engine computes wrongly */
+  static async create(module) {
+    const shared = isThreaded(module) ? sharedMemory() : undefined;
+    /** @type {WebAssembly.Memory | undefined} */ let own = shared;
+    const instance = await WebAssembly.instantiate(module, imports(() => /** @type {WebAssembly.Memory} */ (own), module));
+    own ??= /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+    const it = new WasmInstance(module, instance.exports, own);
+    if (it.#run('w_selftest') !== 0) throw new EdgeNetError('UNSUPPORTED', 'this engine computes relaxed SIMD operations wrongly');
+    return it;
+  }
+
+  /** Bytes that the instance has; it never shrinks, only dropping the instance gives them back. */
+  get memoryBytes() { return this.#memory.buffer.byteLength; }
+  get lanes() { return this.#lanes.length + 1; }
+
+  /** Where another thread may write a non-zero word to stop the running eval; undefined without shared memory. */
+  get stop() { return this.threaded ? { buffer: /** @type {SharedArrayBuffer} */ (/** @type {unknown} */ (this.#memory.buffer)), at: this.#ex.w_stop_word() } : undefined; }
+  clearStop() { new Int32Array(this.#memory.buffer, this.#ex.w_stop_word(), 1)[0] = 0; }
+
+  /** Call an export. A trap leaves the instance in an unknown state: from then on every call says so. @param {string} name @param {...number} args */
+  #run(name, ...args) {
+    if (this.#dead) throw new EdgeNetError('CRASHED', this.#dead);
+    try { return this.#ex[name](...args); } catch (e) {
+      this.#dead = `the engine crashed in ${name}: ${/** @type {Error} */ (e).message}`;
+      throw new EdgeNetError('CRASHED', this.#dead, { cause: e });
+    }
+  }
+  /** Call an export that returns an en_status; throws unless it is EN_OK. @param {string} name @param {...number} args */
+  #must(name, ...args) {
+    const status = this.#run(name, ...args);
+    if (status !== 0) throw errorOfStatus(status, this.#why());
+  }
+  #why() { return this.#cstring(this.#ex.w_why()); }
+  /** @param {number} n */
+  #mailbox(n) { return new Float64Array(this.#memory.buffer, this.#mail, n); }
+  /** @returns {Opened} */
+  #opened() {
+    const [handle, block, bytes] = this.#mailbox(3);
+    return { handle, block, bytes };
+  }
+
+  // ---- memory ----
+  /** @param {number} bytes */
+  alloc(bytes) {
+    const at = bytes <= 0xffffffff ? this.#run('w_alloc', bytes) >>> 0 : 0;
+    if (!at) throw new EdgeNetError('NOMEM', `${bytes} bytes more do not fit into this engine's memory (${this.memoryBytes} in use, 4 GiB at most)`);
+    return at;
+  }
+  /** @param {number} block */
+  free(block) { if (block) this.#run('w_free', block); }
+  /** @param {number} at @param {Uint8Array} bytes */
+  write(at, bytes) { new Uint8Array(this.#memory.buffer, at, bytes.length).set(bytes); }
+  /** Copy inside the memory. @param {number} to @param {number} from @param {number} n */
+  move(to, from, n) { new Uint8Array(this.#memory.buffer).copyWithin(to, from, from + n); }
+  /** Lend a view to a function that fills it at once, such as a file read. It must not keep the view. @template T @param {number} at @param {number} n @param {(view: Uint8Array) => T} fill */
+  lend(at, n, fill) { return fill(new Uint8Array(this.#memory.buffer, at, n)); }
+  /** @param {number} at @param {number} n */
+  #text(at, n) { return n ? this.#decoder.decode(new Uint8Array(this.#memory.buffer, at, n).slice()) : ''; }
+  /** @param {number} at */
+  #cstring(at) {
+    const bytes = new Uint8Array(this.#memory.buffer, at);
+    return this.#text(at, bytes.indexOf(0));
+  }
+  /** Run with a text in memory. @template T @param {string} text @param {(at: number, bytes: number) => T} use */
+  #withText(text, use) {
+    const bytes = this.#encoder.encode(text + '\0');
+    const at = this.alloc(bytes.length);
+    this.write(at, bytes);
+    try { return use(at, bytes.length - 1); } finally { this.free(at); }
+  }
+  /** @template T @param {ArrayLike<number>} ids @param {(at: number) => T} use */
+  #withIds(ids, use) {
+    const at = this.alloc(4 * ids.length);
+    new Int32Array(this.#memory.buffer, at, ids.length).set(ids);
+    try { return use(at); } finally { this.free(at); }
+  }
+
+  // ---- lanes ----
+  /** Start compute lanes. Lanes that cannot start are left out: slower, never broken. @param {number} n lanes with the owner @param {(init: LaneInit) => Lane} spawn */
+  async startLanes(n, spawn) {
+    if (!this.threaded || n <= 1) return;
+    for (let lane = 1; lane < n; lane++) {
+      const stack = this.alloc(LANE_STACK);
+      const tls = this.alloc(Math.max(64, this.#run('w_tls_bytes')));
+      const thread = spawn({ module: this.#module, memory: this.#memory, lane, stackTop: stack + LANE_STACK, tls });
+      this.#lanes.push(thread);
+    }
+    // A lane enters the pool right after it is ready, so the pool must exist before: it waits for nobody who claimed nothing.
+    this.#must('w_pool_init', n);
+    const started = await Promise.allSettled(this.#lanes.map((l) => l.ready));
+    this.#lanes = this.#lanes.filter((l, i) => started[i].status === 'fulfilled' || (l.close(), false));
+  }
+  stopLanes() {
+    if (this.#lanes.length && !this.#dead) this.#run('w_pool_stop');
+    for (const l of this.#lanes) l.close();
+    this.#lanes = [];
+  }
+  /** Chunks of work that a lane has done. @param {number} lane @returns {number} */
+  chunks(lane) { return this.threaded ? this.#run('w_pool_chunks', lane) >>> 0 : 0; }
+
+  // ---- model ----
+  /** @param {number} head @param {number} n @returns {HeadInfo | null} null: the head is longer than n bytes */
+  probe(head, n) {
+    const status = this.#run('w_probe', head, n);
+    if (status === E_MORE) return null;
+    if (status !== 0) throw errorOfStatus(status, this.#why());
+    return this.#info();
+  }
+  /** @returns {HeadInfo} from the mailbox */
+  #info() {
+    const m = this.#mailbox(15);
+    return { fileBytes: m[0], dataOffset: m[1], params: m[2], layers: m[3], embedding: m[4], vocab: m[5], contextTrained: m[6], heads: m[7], headsKv: m[8],
+      feedForward: m[9], hasTokenizer: m[10] !== 0, hasLogits: m[11] !== 0, arch: this.#cstring(m[12]), name: this.#cstring(m[13]), type: this.#cstring(m[14]) };
+  }
+  /** What a sealed model knows of itself: as probe(), with params and type. @param {number} model */
+  info(model) { this.#run('w_model_info', model); return this.#info(); }
+  /** @param {number} image @param {number} headBytes */
+  openModel(image, headBytes) { this.#must('w_model_open', image, headBytes); return this.#opened(); }
+  /** @param {number} model @param {number} upto */
+  feed(model, upto) { this.#must('w_model_feed', model, upto); }
+  /** @param {number} model */
+  seal(model) { this.#must('w_model_seal', model); }
+  /** @param {number} model @param {string} name */
+  useKernels(model, name) { this.#withText(name, (at) => this.#must('w_model_use_kernels', model, at)); }
+  /** @param {number} model @returns {string} */
+  kernels(model) { return this.#cstring(this.#run('w_model_kernels', model)); }
+  /** Names of the kernel tables that run here, the default first. */
+  kernelNames() {
+    const names = [];
+    for (let i = 0, at; (at = this.#run('w_kernels_name', i)); i++) names.push(this.#cstring(at));
+    return names;
+  }
+  /** @param {Float64Array} m type, elem_type, n, at @returns {MetaValue} */
+  #value([type, , n, at]) {
+    if (type === GGUF_STRING) return this.#text(at, n);
+    if (type === GGUF_ARRAY) return { length: n };
+    return SCALARS[type](new DataView(this.#memory.buffer, at));
+  }
+  /** @param {number} model @returns {Record<string, MetaValue>} */
+  metadata(model) {
+    /** @type {Record<string, MetaValue>} */
+    const all = {};
+    for (let i = 0; this.#run('w_meta_at', model, i) === 0; i++) {
+      const m = this.#mailbox(6).slice();
+      all[this.#text(m[0], m[1])] = this.#value(m.subarray(2));
+    }
+    return all;
+  }
+
+  // ---- tokenizer ----
+  /** @param {number} image @param {number} headBytes */
+  openTokenizer(image, headBytes) { this.#must('w_tokenizer_open', image, headBytes); return this.#opened(); }
+  /** @param {number} t */
+  special(t) {
+    this.#run('w_special', t);
+    const [bos, eos, eot, eom, unk, sep, pad, cls, mask, addBos, addEos] = this.#mailbox(12);
+    return { bos, eos, eot, eom, unk, sep, pad, cls, mask, addBos: addBos !== 0, addEos: addEos !== 0 };
+  }
+  /** @param {number} t @param {string} text @param {number} flags EN_TOK_* @returns {Int32Array} */
+  encode(t, text, flags) {
+    return this.#withText(text, (at, n) => {
+      this.#must('w_encode', t, at, n, flags);
+      const [ids, count] = this.#mailbox(2);
+      const copy = new Int32Array(this.#memory.buffer, ids, count).slice();
+      this.free(ids);
+      return copy;
+    });
+  }
+  /** @param {number} t @param {ArrayLike<number>} ids @param {number} flags EN_TOK_* @param {boolean} atStart */
+  decode(t, ids, flags, atStart) {
+    return this.#withIds(ids, (at) => {
+      this.#must('w_decode', t, at, ids.length, flags, atStart ? 1 : 0);
+      const [text, n] = this.#mailbox(2);
+      const copy = this.#text(text, n);
+      this.free(text);
+      return copy;
+    });
+  }
+
+  // ---- session ----
+  /** @param {number} model @param {{nCtx: number, nBatch: number, nSeq: number, nLogits: number, kvType: number}} spec */
+  openSession(model, { nCtx, nBatch, nSeq, nLogits, kvType }) {
+    this.#must('w_session_open', model, nCtx, nBatch, nSeq, nLogits, kvType);
+    const [, , , kvBytes, ctx] = this.#mailbox(5);
+    return { ...this.#opened(), kvBytes, nCtx: ctx };
+  }
+  /** @param {number} session @param {Batch} batch */
+  evalBegin(session, batch) { this.#must('w_eval_begin', session, batch.n, batch.ids, batch.seq, batch.want); }
+  /** @param {number} session @param {number} steps @returns {'done' | 'more' | 'stopped'} */
+  evalRun(session, steps) {
+    const status = this.#run('w_eval_run', session, steps);
+    if (status === 0) return 'done';
+    if (status === E_MORE) return 'more';
+    if (status === -7) return 'stopped';
+    throw errorOfStatus(status, this.#why());
+  }
+  /** @param {number} session */
+  evalDrop(session) { this.#run('w_eval_drop', session); }
+  /** Copy of a row of logits. @param {number} session @param {number} row @param {number} vocab @param {Float32Array} [into] @returns {Float32Array} */
+  logits(session, row, vocab, into) {
+    const at = this.#run('w_logits', session, row) >>> 0;
+    if (!at) throw new EdgeNetError('INTERNAL', `no logits in row ${row}`);
+    const view = new Float32Array(this.#memory.buffer, at, vocab);
+    if (!into) return view.slice();
+    into.set(view);
+    return into;
+  }
+  /** @param {number} session @param {number} seq @param {number} n */
+  keep(session, seq, n) { this.#must('w_seq_keep', session, seq, n); }
+  /** @param {number} session */
+  profile(session) {
+    const rows = [];
+    for (let i = 0, at; (at = this.#run('w_profile', session, i)); i++) {
+      const [ms, macs, bytes, calls] = this.#mailbox(4);
+      rows.push({ name: this.#cstring(at), ms, macs, bytes, calls });
+    }
+    return rows;
+  }
+  /** @param {number} session */
+  resetProfile(session) { this.#run('w_profile_reset', session); }
+
+  /** Room for the arrays of a batch. @param {number} cap @returns {Batch} */
+  openBatch(cap) { const at = this.alloc(9 * cap); return { at, cap, n: 0, ids: at, seq: at + 4 * cap, want: at + 8 * cap }; }
+  /** @param {Batch} b @param {ArrayLike<number>} ids @param {ArrayLike<number>} seq @param {ArrayLike<number>} want */
+  fillBatch(b, ids, seq, want) {
+    new Int32Array(this.#memory.buffer, b.ids, b.cap).set(ids);
+    new Uint32Array(this.#memory.buffer, b.seq, b.cap).set(seq);
+    new Uint8Array(this.#memory.buffer, b.want, b.cap).set(want);
+    b.n = ids.length;
+  }
+
+  // ---- sampler and stream ----
+  /** Parameters as the core knows them, to check params.js against. */
+  params() {
+    const list = [];
+    for (let i = 0, at; (at = this.#run('w_param', i)); i++) {
+      const [min, max, dflt] = this.#mailbox(3);
+      list.push({ name: this.#cstring(at), min, max, default: dflt });
+    }
+    return list;
+  }
+  /** @param {number} vocab @param {readonly (readonly [number, number])[]} settings parameter id, value @param {readonly (readonly [number, number])[]} bias token id, add */
+  openSampler(vocab, settings, bias) {
+    this.#must('w_sampler_open', vocab, bias.length);
+    const sampler = this.#opened();
+    for (const [id, value] of settings) this.#must('w_sampler_set', sampler.handle, id, value);
+    for (const [id, add] of bias) this.#must('w_sampler_bias', sampler.handle, id, add);
+    this.#run('w_sampler_reset', sampler.handle);
+    return sampler;
+  }
+  /** @param {number} sampler @param {ArrayLike<number>} ids */
+  accept(sampler, ids) { if (ids.length) this.#withIds(ids, (at) => this.#run('w_sampler_accept', sampler, at, ids.length)); }
+  /** @param {number} t tokenizer @param {readonly string[]} stops @param {boolean} atStart */
+  openStream(t, stops, atStart) {
+    const joined = stops.map((s) => s + '\0').join('');
+    return this.#withText(joined, (at, n) => { this.#must('w_stream_open', t, at, n, stops.length, atStart ? 1 : 0); return this.#opened(); });
+  }
+  /** Sample from a row of logits and add the token to the stream. @param {number} session @param {number} row @param {number} sampler @param {number} t @param {number} stream @param {boolean} ignoreEnd */
+  pick(session, row, sampler, t, stream, ignoreEnd) {
+    this.#must('w_pick', session, row, sampler, t, stream, ignoreEnd ? 1 : 0);
+    const [id, at, n, end] = this.#mailbox(4);
+    return { id, text: this.#text(at, n), end: /** @type {0 | 1 | 2} */ (end) };
+  }
+  /** What the stream held back. @param {number} stream */
+  endStream(stream) {
+    this.#must('w_stream_end', stream);
+    const [, at, n] = this.#mailbox(3);
+    return this.#text(at, n);
+  }
+}
+/** @typedef {{at: number, cap: number, n: number, ids: number, seq: number, want: number}} Batch */
+export const MAX_BYTES = 65536 * PAGE;
