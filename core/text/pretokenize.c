@@ -1,0 +1,144 @@
+#include "pretokenize.h"
+#include "unicode.h"
+
+/* The code point at a place of the text: its class, value and length; n_bytes 0 at the end. A byte that is not UTF-8 is one OTHER. */
+typedef struct { int32_t class; uint32_t cp; size_t n_bytes; } point_t;
+
+static point_t look(const char *text, size_t n, size_t at) {
+  point_t m = {EN_CP_OTHER, EN_CP_REPLACEMENT, at < n};
+  if (at >= n) return m;
+  const int32_t k = en_utf8_step(text + at, n - at, &m.cp);
+  if (k <= 0) return m;
+  m.n_bytes = (size_t)k;
+  m.class = en_codepoint_class(m.cp);
+  return m;
+}
+
+static int is_letter(const point_t *m) { return m->n_bytes && m->class == EN_CP_LETTER; }
+static int is_number(const point_t *m) { return m->n_bytes && m->class == EN_CP_NUMBER; }
+static int is_space(const point_t *m) { return m->n_bytes && m->class == EN_CP_SPACE; }
+static int is_line_end(const point_t *m) { return m->n_bytes && (m->cp == '\r' || m->cp == '\n'); }
+/* [^\s\p{L}\p{N}] */
+static int is_other(const point_t *m) { return m->n_bytes && !is_letter(m) && !is_number(m) && !is_space(m); }
+/* [\p{P}$+<=>^~|] */
+static int is_punctuation(const point_t *m) {
+  return m->n_bytes && (m->class == EN_CP_PUNCTUATION || (m->cp && m->cp < 128 && strchr("$+<=>^~|", (char)m->cp)));
+}
+static int is_no_punctuation(const point_t *m) { return m->n_bytes && !is_punctuation(m); }
+static int is_no_number(const point_t *m) { return m->n_bytes && !is_number(m); }
+
+/* Where the run of code points that are `kind` ends; it starts at `at`. */
+static size_t run(const char *text, size_t n, size_t at, int (*kind)(const point_t *)) {
+  for (point_t m = look(text, n, at); kind(&m); m = look(text, n, at)) at += m.n_bytes;
+  return at;
+}
+
+/* 's 't 're 've 'm 'll 'd: its length, 0 if there is none. `fold`: capitals count too. */
+static size_t contraction(const char *text, size_t n, int fold) {
+  if (n < 2 || text[0] != '\'') return 0;
+  const int mask = fold ? 0x20 : 0;
+  const int a = text[1] | mask, b = n > 2 ? text[2] | mask : 0;
+  if (a == 's' || a == 't' || a == 'm' || a == 'd') return 2;
+  if ((a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l')) return 3;
+  return 0;
+}
+
+/* \s+(?!\S)|\s+ : blanks before a word leave their last one to it; blanks at the end of the text stay together. */
+static size_t blanks(const char *text, size_t n) {
+  size_t at = 0, last = 0;
+  for (point_t m = look(text, n, 0); is_space(&m); m = look(text, n, at)) { last = at; at += m.n_bytes; }
+  return at == n || !last ? at : last;
+}
+
+/* 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ */
+static size_t gpt2_words(const char *text, size_t n) {
+  const size_t short_form = contraction(text, n, 0);
+  if (short_form) return short_form;
+  const size_t at = text[0] == ' ';
+  const point_t m = look(text, n, at);
+  if (is_letter(&m)) return run(text, n, at, is_letter);
+  if (is_number(&m)) return run(text, n, at, is_number);
+  if (is_other(&m)) return run(text, n, at, is_other);
+  return blanks(text, n);
+}
+
+/* (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+ */
+static size_t modern_words(const char *text, size_t n, int32_t digits) {
+  const size_t short_form = contraction(text, n, 1);
+  if (short_form) return short_form;
+  const point_t first = look(text, n, 0);
+  if (is_number(&first)) {
+    size_t at = first.n_bytes;
+    for (point_t m = look(text, n, at); --digits && is_number(&m); m = look(text, n, at)) at += m.n_bytes;
+    return at;
+  }
+  if (is_letter(&first)) return run(text, n, 0, is_letter);
+  const point_t second = look(text, n, first.n_bytes);
+  if (!is_line_end(&first) && is_letter(&second)) return run(text, n, first.n_bytes, is_letter);
+  if (is_other(&first) || (first.cp == ' ' && is_other(&second))) return run(text, n, run(text, n, first.n_bytes, is_other), is_line_end);
+  size_t at = 0, line_end = 0;
+  for (point_t m = first; is_space(&m); m = look(text, n, at)) {
+    at += m.n_bytes;
+    if (is_line_end(&m)) line_end = at;
+  }
+  return line_end ? line_end : blanks(text, n);
+}
+static size_t llama3_words(const char *text, size_t n) { return modern_words(text, n, 3); }
+static size_t qwen2_words(const char *text, size_t n) { return modern_words(text, n, 1); }
+
+/* [\p{P}$+<=>^~|]+ */
+static size_t punctuation_runs(const char *text, size_t n) {
+  const point_t m = look(text, n, 0);
+  return run(text, n, 0, is_punctuation(&m) ? is_punctuation : is_no_punctuation);
+}
+
+/* \p{N}+ */
+static size_t number_runs(const char *text, size_t n) {
+  const point_t m = look(text, n, 0);
+  return run(text, n, 0, is_number(&m) ? is_number : is_no_number);
+}
+
+/* \p{N} */
+static size_t single_numbers(const char *text, size_t n) {
+  const point_t m = look(text, n, 0);
+  return is_number(&m) ? m.n_bytes : run(text, n, 0, is_no_number);
+}
+
+/* [0-9][0-9][0-9] */
+static size_t digit_triples(const char *text, size_t n) {
+  size_t digits = 0;
+  for (size_t i = 0; i < n; i++) {
+    digits = text[i] >= '0' && text[i] <= '9' ? digits + 1 : 0;
+    if (digits == 3) return i == 2 ? 3 : i - 2;
+  }
+  return n;
+}
+
+static const en_pretokenizer pretokenizers[] = {
+#define EN_PRETOKENIZER(name, flags, ...) {name, flags, {__VA_ARGS__}},
+#include "pretokenizers.def"
+#undef EN_PRETOKENIZER
+};
+
+const en_pretokenizer *en_pretokenizer_find(const char *name, uint64_t n_bytes) {
+  for (int32_t i = 0; i < EN_COUNT(pretokenizers); i++)
+    if (strlen(pretokenizers[i].name) == n_bytes && !memcmp(pretokenizers[i].name, name, (size_t)n_bytes)) return &pretokenizers[i];
+  return NULL;
+}
+
+void en_words_begin(en_words *w, const en_pretokenizer *pre, const char *text, size_t n) {
+  *w = (en_words){.pre = pre, .text = text, .n = n};
+}
+
+int en_words_next(en_words *w, const char **word, size_t *n) {
+  if (w->at == w->n) return 0;
+  size_t limit = w->n;
+  for (int32_t i = 0; i < EN_PRE_SPLITS && w->pre->split[i]; i++) {
+    if (w->end[i] == w->at) w->end[i] = w->at + w->pre->split[i](w->text + w->at, limit - w->at);
+    limit = w->end[i];
+  }
+  *word = w->text + w->at;
+  *n = limit - w->at;
+  w->at = limit;
+  return 1;
+}

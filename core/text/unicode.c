@@ -1,0 +1,50 @@
+#include "unicode.h"
+#include "unicode_table.inc"
+
+static int32_t ascii_class(uint32_t cp) { /* most text, without the search */
+  if ((cp | 32) - 'a' < 26) return EN_CP_LETTER;
+  if (cp == ' ' || cp - '\t' < 5) return EN_CP_SPACE;
+  if (cp - '0' < 10) return EN_CP_NUMBER;
+  if (cp < 32 || cp == 127) return EN_CP_OTHER;
+  return strchr("$+<=>^`|~", (int)cp) ? EN_CP_SYMBOL : EN_CP_PUNCTUATION;
+}
+
+int32_t en_codepoint_class(uint32_t cp) {
+  if (cp < 128) return ascii_class(cp);
+  int32_t lo = 0, hi = EN_COUNT(unicode_runs);
+  while (hi - lo > 1) { /* the run that cp is in: the last one that starts at or before it */
+    const int32_t mid = (lo + hi) / 2;
+    if (unicode_runs[mid] >> 3 <= cp) lo = mid;
+    else hi = mid;
+  }
+  return (int32_t)(unicode_runs[lo] & 7);
+}
+
+int32_t en_utf8_step(const char *s, size_t n, uint32_t *cp) {
+  const uint8_t *p = (const uint8_t *)s;
+  if (!n) return 0;
+  const uint32_t lead = p[0];
+  if (lead < 0x80) { *cp = lead; return 1; }
+  if (lead < 0xC2 || lead > 0xF4) return -1;
+  const int32_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  /* The second byte's range excludes over-long forms, surrogates and what lies past U+10FFFF. */
+  uint32_t lo = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80, hi = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  uint32_t v = lead & (0x7Fu >> length);
+  for (int32_t i = 1; i < length; i++) {
+    if ((size_t)i == n) return 0;
+    if (p[i] < lo || p[i] > hi) return -i;
+    v = v << 6 | (p[i] & 0x3F);
+    lo = 0x80;
+    hi = 0xBF;
+  }
+  *cp = v;
+  return length;
+}
+
+int32_t en_utf8_put(uint32_t cp, char out[4]) {
+  if (cp < 0x80) { out[0] = (char)cp; return 1; }
+  const int32_t length = cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
+  for (int32_t i = length - 1; i > 0; i--, cp >>= 6) out[i] = (char)(0x80 | (cp & 0x3F));
+  out[0] = (char)(cp | (0xF00u >> length & 0xFF));
+  return length;
+}

@@ -1,0 +1,20 @@
+/* unicode.h - the little of Unicode that tokenizers need: UTF-8 in steps and six classes of code points. */
+#ifndef EN_UNICODE_H
+#define EN_UNICODE_H
+#include "../base/base.h"
+
+/* Values are those of unicode_table.inc. SPACE is White_Space; the others are the general categories L*, N*, P*, S*, M*. */
+enum { EN_CP_OTHER, EN_CP_SPACE, EN_CP_LETTER, EN_CP_NUMBER, EN_CP_PUNCTUATION, EN_CP_SYMBOL, EN_CP_MARK };
+#define EN_CP_REPLACEMENT 0xFFFDu
+
+int32_t en_codepoint_class(uint32_t cp);
+
+/* Look at the code point that starts at s (Unicode standard, table 3-7 of well-formed sequences).
+ *   k > 0  it takes k bytes, *cp is set
+ *   0      s[0..n) is the beginning of a code point that has not ended
+ *   -k     the first k bytes can never become one (a maximal subpart: one U+FFFD stands for them) */
+int32_t en_utf8_step(const char *s, size_t n, uint32_t *cp);
+
+/* Write cp (a code point below 0x110000) as UTF-8; returns its length, 1 to 4. */
+int32_t en_utf8_put(uint32_t cp, char out[4]);
+#endif
