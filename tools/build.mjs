@@ -1,0 +1,114 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * Builds dist/ (the npm package: ES modules, wasm engines, types, the default model) and build/native/edge-net (the native CLI).
+ *
+ *   node tools/build.mjs [step...]      steps: native wasm js types model size (default: all, in this order)
+ *
+ * dist/index.js and dist/worker.js are the entry points; dist/js-glue, dist/worker and dist/wasm keep the relative places that the
+ * sources have, so that they run in browsers and Node without a bundler.
+ */
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { VARIANTS, cmake, dist, files, must, root, seconds } from './lib.mjs';
+
+/** Largest wasm engine plus all modules that a page loads, gzipped. */
+export const SIZE_LIMIT = 300 * 1024;
+
+async function buildNative() {
+  const built = await cmake('native-gcc');
+  const cli = path.join(built, 'edge-net');
+  if (!existsSync(cli)) throw new Error('the build made no edge-net');
+  mkdirSync(path.join(root, 'build/native'), { recursive: true });
+  rmSync(path.join(root, 'build/native/edge-net'), { force: true }); // a running one stays what it is
+  copyFileSync(cli, path.join(root, 'build/native/edge-net'));
+}
+
+async function buildWasm() {
+  mkdirSync(path.join(dist, 'wasm'), { recursive: true });
+  for (const variant of VARIANTS) {
+    const name = `edge-net-${variant}.wasm`;
+    const built = await cmake(`wasm-${variant}`);
+    copyFileSync(path.join(built, name), path.join(dist, 'wasm', name));
+  }
+}
+
+/** The chat-template library as one module, so that a browser needs no bundler and no import map. */
+async function bundleJinja() {
+  const { build } = await import('esbuild');
+  await build({
+    stdin: { contents: "export { Template } from '@huggingface/jinja';", resolveDir: root },
+    outfile: path.join(root, 'js-glue/vendor/jinja.js'),
+    bundle: true, minify: true, format: 'esm', platform: 'neutral', mainFields: ['module', 'main'], target: 'es2022', legalComments: 'none',
+    banner: { js: '// @huggingface/jinja, MIT licence, Copyright Hugging Face; bundled by tools/build.mjs' },
+  });
+}
+
+async function buildJs() {
+  await bundleJinja();
+  for (const folder of ['js-glue', 'worker']) {
+    rmSync(path.join(dist, folder), { recursive: true, force: true });
+    cpSync(path.join(root, folder), path.join(dist, folder), { recursive: true, filter: (from) => !from.endsWith('.d.ts') && !from.endsWith('.md') });
+  }
+  writeFileSync(path.join(dist, 'index.js'), "export * from './js-glue/index.js';\n");
+  writeFileSync(path.join(dist, 'worker.js'), "export * from './worker/index.js';\n");
+}
+
+async function buildTypes() {
+  const out = path.join(dist, 'types');
+  rmSync(out, { recursive: true, force: true });
+  const entries = ['js-glue/index.js', 'worker/index.js'];
+  await must(process.execPath, ['node_modules/typescript/bin/tsc', '--allowJs', '--declaration', '--emitDeclarationOnly', '--skipLibCheck',
+    '--strict', '--target', 'es2022', '--lib', 'es2022,dom,dom.iterable,dom.asynciterable,esnext.disposable', '--module', 'nodenext', '--types', 'node',
+    '--rootDir', '.', '--outDir', 'dist/types', ...entries], { quiet: true });
+  for (const file of [...files('js-glue', '.d.ts'), ...files('worker', '.d.ts')]) { // hand-written ones are not emitted
+    mkdirSync(path.dirname(path.join(out, file)), { recursive: true });
+    copyFileSync(path.join(root, file), path.join(out, file));
+  }
+}
+
+async function buildModel() {
+  mkdirSync(path.join(dist, 'models'), { recursive: true });
+  await must(process.execPath, ['tools/make-home-model.mjs', path.join(dist, 'models/home-random.gguf')], { quiet: true });
+}
+
+/** Gzipped bytes of the package's parts: the largest engine and every module, which is what a page can load at most. */
+export function sizes() {
+  /** @param {string} file */
+  const gzipped = (file) => gzipSync(readFileSync(path.join(root, file)), { level: 9 }).length;
+  const wasm = files('dist/wasm', '.wasm').map((file) => ({ file, bytes: gzipped(file) }));
+  const js = files('dist', '.js').map((file) => ({ file, bytes: gzipped(file) }));
+  const largest = Math.max(0, ...wasm.map((w) => w.bytes));
+  return { wasm, js, total: largest + js.reduce((sum, j) => sum + j.bytes, 0) };
+}
+
+async function reportSizes() {
+  const { wasm, js, total } = sizes();
+  for (const { file, bytes } of wasm) console.log(`  ${file.padEnd(36)} ${(bytes / 1024).toFixed(1).padStart(7)} KB gzipped`);
+  console.log(`  ${`${js.length} modules`.padEnd(36)} ${(js.reduce((sum, j) => sum + j.bytes, 0) / 1024).toFixed(1).padStart(7)} KB gzipped`);
+  console.log(`  ${'largest engine + modules'.padEnd(36)} ${(total / 1024).toFixed(1).padStart(7)} KB of ${SIZE_LIMIT / 1024} KB`);
+  if (total > SIZE_LIMIT) throw new Error(`the package is ${total} bytes gzipped, more than ${SIZE_LIMIT}`);
+}
+
+/** @type {Record<string, () => Promise<void>>} */
+const STEPS = { native: buildNative, wasm: buildWasm, js: buildJs, types: buildTypes, model: buildModel, size: reportSizes };
+
+/** @param {...string} steps default: all */
+export async function build(...steps) {
+  for (const step of steps.length ? steps : Object.keys(STEPS)) {
+    const run = STEPS[step];
+    if (!run) throw new Error(`no build step ${step}; there are ${Object.keys(STEPS).join(' ')}`);
+    const start = performance.now();
+    console.log(`build: ${step}`);
+    await run();
+    console.log(`build: ${step} done in ${seconds(performance.now() - start)}`);
+  }
+}
+
+if (process.argv[1] === import.meta.filename || process.argv[1]?.endsWith('tools/build.mjs')) {
+  build(...process.argv.slice(2)).catch((error) => {
+    console.error(`build: ${error.message}`);
+    process.exitCode = 1;
+  });
+}
