@@ -1,7 +1,6 @@
 /* matmul_test.c - products of every table and type: exact integers, distance to the references, adjointness, ragged and unpacked
  * weights, several outputs, bias and add, bad activations, and several lanes giving the bits that one gives. */
 #include "kernels_util.h"
-#include <pthread.h>
 
 static const int32_t quantized[] = {EN_Q4_0, EN_Q8_0};
 
@@ -123,42 +122,56 @@ static void check_odd_activations(const en_kernels *k, int32_t type) {
   weight_free(&w);
 }
 
-/* ---- several lanes: as many threads as lanes, chunks claimed in any order ---- */
+/* ---- several lanes: as many threads as lanes, chunks of different lengths claimed in any order ---- */
+enum { LANES = 3 };
 typedef struct {
   void (*job)(const void *, int32_t, int32_t, int32_t);
   const void *ctx;
   int32_t n, step, next;
-  pthread_mutex_t lock;
 } shared_job;
-typedef struct { shared_job *job; int32_t lane; } lane_arg;
+
+static int claim(shared_job *j, int32_t *lo, int32_t *hi) {
+  *lo = j->next;
+  *hi = j->next = EN_MIN(j->n, *lo + j->step * (1 + *lo / j->step % 3));
+  return *lo < j->n;
+}
+
+#ifdef __wasm__ /* a command module has no threads: the lanes take turns */
+static void threads_parallel(void *ud, void (*job)(const void *, int32_t, int32_t, int32_t), const void *ctx, int32_t n, int32_t step) {
+  shared_job j = {job, ctx, n, step, 0};
+  int32_t lo, hi, lane = 0;
+  ++*(int *)ud;
+  while (claim(&j, &lo, &hi)) job(ctx, lo, hi, lane++ % LANES);
+}
+#else
+#include <pthread.h>
+typedef struct { shared_job *job; pthread_mutex_t *lock; int32_t lane; } lane_arg;
 
 static void *lane_main(void *p) {
   const lane_arg *a = p;
-  shared_job *j = a->job;
   for (;;) {
-    pthread_mutex_lock(&j->lock);
-    const int32_t lo = j->next, hi = EN_MIN(j->n, lo + j->step * (1 + lo / j->step % 3));
-    j->next = hi;
-    pthread_mutex_unlock(&j->lock);
-    if (lo >= j->n) return NULL;
-    j->job(j->ctx, lo, hi, a->lane);
+    int32_t lo, hi;
+    pthread_mutex_lock(a->lock);
+    const int more = claim(a->job, &lo, &hi);
+    pthread_mutex_unlock(a->lock);
+    if (!more) return NULL;
+    a->job->job(a->job->ctx, lo, hi, a->lane);
   }
 }
 
-enum { LANES = 3 };
 static void threads_parallel(void *ud, void (*job)(const void *, int32_t, int32_t, int32_t), const void *ctx, int32_t n, int32_t step) {
-  shared_job j = {.job = job, .ctx = ctx, .n = n, .step = step};
+  shared_job j = {job, ctx, n, step, 0};
+  pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   pthread_t threads[LANES];
   lane_arg args[LANES];
   ++*(int *)ud;
-  pthread_mutex_init(&j.lock, NULL);
   for (int32_t i = 0; i < LANES; i++) {
-    args[i] = (lane_arg){&j, i};
+    args[i] = (lane_arg){&j, &lock, i};
     if (pthread_create(&threads[i], NULL, lane_main, &args[i])) exit(2);
   }
   for (int32_t i = 0; i < LANES; i++) pthread_join(threads[i], NULL);
-  pthread_mutex_destroy(&j.lock);
 }
+#endif
 
 /* Three outputs of different types and heights, with bias and add, packed or not, over padded rows: against the sum in double. */
 static void check_outputs(const en_kernels *k, const en_type *types[3], int32_t cols, int32_t T, int packed, int32_t extra) {
