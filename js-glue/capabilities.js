@@ -64,6 +64,6 @@ async function storage() {
   /** @type {('opfs' | 'indexeddb' | 'memory')[]} */ const kinds = ['memory'];
   if (typeof indexedDB !== 'undefined') kinds.unshift('indexeddb');
   if (await manager?.getDirectory?.().then(() => true, () => false)) kinds.unshift('opfs');
-  const { quota = null, usage = null } = await manager?.estimate?.().catch(() => ({})) ?? {};
-  return { kinds, quota, usage, persisted: await manager?.persisted?.().catch(() => null) ?? null };
+  const estimate = await manager?.estimate?.().catch(() => null);
+  return { kinds, quota: estimate?.quota ?? null, usage: estimate?.usage ?? null, persisted: await manager?.persisted?.().catch(() => null) ?? null };
 }

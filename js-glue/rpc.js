@@ -7,9 +7,10 @@ import { EdgeNetError, abortError, fromWire, toWire } from './errors.js';
  * @typedef {import('./protocol.js').Calls} Calls
  * @typedef {import('./protocol.js').Op} Op
  * @typedef {import('./protocol.js').Port} Port
+ * @typedef {import('./protocol.js').Caller} Caller
  */
 
-/** The caller's side: one object per worker. @implements {import('./protocol.js').Caller} */
+/** The caller's side: one object per worker. @implements {Caller} */
 export class Client {
   #port;
   #nextId = 1;

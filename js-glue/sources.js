@@ -32,7 +32,10 @@ export function sourceSpec(source) {
   if (typeof Blob !== 'undefined' && source instanceof Blob) return { kind: 'blob', blob: source };
   if (source instanceof URL) return urlSpec(source);
   if (typeof source === 'string') return stringSpec(source);
-  if (source && typeof source === 'object' && 'url' in source) return { ...urlSpec(new URL(source.url, base())), headers: source.headers };
+  if (source && typeof source === 'object' && 'url' in source) {
+    const spec = urlSpec(new URL(source.url, base()));
+    return spec.kind === 'url' ? { ...spec, headers: source.headers } : spec;
+  }
   throw new EdgeNetError('ARG', 'source: give a URL, a File or Blob, an ArrayBuffer or Uint8Array, { url, headers }, or in Node a path');
 }
 

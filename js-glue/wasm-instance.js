@@ -73,7 +73,7 @@ export class WasmInstance {
   #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #encoder = new TextEncoder();
   /** @type {WebAssembly.Module} */ #module;
-  /** Is the memory shared, so that lanes can work and other threads can stop us? @readonly */ threaded = false;
+  /** Is the memory shared, so that lanes can work and other threads can stop us? @readonly @type {boolean} */ threaded;
 
   /** @param {WebAssembly.Module} module @param {any} ex @param {WebAssembly.Memory} memory */
   constructor(module, ex, memory) {

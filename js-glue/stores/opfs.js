@@ -3,7 +3,7 @@
 // handles are used; they are exclusive, so a second tab reads through a Blob instead.
 import { asError } from '../errors.js';
 import { blobArtifact, syncArtifact } from '../sources.js';
-import { fileName, freshTag, isStale } from './store.js';
+import { fileName, freshTag, isStale, syncHandle } from './store.js';
 
 /** @typedef {import('./store.js').Entry} Entry */
 
@@ -52,10 +52,8 @@ export async function openOpfs() {
       if (!entry) return null;
       await record({ ...entry, used: Date.now() }).catch(() => {});
       const handle = await dir.getFileHandle(entry.file);
-      if (typeof document === 'undefined' && 'createSyncAccessHandle' in handle) {
-        const sync = await handle.createSyncAccessHandle().catch(() => null);
-        if (sync) return syncArtifact(sync.getSize(), (offset, view) => sync.read(/** @type {any} */ (view), { at: offset }), () => sync.close());
-      }
+      const sync = await syncHandle(handle).catch(() => null);
+      if (sync) return syncArtifact(sync.getSize(), (offset, view) => sync.read(view, { at: offset }), () => sync.close());
       return blobArtifact(await handle.getFile());
     },
     async create(id, alone) {
@@ -93,14 +91,14 @@ export async function openOpfs() {
 
 /** Sequential writing to a file. @param {FileSystemFileHandle} handle @returns {Promise<{write(chunk: Uint8Array): Promise<void>, close(): Promise<void>, abort(): Promise<void>}>} */
 async function sink(handle) {
-  if (typeof document === 'undefined' && 'createSyncAccessHandle' in handle) {
-    const sync = await handle.createSyncAccessHandle();
+  const sync = await syncHandle(handle);
+  if (sync) {
     let at = 0;
     sync.truncate(0);
     return {
       async write(chunk) {
         for (let done = 0; done < chunk.length;) {
-          const n = sync.write(/** @type {any} */ (chunk.subarray(done)), { at });
+          const n = sync.write(chunk.subarray(done), { at });
           if (n <= 0) throw new DOMException('the browser gives no more space', 'QuotaExceededError');
           done += n;
           at += n;

@@ -42,13 +42,20 @@ export async function bestStore() {
 async function opfsWrites(root) {
   if (typeof FileSystemFileHandle === 'undefined') return false;
   if (typeof document !== 'undefined') return 'createWritable' in FileSystemFileHandle.prototype;
-  if (!('createSyncAccessHandle' in FileSystemFileHandle.prototype)) return false;
   const name = `edge-net-probe-${freshTag()}`;
   try {
-    const handle = await (await root.getFileHandle(name, { create: true })).createSyncAccessHandle();
-    handle.close();
-    return true;
+    const handle = await syncHandle(await root.getFileHandle(name, { create: true }));
+    handle?.close();
+    return handle !== null;
   } catch { return false; } finally { await root.removeEntry(name).catch(() => {}); }
+}
+
+/** The exclusive, synchronous access that only workers have; null where there is none. Throws when another tab holds it.
+ * @typedef {{read(view: Uint8Array, at: {at: number}): number, write(bytes: Uint8Array, at: {at: number}): number, getSize(): number, truncate(n: number): void, flush(): void, close(): void}} SyncHandle
+ * @param {FileSystemFileHandle} handle @returns {Promise<SyncHandle | null>} */
+export async function syncHandle(handle) {
+  const open = /** @type {{createSyncAccessHandle?: () => Promise<SyncHandle>}} */ (/** @type {unknown} */ (handle));
+  return typeof document === 'undefined' && open.createSyncAccessHandle ? open.createSyncAccessHandle() : null;
 }
 
 /** A file name that is safe everywhere, readable, and different for different ids. @param {string} id */

@@ -1,0 +1,28 @@
+// @ts-check
+// The public package: everything a program may import from '@ruvector/edge-net-models'.
+export { InferenceSession } from './session.js';
+export { ModelLoader } from './loader.js';
+export { EdgeNetError, ERROR_CODES } from './errors.js';
+export { capabilities } from './capabilities.js';
+export { PARAMS } from './params.js';
+
+/**
+ * @typedef {import('./errors.js').ErrorCode} ErrorCode
+ * @typedef {import('./session.js').SessionOptions} SessionOptions
+ * @typedef {import('./session.js').Prompt} Prompt
+ * @typedef {import('./options.js').GenerateOptions} GenerateOptions
+ * @typedef {import('./options.js').GenerateOptions} GenerateConfig
+ * @typedef {import('./scheduler.js').Completion} Completion
+ * @typedef {import('./scheduler.js').Timings} Timings
+ * @typedef {import('./chat.js').Message} Message
+ * @typedef {import('./engine.js').ModelInfo} ModelInfo
+ * @typedef {import('./engine.js').MemoryInfo} MemoryInfo
+ * @typedef {import('./loader.js').LoaderOptions} LoaderOptions
+ * @typedef {import('./loader.js').LoaderOptions} ModelConfig
+ * @typedef {import('./loader.js').CachedModel} CachedModel
+ * @typedef {import('./load.js').Progress} Progress
+ * @typedef {import('./sources.js').ModelSource} ModelSource
+ * @typedef {import('./variants.js').Variant} Variant
+ * @typedef {import('./variants.js').WasmSource} WasmSource
+ * @typedef {import('./capabilities.js').Capabilities} Capabilities
+ */

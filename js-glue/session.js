@@ -1,0 +1,261 @@
+// @ts-check
+// InferenceSession: one model, ready to answer. In browsers the engine lives in a worker, so that the page stays free; in Node it
+// lives in the caller's thread. The methods are the same.
+import { EdgeNetError, abortError } from './errors.js';
+import { defaultThreads } from './capabilities.js';
+import { checkMessages } from './chat.js';
+import { createHandlers } from './handlers.js';
+import { checkSignal, generateSpec, knownOnly, numberIn } from './options.js';
+import { cores, isPage } from './platform.js';
+import { openWorker } from './ports.js';
+import { Client, localCaller } from './rpc.js';
+import { PATIENCE, sourceSpec } from './sources.js';
+import { bestStore } from './stores/store.js';
+import { VARIANTS, postableWasm } from './variants.js';
+
+/**
+ * @typedef {import('./options.js').GenerateOptions} GenerateOptions
+ * @typedef {import('./chat.js').Message} Message
+ * @typedef {import('./scheduler.js').Completion} Completion
+ * @typedef {import('./engine.js').MemoryInfo} MemoryInfo
+ * @typedef {import('./engine.js').ModelInfo} ModelInfo
+ * @typedef {import('./load.js').Progress} Progress
+ * @typedef {import('./protocol.js').CacheReport} CacheReport
+ * @typedef {import('./sources.js').ModelSource} ModelSource
+ * @typedef {string | readonly number[] | readonly Message[]} Prompt text, token ids, or a chat
+ *
+ * @typedef {object} SessionOptions
+ * @property {number} [threads] compute threads; default: the cores, at most 8, where threads are allowed, else 1. Never more than cores.
+ * @property {number} [contextLength] tokens per text, prompt included; default: what the model was trained for, at most 4096
+ * @property {number} [parallel] texts that are worked on at once (1); each has its own KV cache
+ * @property {'auto' | 'wasm' | 'webgpu'} [backend] webgpu is not there yet and an error
+ * @property {import('./variants.js').Variant} [variant] force a binary
+ * @property {string} [kernels] force a kernel table of the binary
+ * @property {'f16' | 'f32'} [kvType] numbers in the KV cache ('f16')
+ * @property {boolean | (() => import('./ports.js').AnyWorker)} [worker] run in a worker; default: true in a page, false elsewhere. A function makes the worker itself, for bundlers and CSPs.
+ * @property {string | URL} [lane] where worker/lane.js is, if not beside this package
+ * @property {import('./variants.js').WasmSource} [wasm] the engine's binary, or a folder of all variants (a URL that ends with /)
+ * @property {'auto' | 'opfs' | 'indexeddb' | 'filesystem' | 'none'} [storage] where downloads are kept ('auto'); files and buffers are never copied there
+ * @property {string} [storageRoot] folder of the filesystem store
+ * @property {AbortSignal} [signal] stops the loading
+ * @property {(p: Progress) => void} [onProgress]
+ */
+/** What ModelLoader adds: @typedef {{maxStoreBytes: number | null, patience: import('./sources.js').Patience}} LoaderPart */
+
+export const SESSION_OPTIONS = Object.freeze(['threads', 'contextLength', 'parallel', 'backend', 'variant', 'kernels', 'kvType', 'worker', 'lane', 'wasm', 'storage', 'storageRoot', 'signal', 'onProgress']);
+
+/** @template T @param {string} name @param {T | undefined} value @param {readonly T[]} allowed @param {T} dflt @returns {T} */
+function oneOf(name, value, allowed, dflt) {
+  if (value === undefined) return dflt;
+  if (!allowed.includes(value)) throw new EdgeNetError('ARG', `${name} must be one of ${allowed.join(', ')}, not ${String(value)}`, { detail: { option: name } });
+  return value;
+}
+
+/** @param {SessionOptions} o @returns {Promise<import('./engine.js').EngineOptions>} */
+async function engineOptions(o) {
+  if (oneOf('backend', o.backend, ['auto', 'wasm', 'webgpu'], 'auto') === 'webgpu') {
+    throw new EdgeNetError('UNSUPPORTED', 'backend: "webgpu" is not part of this release; use "auto" or "wasm"', { detail: { option: 'backend' } });
+  }
+  const variant = oneOf('variant', o.variant, [undefined, ...VARIANTS], undefined);
+  const wanted = o.threads === undefined ? undefined : numberIn('threads', o.threads, 1, 64, true);
+  const threads = Math.min(wanted ?? await defaultThreads(), await cores());
+  return {
+    wasm: await postableWasm(o.wasm), variant, threads,
+    contextLength: o.contextLength === undefined ? undefined : numberIn('contextLength', o.contextLength, 1, 1 << 24, true),
+    parallel: o.parallel === undefined ? 1 : numberIn('parallel', o.parallel, 1, 256, true),
+    kvType: oneOf('kvType', o.kvType, ['f16', 'f32'], 'f16'),
+    kernels: o.kernels, inPlace: false,
+  };
+}
+
+/** @param {SessionOptions} o @returns {Promise<import('./stores/store.js').StoreSpec | null>} */
+export async function storeSpec({ storage, storageRoot }) {
+  /** @type {readonly ('auto' | 'opfs' | 'indexeddb' | 'filesystem' | 'none')[]} */
+  const kinds = ['auto', 'opfs', 'indexeddb', 'filesystem', 'none'];
+  const kind = oneOf('storage', storage, kinds, 'auto');
+  const best = kind === 'auto' ? await bestStore() : kind;
+  return best === 'none' || best === null ? null : { kind: best, root: storageRoot };
+}
+
+export class InferenceSession {
+  #caller;
+  #memory;
+  #stop;
+  #disposed = false;
+  /** When the model was asked last, in ms of performance.now(). */ lastUsed = performance.now();
+  /** The model, the context and the engine that runs it. @readonly @type {ModelInfo} */ info;
+  /** Did the bytes come from the store, are they in it now? @readonly @type {CacheReport} */ cache;
+
+  /** Use InferenceSession.create(). @param {import('./protocol.js').Caller} caller @param {import('./protocol.js').Calls['load']['result']} loaded */
+  constructor(caller, loaded) {
+    this.#caller = caller;
+    this.#memory = loaded.memory;
+    this.#stop = loaded.stop;
+    this.info = loaded.info;
+    this.cache = loaded.cache;
+  }
+
+  /**
+   * Load a GGUF model.
+   * @param {ModelSource} source @param {SessionOptions} [options] @returns {Promise<InferenceSession>}
+   * @example
+   * const session = await InferenceSession.create('https://models.example/tiny.gguf', { onProgress: (p) => console.log(p.phase, p.loaded, p.total) });
+   */
+  static async create(source, options = {}) {
+    knownOnly(options, SESSION_OPTIONS, 'options');
+    const store = await storeSpec(options);
+    return openSession(sourceSpec(source), options, store, { maxStoreBytes: null, patience: PATIENCE });
+  }
+
+  /**
+   * The text that follows a prompt. @param {Prompt} prompt @param {GenerateOptions} [options] @returns {Promise<string>} rejects with ABORTED when the signal stops it
+   * @example const text = await session.generate('Once upon a time', { maxTokens: 50, temperature: 0 });
+   */
+  async generate(prompt, options) {
+    const { text, finishReason } = await this.complete(prompt, options);
+    if (finishReason === 'abort') throw abortError(options?.signal);
+    return text;
+  }
+
+  /**
+   * As generate(), with everything that is known about it. An abort is no error here: the result has finishReason 'abort' and the text so far.
+   * @param {Prompt} prompt @param {GenerateOptions & {onToken?: (piece: string) => void}} [options] @returns {Promise<Completion>}
+   */
+  async complete(prompt, options = {}) {
+    const { onToken, ...rest } = options;
+    const input = checkPrompt(prompt);
+    const spec = generateSpec(rest);
+    this.#alive();
+    if (rest.signal?.aborted) return aborted(spec.seed);
+    this.lastUsed = performance.now();
+    const { completion, memory } = await this.#caller.call('generate', { input, spec }, {
+      signal: rest.signal, onAbort: () => this.#setStop(), onEvent: ({ pieces }) => pieces.forEach((p) => p && onToken?.(p)),
+    });
+    this.#memory = memory;
+    return completion;
+  }
+
+  /**
+   * The text piece by piece, as it comes. Leaving the loop stops the model. @param {Prompt} prompt @param {GenerateOptions} [options] @returns {AsyncGenerator<string, Completion, void>}
+   * @example for await (const piece of session.generateStream('Once upon a time')) process.stdout.write(piece);
+   */
+  async *generateStream(prompt, options = {}) {
+    const own = new AbortController();
+    const pass = () => own.abort(options.signal?.reason);
+    checkSignal(options.signal);
+    if (options.signal?.aborted) throw abortError(options.signal);
+    options.signal?.addEventListener('abort', pass, { once: true });
+    /** @type {string[]} */ const ready = [];
+    let wake = () => {};
+    let over = false;
+    const done = this.complete(prompt, { ...options, signal: own.signal, onToken: (piece) => { ready.push(piece); wake(); } });
+    done.catch(() => {}).finally(() => { over = true; wake(); });
+    try {
+      for (;;) {
+        while (ready.length) yield /** @type {string} */ (ready.shift());
+        if (over) break;
+        await new Promise((resolve) => { wake = () => resolve(undefined); });
+      }
+      const completion = await done;
+      if (completion.finishReason === 'abort') throw abortError(options.signal);
+      return completion;
+    } finally {
+      options.signal?.removeEventListener('abort', pass);
+      own.abort();
+      await done.catch(() => {});
+    }
+  }
+
+  /**
+   * The assistant's answer to a chat. @param {readonly Message[]} messages @param {GenerateOptions} [options] @returns {Promise<string>}
+   * @example const answer = await session.chat([{ role: 'user', content: 'What is 2+2?' }]);
+   */
+  async chat(messages, options) { return this.generate(checkMessages(messages), options); }
+
+  /** Token ids of a text. @param {string} text @param {{addBos?: boolean, specialTokens?: boolean}} [options] @returns {Promise<number[]>} */
+  async tokenize(text, { addBos = true, specialTokens = true } = {}) {
+    if (typeof text !== 'string') throw new EdgeNetError('ARG', 'text must be a string', { detail: { option: 'text' } });
+    this.#alive();
+    return this.#caller.call('tokenize', { text, addBos, specialTokens });
+  }
+  /** Text of token ids. @param {ArrayLike<number>} ids @param {{specialTokens?: boolean}} [options] @returns {Promise<string>} */
+  async detokenize(ids, { specialTokens = false } = {}) {
+    this.#alive();
+    return this.#caller.call('detokenize', { ids: Array.from(ids), specialTokens });
+  }
+
+  /**
+   * Logits after the last token, [vocabulary]; with { all: true } after every token, [tokens, vocabulary], row after row.
+   * @param {string | ArrayLike<number>} input @param {{all?: boolean, signal?: AbortSignal}} [options] @returns {Promise<Float32Array>}
+   */
+  async logits(input, options = {}) {
+    knownOnly(options, ['all', 'signal'], 'options');
+    checkSignal(options.signal);
+    this.#alive();
+    return this.#caller.call('logits', { input: typeof input === 'string' ? input : Array.from(input), all: options.all === true }, { signal: options.signal, onAbort: () => this.#setStop() });
+  }
+
+  /** Bytes in use, as of the last call. @returns {MemoryInfo} */
+  getMemoryInfo() { this.#alive(); return { ...this.#memory }; }
+  /** Forget what earlier calls left in the KV cache. @returns {Promise<void>} */
+  async clearKVCache() {
+    this.#alive();
+    this.#memory = { ...this.#memory, cachedTokens: 0 };
+    this.#memory = await this.#caller.call('clear', {});
+  }
+  /** Time per kind of step and work per compute thread since the start. @returns {Promise<import('./protocol.js').Calls['profile']['result']>} */
+  async profile() { this.#alive(); return this.#caller.call('profile', {}); }
+  get disposed() { return this.#disposed; }
+
+  /** Stop everything and give the memory back. What is pending rejects; a second call does nothing. @returns {Promise<void>} */
+  async dispose() {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#setStop();
+    let timer;
+    const tooLong = new Promise((resolve) => { timer = setTimeout(resolve, 1000); });
+    await Promise.race([this.#caller.call('unload', {}).catch(() => {}), tooLong]);
+    clearTimeout(timer);
+    this.#caller.close(disposedError());
+  }
+  /** For `await using session = …`, where the platform has it. */
+  [/** @type {typeof Symbol.asyncDispose} */ (Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose'))]() { return this.dispose(); }
+
+  #alive() { if (this.#disposed) throw disposedError(); }
+  /** With shared memory the engine stops inside a batch, without waiting for its next look at the messages. */
+  #setStop() { if (this.#stop) Atomics.store(new Int32Array(this.#stop.buffer), this.#stop.at >> 2, 1); }
+}
+
+/** @param {import('./sources.js').SourceSpec} source @param {SessionOptions} options @param {import('./stores/store.js').StoreSpec | null} store @param {LoaderPart} part */
+export async function openSession(source, options, store, part) {
+  checkSignal(options.signal);
+  const engine = await engineOptions(options);
+  const caller = await openCaller(options.worker);
+  try {
+    const loaded = await caller.call('load', { source, store, ...part, options: engine, laneUrl: options.lane === undefined ? null : new URL(options.lane, globalThis.location?.href).href }, { signal: options.signal, onEvent: options.onProgress });
+    return new InferenceSession(caller, loaded);
+  } catch (e) {
+    caller.close(disposedError());
+    throw e;
+  }
+}
+
+/** @param {SessionOptions['worker']} worker @returns {Promise<import('./protocol.js').Caller>} */
+export async function openCaller(worker = isPage()) {
+  if (typeof worker !== 'boolean' && typeof worker !== 'function') throw new EdgeNetError('ARG', 'worker must be true, false or a function that returns a Worker', { detail: { option: 'worker' } });
+  return worker === false ? localCaller(createHandlers({ inPlace: true })) : new Client(await openWorker(worker === true ? undefined : worker));
+}
+
+/** @param {Prompt} prompt @returns {string | readonly number[] | readonly Message[]} */
+function checkPrompt(prompt) {
+  if (typeof prompt === 'string') return prompt;
+  if (Array.isArray(prompt)) return typeof prompt[0] === 'object' ? checkMessages(prompt) : /** @type {any} */ (prompt);
+  if (ArrayBuffer.isView(prompt)) return Array.from(/** @type {Int32Array} */ (/** @type {unknown} */ (prompt)));
+  throw new EdgeNetError('ARG', 'prompt must be a string, an array of token ids or an array of messages', { detail: { option: 'prompt' } });
+}
+
+/** @param {number} seed @returns {Completion} of a call whose signal was aborted before it began */
+function aborted(seed) {
+  return { text: '', tokens: [], finishReason: 'abort', seed, timings: { promptTokens: 0, cachedTokens: 0, promptMs: 0, tokens: 0, tokenMs: 0, ttftMs: 0 } };
+}
+function disposedError() { return new EdgeNetError('STATE', 'the session was disposed'); }

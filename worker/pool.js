@@ -1,0 +1,52 @@
+// @ts-check
+// ModelWorkerPool: many requests at once over one model. There is one copy of the weights: the requests are sequences of one engine
+// and every step computes a token for all of them, which costs little more than a token for one.
+import { ModelWorker } from './model-worker.js';
+import { numberIn, knownOnly } from '../js-glue/options.js';
+
+/** @typedef {import('../js-glue/session.js').Prompt} Prompt @typedef {import('../js-glue/options.js').GenerateOptions} GenerateOptions */
+
+/**
+ * @example
+ * const pool = new ModelWorkerPool({ workers: 4, model: 'https://models.example/tiny.gguf' });
+ * const texts = await Promise.all([pool.generate('Task 1'), pool.generate('Task 2')]);
+ * pool.terminate();
+ */
+export class ModelWorkerPool {
+  #worker = new ModelWorker();
+  /** Settles when the model is loaded. @readonly @type {Promise<void>} */ ready;
+
+  /**
+   * @param {{workers: number, model: import('../js-glue/sources.js').ModelSource, options?: import('../js-glue/session.js').SessionOptions}} pool
+   *   workers: requests that are worked on at once; more wait their turn. Each has its own KV cache: { options: { contextLength } } sets its size.
+   */
+  constructor(pool) {
+    knownOnly(pool, ['workers', 'model', 'options'], 'pool');
+    const parallel = numberIn('workers', pool.workers, 1, 256, true);
+    this.ready = this.#worker.load(pool.model, { ...pool.options, parallel }).then(() => {});
+    this.ready.catch(() => {}); // told to whoever calls generate()
+  }
+
+  /** @param {Prompt} prompt @param {GenerateOptions} [options] @returns {Promise<string>} */
+  async generate(prompt, options) {
+    await this.ready;
+    return this.#worker.generate(prompt, options);
+  }
+  /** @param {readonly import('../js-glue/chat.js').Message[]} messages @param {GenerateOptions} [options] @returns {Promise<string>} */
+  async chat(messages, options) {
+    await this.ready;
+    return this.#worker.chat(messages, options);
+  }
+  /** @param {Prompt} prompt @param {GenerateOptions} [options] @returns {AsyncGenerator<string>} */
+  async *generateStream(prompt, options) {
+    await this.ready;
+    yield* this.#worker.session.generateStream(prompt, options);
+  }
+  /** @param {readonly {id: string, prompt: Prompt}[]} items @param {GenerateOptions} [options] @returns {Promise<{id: string, text: string}[]>} in the order of items */
+  async batch(items, options) {
+    await this.ready;
+    return this.#worker.batch(items, options);
+  }
+  /** Stop everything; what is pending rejects. @returns {Promise<void>} */
+  async terminate() { await this.#worker.terminate(); }
+}
