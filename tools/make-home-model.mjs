@@ -135,19 +135,20 @@ function writeMetadata(file, vocabulary) {
 }
 
 /**
- * Deviations keep every activation near 1: 1/sqrt(columns) for a matrix behind a norm. The embedding is also the output matrix, so its
- * deviation sets how peaked the next word is; tokens that are no words (bytes, controls) get small rows and thus rarely win.
+ * A deviation of 1/sqrt(columns) keeps products near 1. The embedding is also the output matrix: its deviation sets how peaked the next
+ * word is, and what the feed-forward part adds is made larger than it, or every word would predict itself. Tokens that are no words
+ * (bytes, controls) get small rows and thus rarely win.
  * @param {GgufWriter} file @param {ReturnType<typeof makeVocabulary>} vocabulary
  */
 function writeWeights(file, vocabulary) {
   const random = new Random(SEED);
-  const embedding = random.values(vocabulary.length * N_EMBD, 0.3);
+  const embedding = random.values(vocabulary.length * N_EMBD, 0.2);
   vocabulary.forEach((token, i) => {
     if (token.type !== TYPE.normal) embedding.subarray(i * N_EMBD, (i + 1) * N_EMBD).forEach((v, k, row) => (row[k] = v / 16));
   });
   file.tensor("token_embd.weight", [vocabulary.length, N_EMBD], "Q8_0", embedding);
-  /** @param {string} name @param {number} rows @param {number} columns */
-  const matrix = (name, rows, columns) => file.tensor(name, [rows, columns], "Q8_0", random.values(rows * columns, 1 / Math.sqrt(columns)));
+  /** @param {string} name @param {number} rows @param {number} columns @param {number} [gain] */
+  const matrix = (name, rows, columns, gain = 1) => file.tensor(name, [rows, columns], "Q8_0", random.values(rows * columns, gain / Math.sqrt(columns)));
   /** @param {string} name */
   const norm = (name) => file.tensor(name, [N_EMBD], "F32", random.values(N_EMBD, 0.05, 1));
   for (let layer = 0; layer < N_LAYER; layer++) {
@@ -160,7 +161,7 @@ function writeWeights(file, vocabulary) {
     norm(`${blk}.ffn_norm.weight`);
     matrix(`${blk}.ffn_gate.weight`, N_FF, N_EMBD);
     matrix(`${blk}.ffn_up.weight`, N_FF, N_EMBD);
-    matrix(`${blk}.ffn_down.weight`, N_EMBD, N_FF);
+    matrix(`${blk}.ffn_down.weight`, N_EMBD, N_FF, 3);
   }
   norm("output_norm.weight");
 }
