@@ -16,9 +16,10 @@ static void decode(float *y, const void *blocks, int64_t n) {
   }
 }
 
-/* floor(v + 8.5) in [0, 15]; the sum is its own statement so that it rounds before the conversion, as in ggml. */
+/* floor(v + 8.5) in [0, 15]; 8, which stands for 0, for NaN. The sum is its own statement so that it rounds before the conversion, as in ggml. */
 static int32_t nibble(float v) {
   const float shifted = v + 8.5f;
+  if (shifted != shifted) return 8;
   return shifted > 0 ? shifted < 16 ? (int32_t)shifted : 15 : 0;
 }
 
