@@ -1,5 +1,6 @@
 /* kernels.c - what every kernel table of this machine does, beside the memory bandwidth that bounds it. One JSON object a line:
- *   {"table","type","tokens","mb","gmacs","gbs","spread"}   products; gbs = bytes of weights read per second; spread = slowest / fastest round
+ *   {"table","type","tokens","mb","gmacs","best","gbs","spread"}   products; gbs = bytes of weights read per second; best = fastest round's gmacs,
+                                                             spread = slowest / fastest round: on a busy machine compare "best"
  *   {"table","kernel","n","ns_per_element","spread"}        rows, activation forms, attention (per position, head and element of K and V)
  *   {"read_mb","gbs"}                                       plain reading
  * Usage: bench-kernels [pattern] [--dram MB] - pattern: substring of "table type" or "table kernel"; MB of weights that fit no cache (0: skip; default 256).
@@ -27,7 +28,7 @@ static void *take(size_t bytes) {
 }
 
 /* Median seconds of one call; rounds of about 20 ms after a warm-up, so that a JIT has finished. */
-typedef struct { double seconds, spread; } timing;
+typedef struct { double seconds, best, spread; } timing;
 static timing measure(void (*call)(void *), void *ctx) {
   double v[ROUNDS];
   const double start = now();
@@ -40,7 +41,7 @@ static timing measure(void (*call)(void *), void *ctx) {
     v[i] = (now() - t) / calls;
   }
   qsort(v, ROUNDS, sizeof *v, by_value);
-  return (timing){v[ROUNDS / 2], v[ROUNDS - 1] / v[0]};
+  return (timing){v[ROUNDS / 2], v[0], v[ROUNDS - 1] / v[0]};
 }
 
 /* ---- products ---- */
@@ -74,9 +75,9 @@ static void bench_product(const en_kernels *k, const en_type *type, uint8_t *dat
   memset(y, 0, (size_t)T * (size_t)w.rows * sizeof *y);
   product_ctx c = {k, &w, x, y, T, take(en_matmul_scratch(k, COLS, T, 1)), transposed};
   const timing t = measure(call_product, &c);
-  const double read = (double)w.rows * (double)en_row_bytes(&w);
-  printf("{\"table\":\"%s\",\"type\":\"%s%s\",\"tokens\":%d,\"mb\":%.2f,\"gmacs\":%.2f,\"gbs\":%.2f,\"spread\":%.2f}\n", k->name, type->name,
-         transposed ? " transposed" : "", (int)T, read * 1e-6, (double)w.rows * (double)COLS * T / t.seconds * 1e-9, read / t.seconds * 1e-9, t.spread);
+  const double read = (double)w.rows * (double)en_row_bytes(&w), macs = (double)w.rows * (double)COLS * T * 1e-9;
+  printf("{\"table\":\"%s\",\"type\":\"%s%s\",\"tokens\":%d,\"mb\":%.2f,\"gmacs\":%.2f,\"best\":%.2f,\"gbs\":%.2f,\"spread\":%.2f}\n", k->name, type->name,
+         transposed ? " transposed" : "", (int)T, read * 1e-6, macs / t.seconds, macs / t.best, read / t.seconds * 1e-9, t.spread);
   fflush(stdout);
   free(x), free(y), free(c.scratch);
 }

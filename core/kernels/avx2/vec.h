@@ -38,7 +38,7 @@ EN_INLINE float v_top(vf a) {
 }
 
 EN_INLINE vi v_ld(const void *p) { return _mm256_loadu_si256(p); }
-EN_INLINE vi v_splat32(const void *p) { return _mm256_set1_epi32((int32_t)en_rd32(p)); }
+EN_INLINE vi v_splat32(const void *p) { return _mm256_castps_si256(_mm256_broadcast_ss(p)); }
 EN_INLINE vi v_set32(int32_t x) { return _mm256_set1_epi32(x); }
 EN_INLINE vi v_set16(int x) { return _mm256_set1_epi16((int16_t)x); }
 EN_INLINE vi v_and(vi a, vi b) { return _mm256_and_si256(a, b); }

@@ -2,15 +2,14 @@
 #include "vec.h"
 #define EN_DENSE_V 1
 #define EN_DENSE_T 8
-#define EN_BLOCKS_T 8
 #define EN_HAS_DOT4
 #define EN_HAS_DOT4_S8
 #define EN_DOT4_SIGNED 0 /* VNNI: the first operand is unsigned */
 #include "../simd/blocks.h"
 #include "../simd/attend.h"
 
-EN_BLOCKS(q4_0, q4_dot4, 18, en_q8_act)
-EN_BLOCKS(q8_0, q8_dot4, 34, en_q8_act)
+EN_BLOCKS(q4_0, q4_dot4, 18, en_q8_act, 1)
+EN_BLOCKS(q8_0, q8_dot4, 34, en_q8_act, 1)
 
 static int32_t usable(void) {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&

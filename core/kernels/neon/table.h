@@ -2,15 +2,14 @@
 #include "vec.h"
 #define EN_DENSE_V 4
 #define EN_DENSE_T 6
-#define EN_BLOCKS_T 8
 #define EN_HAS_DOT4
 #define EN_HAS_DOT4_S8
 #define EN_DOT4_SIGNED 1
 #include "../simd/blocks.h"
 #include "../simd/attend.h"
 
-EN_BLOCKS(q4_0, q4_dot4, 18, en_q8_act)
-EN_BLOCKS(q8_0, q8_dot4, 34, en_q8_act)
+EN_BLOCKS(q4_0, q4_dot4, 18, en_q8_act, 4)
+EN_BLOCKS(q8_0, q8_dot4, 34, en_q8_act, 4)
 
 static const en_form forms[] = {{NULL, NULL}, {q8_bytes, q8_fill}};
 static const en_product products[] = {

@@ -3,17 +3,16 @@
  * which is faster depends on the machine, so a host may time both when it loads. Fused multiply-adds may round differently by engine. */
 #include "../simd128/vec.h"
 #define EN_DENSE_V 2
-#define EN_DENSE_T 6
-#define EN_BLOCKS_T 8
+#define EN_DENSE_T 4
 #define EN_HAS_MADDUBS
 #define EN_HAS_MADD16
 #define EN_HAS_DOT4
 #include "../simd/blocks.h"
 #include "../simd/attend.h"
 
-EN_BLOCKS(q4_0, q4_u16, 18, en_q8_act)
-EN_BLOCKS(q4_0_d32, q4_dot4, 18, en_q8_act)
-EN_BLOCKS(q8_0, q8_s16, 34, en_q16_act)
+EN_BLOCKS(q4_0, q4_u16, 18, en_q8_act, 4)
+EN_BLOCKS(q4_0_d32, q4_dot4, 18, en_q8_act, 4)
+EN_BLOCKS(q8_0, q8_s16, 34, en_q16_act, 4)
 
 static const en_form forms[] = {{NULL, NULL}, {q8_bytes, q8_fill}, {q16_bytes, q16_fill_q8}};
 #define EN_OTHER_PRODUCTS \

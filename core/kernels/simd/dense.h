@@ -22,6 +22,16 @@ EN_INLINE void put_tile(const en_mm *a, const vf *sums, int nv, int nt, int32_t 
     }
 }
 
+/* s[v][t] += column c of nv vectors of rows times x of nt tokens. The weights are loaded first: nv of them, nv * nt sums and one x fit 16 registers. */
+EN_INLINE void dense_column(vf *s, const uint8_t *group, const float *x, size_t ldx, int32_t c, int v0, int nv, int nt, int type) {
+  vf w[4];
+  EN_UNROLL for (int v = 0; v < nv; v++) w[v] = w_load(group, (size_t)c * EN_R + (size_t)((v0 + v) * VL), type);
+  EN_UNROLL for (int i = 0; i < nt; i++) {
+    const vf xi = v_splat(x + (size_t)i * ldx + c);
+    EN_UNROLL for (int v = 0; v < nv; v++) s[v * nt + i] = v_fma(w[v], xi, s[v * nt + i]);
+  }
+}
+
 /* 16 rows from row r, nt tokens from token t: nv vectors of rows at a time; nu columns go to separate sums, to hide the latency of v_fma. */
 EN_INLINE void dense_tile(const en_mm *a, int32_t r, int32_t t, int nv, int nt, int nu, int type) {
   const uint8_t *group = a->w + (size_t)r * (size_t)a->cols * w_size(type);
@@ -31,16 +41,8 @@ EN_INLINE void dense_tile(const en_mm *a, int32_t r, int32_t t, int nv, int nt, 
     EN_UNROLL for (int i = 0; i < nu * nv * nt; i++) s[i] = v_zero();
     int32_t c = 0;
     for (; c + nu <= a->cols; c += nu)
-      EN_UNROLL for (int u = 0; u < nu; u++)
-        EN_UNROLL for (int v = 0; v < nv; v++) {
-          const vf w = w_load(group, (size_t)(c + u) * EN_R + (size_t)((v0 + v) * VL), type);
-          EN_UNROLL for (int i = 0; i < nt; i++) s[(u * nv + v) * nt + i] = v_fma(w, v_splat(x + (size_t)i * a->ldx + c + u), s[(u * nv + v) * nt + i]);
-        }
-    for (; c < a->cols; c++)
-      EN_UNROLL for (int v = 0; v < nv; v++) {
-        const vf w = w_load(group, (size_t)c * EN_R + (size_t)((v0 + v) * VL), type);
-        EN_UNROLL for (int i = 0; i < nt; i++) s[v * nt + i] = v_fma(w, v_splat(x + (size_t)i * a->ldx + c), s[v * nt + i]);
-      }
+      EN_UNROLL for (int u = 0; u < nu; u++) dense_column(s + u * nv * nt, group, x, a->ldx, c + u, v0, nv, nt, type);
+    for (; c < a->cols; c++) dense_column(s, group, x, a->ldx, c, v0, nv, nt, type);
     for (int u = 1; u < nu; u++)
       EN_UNROLL for (int i = 0; i < nv * nt; i++) s[i] = v_add(s[i], s[u * nv * nt + i]);
     put_tile(a, s, nv, nt, r + v0 * VL, t);

@@ -2,14 +2,13 @@
 #include "vec.h"
 #define EN_DENSE_V 2
 #define EN_DENSE_T 4
-#define EN_BLOCKS_T 4
 #define EN_HAS_MADD16
 #define EN_Q4_S16
 #include "../simd/blocks.h"
 #include "../simd/attend.h"
 
-EN_BLOCKS(q4_0, q4_s16, 18, en_q16_act)
-EN_BLOCKS(q8_0, q8_s16, 34, en_q16_act)
+EN_BLOCKS(q4_0, q4_s16, 18, en_q16_act, 4)
+EN_BLOCKS(q8_0, q8_s16, 34, en_q16_act, 4)
 
 static const en_form forms[] = {{NULL, NULL}, {q16_bytes, q16_fill_q4}, {q16_bytes, q16_fill_q8}};
 static const en_product products[] = {

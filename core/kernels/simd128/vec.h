@@ -99,12 +99,11 @@ EN_INLINE void v_arrange16(int16_t *to, const int8_t *q, int for_q4) {
   }
 }
 
-/* Halves: exponent and mantissa moved into place, the bias corrected by a multiplication; infinities and NaN are put back. */
+/* Halves: sign, exponent and mantissa moved into place, the bias corrected by a multiplication. Infinities read as +-65536 and NaN as
+ * numbers up to 131008: putting them back would cost more than the rest. Our own halves (to_f16) are exact up to 65504. */
 EN_INLINE vf v_f16(const uint16_t *p) {
-  const v128_t h = wasm_u32x4_load16x4(p);
-  const v128_t m = wasm_f32x4_mul(wasm_i32x4_shl(wasm_v128_and(h, wasm_i32x4_const_splat(0x7fff)), 13), wasm_i32x4_const_splat(0x77800000));
-  const v128_t special = wasm_v128_and(wasm_f32x4_ge(m, wasm_f32x4_const_splat(65536)), wasm_i32x4_const_splat(0x7f800000));
-  return wasm_v128_or(wasm_v128_or(m, special), wasm_i32x4_shl(wasm_v128_and(h, wasm_i32x4_const_splat(0x8000)), 16));
+  const v128_t h = wasm_i32x4_shl(wasm_i32x4_load16x4(p), 13); /* the sign is in bits 28 to 31 */
+  return wasm_f32x4_mul(wasm_v128_and(h, wasm_i32x4_const_splat((int32_t)0x8fffffff)), wasm_i32x4_const_splat(0x77800000));
 }
 EN_INLINE vf v_bf16(const uint16_t *p) { return wasm_i32x4_shl(wasm_u32x4_load16x4(p), 16); }
 /* Round to nearest even: normal halves by an integer carry, subnormal ones by adding 0.5 (whose last bit is 2^-24). */
