@@ -156,6 +156,35 @@ typedef struct { const char *name; double ms, macs, bytes; uint64_t calls; } en_
 int32_t en_profile(const en_session *s, en_profile_row *rows, int32_t cap);
 void en_profile_reset(en_session *s);
 
+/* ---- adapter: low-rank updates of a model's matrices (LoRA, Hu et al. 2021) ---- */
+typedef struct en_adapter en_adapter; /* borrows the model; trained through en_train.h */
+enum { /* which matrices of every layer; order frozen */
+  EN_LORA_Q = 1, EN_LORA_K = 2, EN_LORA_V = 4, EN_LORA_O = 8, EN_LORA_GATE = 16, EN_LORA_UP = 32, EN_LORA_DOWN = 64, EN_LORA_ALL = 127
+};
+typedef struct {
+  uint32_t rank;        /* 1..64 */
+  float alpha;          /* scale = alpha / rank, or alpha / sqrt(rank) with rslora */
+  uint32_t targets;     /* EN_LORA_*; a target that the model does not have is EN_E_ARG */
+  uint32_t rslora;      /* 1: rank-stabilised scale */
+  uint32_t first_layer; /* layers below it get no update */
+} en_adapter_spec;
+size_t en_adapter_bytes(const en_model *m, const en_adapter_spec *spec); /* 0: impossible */
+/* A uniform in +-1/sqrt(cols), B zero: the model is unchanged at first. m kept. */
+int32_t en_adapter_init(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const en_adapter_spec *spec, uint64_t seed, en_why *why);
+/* From a llama.cpp LoRA file (GGUF, general.type "adapter"), all in memory; its values are copied. 0 bytes: ask the init why. */
+size_t en_adapter_file_bytes(const en_model *m, const void *file, size_t n_bytes);
+int32_t en_adapter_init_file(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const void *file, size_t n_bytes, en_why *why);
+/* The same file format, written. Returns the bytes needed and writes only if they fit. */
+size_t en_adapter_save(const en_adapter *a, void *dst, size_t cap);
+/* The factors of one target of one layer, NULL if it has none: A [rank, cols] or B transposed, [rank, rows]. For other file formats. */
+float *en_adapter_a(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rank, uint32_t *cols);
+float *en_adapter_b(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rank, uint32_t *rows);
+uint64_t en_adapter_params(const en_adapter *a); /* trainable numbers */
+/* Up to 8 adapters work on a session at once, each times its scale. a kept until it is detached. The caches belong to the weights that made
+ * them: attaching, rescaling and detaching empties every sequence. EN_E_ARG: made for another model. */
+int32_t en_session_attach(en_session *s, en_adapter *a, float scale, en_why *why); /* again: a new scale */
+int32_t en_session_detach(en_session *s, en_adapter *a);
+
 /* ---- sampler: logits -> id. Order: bias, repetition penalty, greedy if temperature 0, top-k, temperature, top-p, min-p, draw ---- */
 typedef struct en_sampler en_sampler;
 enum {

@@ -1,4 +1,4 @@
-/* sequence.c - fork, save and restore the KV cache of one sequence.
+/* sequence.c - fork, save and restore the KV cache of one sequence; put adapters on and off.
  * Saved form, little-endian: { char magic[4] "ENKV"; u32 version 1; u64 fingerprint of the model; u32 L, K, E, kv_type, n, 0 }, then for
  * every layer keys and values as [K, n, E]. */
 #include "session.h"
@@ -54,5 +54,37 @@ int32_t en_seq_load(en_session *s, uint32_t seq, const void *src, size_t n_bytes
   if (n_bytes != sizeof head + n_runs(s) * run) return en_fail(why, EN_E_FORMAT, "the saved state has %z bytes, expected %z", (uint64_t)n_bytes, (uint64_t)(sizeof head + n_runs(s) * run));
   for (size_t i = 0; i < n_runs(s); i++) memcpy(run_at(s, seq, i), (const uint8_t *)src + sizeof head + i * run, run);
   s->length[seq] = head.n;
+  return EN_OK;
+}
+
+/* ---- adapters ---- */
+
+static void forget_all(en_session *s) {
+  s->job.active = 0;
+  memset(s->length, 0, s->spec.n_seq * sizeof *s->length);
+}
+
+int32_t en_session_attach(en_session *s, en_adapter *a, float scale, en_why *why) {
+  int32_t i = 0;
+  if (a->m != s->m) return en_fail(why, EN_E_ARG, "the adapter was made for another model");
+  if (!(scale > -1e6f && scale < 1e6f)) return en_fail(why, EN_E_ARG, "the adapter's scale is out of range");
+  while (i < EN_LORA_MAX_STACK && s->adapters[i] && s->adapters[i] != a) i++;
+  if (i == EN_LORA_MAX_STACK) return en_fail(why, EN_E_FULL, "%d adapters are attached already", EN_LORA_MAX_STACK);
+  s->adapters[i] = a;
+  s->run.lora_scale[i] = scale;
+  forget_all(s);
+  return EN_OK;
+}
+
+int32_t en_session_detach(en_session *s, en_adapter *a) {
+  int32_t i = 0;
+  while (i < EN_LORA_MAX_STACK && s->adapters[i] != a) i++;
+  if (i == EN_LORA_MAX_STACK) return EN_E_ARG;
+  for (; i + 1 < EN_LORA_MAX_STACK; i++) {
+    s->adapters[i] = s->adapters[i + 1];
+    s->run.lora_scale[i] = s->run.lora_scale[i + 1];
+  }
+  s->adapters[EN_LORA_MAX_STACK - 1] = NULL;
+  forget_all(s);
   return EN_OK;
 }

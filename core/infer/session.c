@@ -31,7 +31,7 @@ static size_t carve(en_session *at, void **self, const en_model *m, const en_ses
   scratch = EN_MAX(scratch, (size_t)widest * 4); /* one row of any weight type */
   const uint64_t kv = kv_layer_bytes(m, s);
   if (!kv) return 0;
-  en_piece pieces[13 + EN_S_LOGITS] = {
+  en_piece pieces[14 + EN_S_LOGITS] = {
     {self, 1, sizeof(en_session)},
     {(void **)&at->length, s->n_seq, sizeof(uint32_t)},
     {(void **)&at->pending, s->n_seq, sizeof(uint32_t)},
@@ -45,9 +45,10 @@ static size_t carve(en_session *at, void **self, const en_model *m, const en_ses
     {(void **)&at->logits, (uint64_t)s->n_logits * (uint64_t)m->c.V, sizeof(float)},
     {(void **)&at->kv, (uint64_t)m->c.L * 2, kv},
     {&at->run.scratch, scratch, 1},
+    {(void **)&at->run.lora_u, s->n_batch, EN_LORA_MAX_RANK * sizeof(float)},
   };
   for (int32_t i = 0; i < EN_S_LOGITS; i++)
-    pieces[13 + i] = (en_piece){(void **)&at->run.slot[i], s->n_batch, (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)i)) * sizeof(float)};
+    pieces[14 + i] = (en_piece){(void **)&at->run.slot[i], s->n_batch, (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)i)) * sizeof(float)};
   return en_carve(pieces, EN_COUNT(pieces), mem);
 }
 
@@ -177,11 +178,14 @@ static const en_step *program(en_session *s, int32_t *n) {
   const en_arch *arch = s->m->arch;
   progress_t *j = &s->job;
   s->run.w = s->m->globals;
+  s->run.n_lora = 0;
   if (j->part == PART_BEGIN) { *n = arch->n_begin; return arch->begin; }
   if (j->part == PART_END) { *n = arch->n_end; return arch->end; }
   s->run.w = en_model_layer(s->m, j->layer);
   s->run.kv_k = s->kv + (size_t)(s->layer_kv_bytes * 2 * (uint64_t)j->layer);
   s->run.kv_v = s->run.kv_k + (size_t)s->layer_kv_bytes;
+  for (; s->run.n_lora < EN_LORA_MAX_STACK && s->adapters[s->run.n_lora]; s->run.n_lora++)
+    s->run.lora[s->run.n_lora] = en_adapter_layer(s->adapters[s->run.n_lora], j->layer);
   *n = arch->n_each;
   return arch->each;
 }

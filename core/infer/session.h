@@ -1,7 +1,7 @@
 /* session.h - the inside of a session, shared by the runner (session.c) and the work on its caches (sequence.c). */
 #ifndef EN_SESSION_H
 #define EN_SESSION_H
-#include "../model/model.h"
+#include "../model/adapter.h"
 
 typedef struct { /* the batch in work */
   en_batch batch;
@@ -29,6 +29,7 @@ struct en_session {
   float *logits;        /* [n_logits, V] */
   uint8_t *kv;          /* [2, L, n_seq, K, n_ctx, E] */
   uint64_t layer_kv_bytes; /* one layer's keys, or values */
+  const en_adapter *adapters[EN_LORA_MAX_STACK];
   uint32_t n_rows;
   cost_t cost[EN_OP_COUNT];
 };

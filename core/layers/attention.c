@@ -1,6 +1,7 @@
 /* attention.c - append this slice's K and V to the caches, then softmax(Q K^T) V over what each token may see.
  * Cache layout of a layer: [sequence, K, n_ctx, E]: a head's positions are one contiguous stream. */
 #include "layers_internal.h"
+#include <math.h>
 
 static size_t head_offset(const en_run *r, uint32_t seq, int32_t head) { /* in elements */
   return ((size_t)seq * (size_t)r->c->K + (size_t)head) * (size_t)r->n_ctx * (size_t)r->c->E;
@@ -43,6 +44,7 @@ static void attend_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) 
       .k = r->kv_k + at, .v = r->kv_v + at, .kv_f16 = r->kv_f16,
       .E = c->E, .G = G, .T = tile->n, .lo = r->lo + tile->t0, .hi = r->hi + tile->t0,
       .scale = c->attn_scale, .softcap = c->attn_softcap,
+      .lse = r->lse ? r->lse + (size_t)tile->t0 * (size_t)c->H + (size_t)head * (size_t)G : NULL, .ldlse = (size_t)c->H,
     };
     r->k->attend(&a);
   }
@@ -56,4 +58,44 @@ int32_t en_attend_forward(const en_run *r, const en_step *step, int32_t n_steps)
   else en_parallel(r->host, store_units, &job, n_units, 1);
   en_parallel(r->host, attend_units, &job, n_units, 1);
   return 1;
+}
+
+/* Backward of one KV head over the whole slice (Dao 2022, the recomputing form): with p = exp(s - lse), D = dO.O,
+ *   dV_j += p dO;  ds = p (dO.V_j - D) (1 - (s/cap)^2);  dQ += ds scale K_j;  dK_j += ds scale Q.
+ * The slice must be the whole of its sequences: keys and values are read from the slots K and V, positions are rows of the slice. */
+static void attend_back_heads(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const en_back_job *j = ctx;
+  const en_run *r = j->b->r;
+  const en_kernels *k = r->k;
+  const en_config *c = r->c;
+  const int32_t G = c->H / c->K, E = c->E;
+  const size_t wide = en_slot_width(r, EN_S_Q);
+  for (int32_t head = lo; head < hi; head++)
+    for (int32_t t = 0; t < r->T; t++)
+      for (int32_t h = head * G; h < (head + 1) * G; h++) {
+        const size_t at = (size_t)h * (size_t)E, kv = (size_t)head * (size_t)E;
+        const float *q = en_slot_row(r, j->s->in, t) + at, *o = j->b->out + (size_t)t * wide + at, *dout = en_grad_row(j->b, j->s->out, t) + at;
+        const float D = k->dot(dout, o, E), lse = r->lse[(size_t)t * (size_t)c->H + (size_t)h];
+        float *dq = en_grad_row(j->b, j->s->in, t) + at;
+        for (int32_t i = r->lo[t]; i < r->hi[t]; i++) {
+          const float *key = en_slot_row(r, EN_S_K, i) + kv, *value = en_slot_row(r, EN_S_V, i) + kv;
+          float score = c->attn_scale * k->dot(q, key, E), slope = 1;
+          if (c->attn_softcap > 0) {
+            const float th = tanhf(score / c->attn_softcap);
+            score = c->attn_softcap * th;
+            slope = 1 - th * th;
+          }
+          const float p = expf(score - lse), ds = p * (k->dot(dout, value, E) - D) * slope * c->attn_scale;
+          k->axpy(en_grad_row(j->b, EN_S_V, i) + kv, dout, p, E);
+          k->axpy(en_grad_row(j->b, EN_S_K, i) + kv, q, ds, E);
+          k->axpy(dq, key, ds, E);
+        }
+      }
+}
+
+void en_attend_backward(const en_back *b, const en_step *step) {
+  const en_back_job job = {b, step};
+  en_parallel(b->r->host, attend_back_heads, &job, b->r->c->K, 1);
+  en_grad_clear(b, step->out);
 }

@@ -6,3 +6,6 @@ int32_t en_embed_forward(const en_run *r, const en_step *step, int32_t n_steps) 
   for (int32_t t = 0; t < r->T; t++) en_weight_row(en_slot_row(r, step->out, t), &r->w[step->w], r->ids[t], r->scratch);
   return 1;
 }
+
+/* The table is frozen: the gradient ends here. */
+void en_embed_backward(const en_back *b, const en_step *step) { en_grad_clear(b, step->out); }

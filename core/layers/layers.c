@@ -50,6 +50,15 @@ int32_t en_step_forward(const en_run *r, const en_step *step, int32_t n_steps) {
   return forwards[step->op](r, step, n_steps);
 }
 
+void en_step_backward(const en_back *b, const en_step *step) {
+  static void (*const backwards[EN_OP_COUNT])(const en_back *, const en_step *) = {
+#define EN_OP(NAME, function) en_##function##_backward,
+#include "ops.def"
+#undef EN_OP
+  };
+  backwards[step->op](b, step);
+}
+
 void en_step_cost(const en_run *r, const en_step *step, double *macs, double *bytes) {
   *macs = *bytes = 0;
   if (step->op == EN_OP_LINEAR) {

@@ -55,6 +55,11 @@ typedef struct en_step {
 enum { EN_ATTEND_TILE = 8 };
 typedef struct { int32_t t0, n; uint32_t seq; } en_tile;
 
+/* A low-rank update of one matrix (Hu et al. 2021): W x becomes W x + scale * B (A x). A is [rank, cols]; B is kept transposed, [rank, rows],
+ * so that every product over it is a contiguous one. rank 0: this matrix has none. */
+enum { EN_LORA_MAX_RANK = 64, EN_LORA_MAX_STACK = 8 /* adapters at once */ };
+typedef struct en_lora { float *a, *b; int32_t rank; float scale; } en_lora;
+
 /* Everything a step may touch while one slice of T tokens runs through one layer. */
 typedef struct en_run {
   const en_kernels *k;
@@ -71,6 +76,11 @@ typedef struct en_run {
   const int32_t *lo, *hi;      /* [T] visible positions [lo, hi) */
   uint8_t *kv_k, *kv_v;        /* this layer's caches: [sequence, K, n_ctx, E] of kv_f16 ? halves : floats */
   int32_t kv_f16, n_ctx;
+  const en_lora *lora[EN_LORA_MAX_STACK]; /* updates of the current list's tensors, indexed like w; applied one after another */
+  float lora_scale[EN_LORA_MAX_STACK];    /* the host's own factor, on top of each update's scale */
+  int32_t n_lora;
+  float *lora_u;               /* [T, EN_LORA_MAX_RANK] */
+  float *lse;                  /* NULL, or [T, H]: log-sum-exp of every attention row, for the backward */
   void *scratch;               /* en_matmul_scratch() bytes; also one row of any weight */
 } en_run;
 
@@ -78,6 +88,20 @@ typedef struct en_run {
 int32_t en_step_forward(const en_run *r, const en_step *step, int32_t n_steps);
 /* Multiply-accumulates and weight bytes of that step, for profiles. */
 void en_step_cost(const en_run *r, const en_step *step, double *macs, double *bytes);
+
+/* ---- backward ---- */
+/* The same steps, read from their end. r->slot[] holds what each slot held *before* the step (what it read); `out` is what the step wrote.
+ * d[slot] is the gradient of the loss with respect to the slot: it comes in for the value after the step and leaves for the value before it.
+ * Frozen weights get no gradient. dlora: gradients of r->lora[0]'s factors are added to it (same index; a NULL: that matrix is not trained). */
+typedef struct en_back {
+  const en_run *r;
+  float *const *d;             /* [EN_S_COUNT] */
+  const float *out;
+  const en_lora *dlora;        /* or NULL */
+  float *du;                   /* [T, EN_LORA_MAX_RANK] scratch */
+  int32_t need_in;             /* 0: nothing below this step is trained, dx of its inputs may be left out */
+} en_back;
+void en_step_backward(const en_back *b, const en_step *step);
 
 /* 1 if the tensor exists in this file (optional ones may not). */
 static inline int en_weight_given(const en_weight *w) { return w->data != NULL; }

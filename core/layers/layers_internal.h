@@ -5,7 +5,9 @@
 
 /* Does step[0] and maybe more; returns how many steps it did. */
 typedef int32_t (*en_forward)(const en_run *r, const en_step *step, int32_t n_steps);
-#define EN_OP(NAME, function) int32_t en_##function##_forward(const en_run *r, const en_step *step, int32_t n_steps);
+#define EN_OP(NAME, function) \
+  int32_t en_##function##_forward(const en_run *r, const en_step *step, int32_t n_steps); \
+  void en_##function##_backward(const en_back *b, const en_step *step);
 #include "ops.def"
 #undef EN_OP
 
@@ -15,6 +17,10 @@ void en_rows_parallel(const en_run *r, void (*job)(const void *, int32_t, int32_
 
 static inline size_t en_slot_width(const en_run *r, int slot) { return (size_t)en_dim_size(r->c, en_slot_dim((en_slot)slot)); }
 static inline float *en_slot_row(const en_run *r, int slot, int32_t t) { return r->slot[slot] + (size_t)t * en_slot_width(r, slot); }
+static inline float *en_grad_row(const en_back *b, int slot, int32_t t) { return b->d[slot] + (size_t)t * en_slot_width(b->r, slot); }
+/* The step replaced the slot: what it held before has no gradient from here on. */
+static inline void en_grad_clear(const en_back *b, int slot) { memset(b->d[slot], 0, (size_t)b->r->T * en_slot_width(b->r, slot) * sizeof(float)); }
+typedef struct { const en_back *b; const en_step *s; } en_back_job;
 static inline const float *en_vector(const en_run *r, int index) { /* a 1-D f32 tensor, NULL if absent */
   return index >= 0 ? (const float *)(const void *)r->w[index].data : NULL;
 }

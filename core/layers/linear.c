@@ -1,6 +1,31 @@
-/* linear.c - out (+)= W in + b. Neighbouring LINEAR steps with the same input (q, k, v; gate, up) become one product, so that the
- * activations are prepared once and the lanes are woken once. */
+/* linear.c - out (+)= W in + b + scale B (A in). Neighbouring LINEAR steps with the same input (q, k, v; gate, up) become one product, so
+ * that the activations are prepared once and the lanes are woken once. The low-rank part is a few dot products and axpys per token. */
 #include "layers_internal.h"
+
+typedef struct { const en_run *r; const en_lora *lora; float scale; const float *x; size_t ldx; float *y; size_t ldy; int32_t cols, rows; } lora_job;
+
+/* u = A x, then y += scale * B u, for tokens [lo, hi). */
+static void lora_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const lora_job *j = ctx;
+  const en_lora *l = j->lora;
+  for (int32_t t = lo; t < hi; t++) {
+    const float *x = j->x + (size_t)t * j->ldx;
+    float *u = j->r->lora_u + (size_t)t * EN_LORA_MAX_RANK;
+    for (int32_t i = 0; i < l->rank; i++) u[i] = j->r->k->dot(l->a + (size_t)i * (size_t)j->cols, x, j->cols);
+    if (!j->y) continue;
+    for (int32_t i = 0; i < l->rank; i++) j->r->k->axpy(j->y + (size_t)t * j->ldy, l->b + (size_t)i * (size_t)j->rows, j->scale * u[i], j->rows);
+  }
+}
+
+static void add_lora(const en_run *r, const en_step *s) {
+  for (int32_t i = 0; i < r->n_lora; i++) {
+    const en_lora *l = &r->lora[i][s->w];
+    if (!l->rank) continue;
+    const lora_job job = {r, l, l->scale * r->lora_scale[i], r->slot[s->in], en_slot_width(r, s->in), r->slot[s->out], en_slot_width(r, s->out), r->w[s->w].cols, r->w[s->w].rows};
+    en_rows_parallel(r, lora_rows, &job);
+  }
+}
 
 int32_t en_linear_forward(const en_run *r, const en_step *step, int32_t n_steps) {
   enum { MOST = 4 };
@@ -12,5 +37,45 @@ int32_t en_linear_forward(const en_run *r, const en_step *step, int32_t n_steps)
     if (s->out == s->in) break; /* what follows would read the new value */
   }
   en_matmul(r->k, r->host, r->slot[step->in], en_slot_width(r, step->in), r->T, outs, n, r->scratch);
+  for (int32_t i = 0; i < n; i++) add_lora(r, &step[i]);
   return n;
+}
+
+/* du = scale B^T dy; dB += scale u dy^T; dA += du x^T; dx += A^T du. One unit is one rank: each owns its rows of dA and dB. */
+typedef struct { const en_back *b; const en_lora *lora, *grad; float scale; const float *x, *dy; size_t ldx, ldy; int32_t cols, rows; } lora_back_job;
+
+static void lora_back_ranks(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const lora_back_job *j = ctx;
+  const en_run *r = j->b->r;
+  for (int32_t i = lo; i < hi; i++)
+    for (int32_t t = 0; t < r->T; t++) {
+      const float *dy = j->dy + (size_t)t * j->ldy, *x = j->x + (size_t)t * j->ldx, *b = j->lora->b + (size_t)i * (size_t)j->rows;
+      const float du = j->scale * r->k->dot(b, dy, j->rows), u = r->lora_u[(size_t)t * EN_LORA_MAX_RANK + (size_t)i];
+      j->b->du[(size_t)t * EN_LORA_MAX_RANK + (size_t)i] = du;
+      if (j->grad && j->grad->b) r->k->axpy(j->grad->b + (size_t)i * (size_t)j->rows, dy, j->scale * u, j->rows);
+      if (j->grad && j->grad->a) r->k->axpy(j->grad->a + (size_t)i * (size_t)j->cols, x, du, j->cols);
+    }
+}
+
+static void lora_back(const en_back *b, const en_step *s, const en_lora *l, float scale, const en_lora *grad) {
+  const en_run *r = b->r;
+  const int32_t cols = r->w[s->w].cols, rows = r->w[s->w].rows;
+  const lora_job again = {r, l, scale, r->slot[s->in], en_slot_width(r, s->in), NULL, 0, cols, rows}; /* u is cheaper to repeat than to keep */
+  const lora_back_job job = {b, l, grad, scale, r->slot[s->in], b->d[s->out], en_slot_width(r, s->in), en_slot_width(r, s->out), cols, rows};
+  en_rows_parallel(r, lora_rows, &again);
+  en_parallel(r->host, lora_back_ranks, &job, l->rank, 1);
+  if (!b->need_in) return;
+  for (int32_t t = 0; t < r->T; t++)
+    for (int32_t i = 0; i < l->rank; i++)
+      r->k->axpy(en_grad_row(b, s->in, t), l->a + (size_t)i * (size_t)cols, b->du[(size_t)t * EN_LORA_MAX_RANK + (size_t)i], cols);
+}
+
+void en_linear_backward(const en_back *b, const en_step *step) {
+  const en_run *r = b->r;
+  for (int32_t i = 0; i < r->n_lora; i++)
+    if (r->lora[i][step->w].rank) lora_back(b, step, &r->lora[i][step->w], r->lora[i][step->w].scale * r->lora_scale[i], i == 0 && b->dlora ? &b->dlora[step->w] : NULL);
+  if (b->need_in)
+    en_matmul_t(r->k, r->host, &r->w[step->w], b->d[step->out], en_slot_width(r, step->out), b->d[step->in], en_slot_width(r, step->in), r->T, r->scratch);
+  if (!step->add) en_grad_clear(b, step->out);
 }

@@ -1,5 +1,6 @@
 /* norm.c - RMSNorm and LayerNorm per token. */
 #include "layers_internal.h"
+#include <math.h>
 
 static void rms_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
@@ -16,6 +17,32 @@ int32_t en_rms_norm_forward(const en_run *r, const en_step *step, int32_t n_step
   return 1;
 }
 
+/* r = 1/sqrt(mean x^2 + eps), g = dy w:  dx += r g - x r^3 mean(g x) */
+static void rms_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const en_back_job *j = ctx;
+  const en_run *r = j->b->r;
+  const int32_t n = (int32_t)en_slot_width(r, j->s->in);
+  const float *w = en_vector(r, j->s->w);
+  for (int32_t t = lo; t < hi; t++) {
+    const float *x = en_slot_row(r, j->s->in, t), *dy = en_grad_row(j->b, j->s->out, t);
+    float *dx = en_grad_row(j->b, j->s->in, t);
+    double square = 0, gx = 0;
+    for (int32_t i = 0; i < n; i++) {
+      square += (double)x[i] * (double)x[i];
+      gx += (double)dy[i] * (double)w[i] * (double)x[i];
+    }
+    const double inv = 1 / sqrt(square / n + (double)r->c->norm_eps), back = inv * inv * inv * gx / n;
+    for (int32_t i = 0; i < n; i++) dx[i] += (float)(inv * (double)dy[i] * (double)w[i] - (double)x[i] * back);
+  }
+}
+
+void en_rms_norm_backward(const en_back *b, const en_step *step) {
+  const en_back_job job = {b, step};
+  en_rows_parallel(b->r, rms_back_rows, &job);
+  en_grad_clear(b, step->out);
+}
+
 static void layer_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
   const en_row_job *j = ctx;
@@ -29,4 +56,35 @@ int32_t en_layer_norm_forward(const en_run *r, const en_step *step, int32_t n_st
   const en_row_job job = {r, step};
   en_rows_parallel(r, layer_rows, &job);
   return 1;
+}
+
+/* xh = (x - mean) r, g = dy w:  dx += r (g - mean g - xh mean(g xh)) */
+static void layer_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const en_back_job *j = ctx;
+  const en_run *r = j->b->r;
+  const int32_t n = (int32_t)en_slot_width(r, j->s->in);
+  const float *w = en_vector(r, j->s->w);
+  for (int32_t t = lo; t < hi; t++) {
+    const float *x = en_slot_row(r, j->s->in, t), *dy = en_grad_row(j->b, j->s->out, t);
+    float *dx = en_grad_row(j->b, j->s->in, t);
+    double mean = 0, var = 0, g_sum = 0, gx = 0;
+    for (int32_t i = 0; i < n; i++) mean += (double)x[i];
+    mean /= n;
+    for (int32_t i = 0; i < n; i++) var += ((double)x[i] - mean) * ((double)x[i] - mean);
+    const double inv = 1 / sqrt(var / n + (double)r->c->norm_eps);
+    for (int32_t i = 0; i < n; i++) {
+      const double g = (double)dy[i] * (double)w[i];
+      g_sum += g;
+      gx += g * ((double)x[i] - mean) * inv;
+    }
+    for (int32_t i = 0; i < n; i++)
+      dx[i] += (float)(inv * ((double)dy[i] * (double)w[i] - g_sum / n - ((double)x[i] - mean) * inv * gx / n));
+  }
+}
+
+void en_layer_norm_backward(const en_back *b, const en_step *step) {
+  const en_back_job job = {b, step};
+  en_rows_parallel(b->r, layer_back_rows, &job);
+  en_grad_clear(b, step->out);
 }

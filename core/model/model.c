@@ -99,8 +99,7 @@ size_t en_model_bytes(const void *image, size_t n_head_bytes) {
 
 /* ---- bind tensors ---- */
 
-/* Replace '*' of a per-layer name by the layer number. */
-static void tensor_name(char *out, size_t cap, const char *pattern, int32_t layer) {
+void en_tensor_name(char *out, size_t cap, const char *pattern, int32_t layer) {
   size_t n = 0;
   for (; *pattern && n + 12 < cap; pattern++) {
     if (*pattern != '*') { out[n++] = *pattern; continue; }
@@ -120,7 +119,7 @@ static int32_t bind_vector(const char *name, const en_gguf_tensor *t, en_why *wh
 
 static int32_t bind(en_model *m, en_weight *w, const en_tensor_spec *spec, int32_t layer, en_why *why) {
   char name[80];
-  tensor_name(name, sizeof name, spec->name, layer);
+  en_tensor_name(name, sizeof name, spec->name, layer);
   const en_gguf_tensor *t = en_gguf_find_tensor(&m->g, name);
   *w = (en_weight){0};
   if (!t) return spec->flags & EN_T_OPTIONAL ? EN_OK : en_fail(why, EN_E_FORMAT, "tensor %s is missing", name);

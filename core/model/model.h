@@ -19,5 +19,7 @@ struct en_model {
   uint64_t next_tensor, next_group; /* where packing goes on */
   int32_t sealed;
 };
+/* Replace '*' of a per-layer tensor name by the layer number. */
+void en_tensor_name(char *out, size_t cap, const char *pattern, int32_t layer);
 static inline const en_weight *en_model_layer(const en_model *m, int32_t layer) { return m->layers + (size_t)layer * (size_t)m->arch->n_layer; }
 #endif

@@ -1,0 +1,45 @@
+/* en_train.h - LoRA training on top of en.h; the same rules. Optional: leave core/train out of the build and this header goes with it.
+ * The base model is frozen, in any weight type; gradients are those of the function that the model's kernel table computes, with the
+ * rounding of activations passed straight through. */
+#ifndef EN_TRAIN_H
+#define EN_TRAIN_H
+#include "en.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+typedef struct en_trainer en_trainer; /* gradients, AdamW moments, saved activations; borrows adapter and model */
+enum { EN_KEEP_INPUTS = 0, EN_KEEP_ALL = 1 }; /* per layer: only its input, the rest is computed again; or everything */
+typedef struct {
+  uint32_t n_tokens;   /* most tokens of one micro-batch */
+  uint32_t keep;       /* EN_KEEP_* */
+  float beta1, beta2, eps, weight_decay; /* AdamW (Loshchilov, Hutter 2019); all 0: 0.9, 0.999, 1e-8, 0 */
+  float clip_norm;     /* global norm of the gradient; 0: off */
+} en_train_spec;
+size_t en_trainer_bytes(const en_adapter *a, const en_train_spec *spec, const en_host *host); /* 0: impossible */
+/* a, host kept. The adapter may work in a session at the same time (not during a step). */
+int32_t en_trainer_init(en_trainer **out, void *mem, size_t mem_bytes, en_adapter *a, const en_train_spec *spec, const en_host *host, en_why *why);
+
+/* One micro-batch: whole sequences one after another, none sees another. */
+typedef struct {
+  uint32_t n;               /* tokens, at most n_tokens */
+  const int32_t *ids;       /* [n] */
+  const uint32_t *segment;  /* [n] number of the sequence, changes where a new one starts; NULL: one sequence */
+  const float *weight;      /* [n] weight of the loss of predicting this token from those before it; 0 masks it. A sequence's first token has no
+                             * prediction. NULL: 1 everywhere */
+} en_train_batch;
+typedef struct { double loss, weight; } en_train_loss; /* sum of weight * -log p, and sum of weights: the mean is loss / weight */
+/* Forward, backward, add to the gradients; *out is this micro-batch's loss. On failure the gradients are as before. */
+int32_t en_train_accumulate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why);
+int32_t en_train_evaluate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why); /* forward only */
+/* Gradients of all micro-batches since the last step, divided by the sum of their weights: clip, AdamW with this learning rate, zero them.
+ * *grad_norm (may be NULL): before clipping. EN_E_NUMERIC: it is not finite; the step is skipped and the gradients are zeroed. EN_E_STATE: nothing was accumulated. */
+int32_t en_train_step(en_trainer *t, double lr, double *grad_norm, en_why *why);
+const float *en_trainer_gradients(const en_trainer *t, uint64_t *n); /* sums so far, in the adapter's order: for every layer and target A, then B transposed */
+uint64_t en_trainer_steps(const en_trainer *t);
+/* Everything a later en_trainer_load needs to continue with the same numbers: factors, moments, step count. */
+size_t en_trainer_save(const en_trainer *t, void *dst, size_t cap); /* bytes needed; writes only if they fit; 0 while gradients are pending */
+int32_t en_trainer_load(en_trainer *t, const void *src, size_t n_bytes, en_why *why);
+#ifdef __cplusplus
+}
+#endif
+#endif

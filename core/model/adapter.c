@@ -1,0 +1,362 @@
+/* adapter.c - LoRA factors beside a model: make, load, save. File format: llama.cpp's adapter GGUF (docs/formats.md). */
+#include "adapter.h"
+#include <math.h>
+
+/* GGUF names of the targets, in the order of the EN_LORA_* bits. */
+static const char *const target_names[EN_LORA_TARGETS] = {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
+
+/* "blk.*.<target><suffix>" */
+static void pattern_of(char *out, size_t cap, int32_t target, const char *suffix) {
+  const char *const parts[] = {"blk.*.", target_names[target], suffix};
+  size_t n = 0;
+  for (int i = 0; i < 3; i++)
+    for (const char *p = parts[i]; *p && n + 1 < cap; p++) out[n++] = *p;
+  out[n] = 0;
+}
+
+int32_t en_lora_tensor(const en_arch *arch, int32_t i) {
+  char name[64];
+  pattern_of(name, sizeof name, i, ".weight");
+  for (int32_t t = 0; t < arch->n_layer; t++)
+    if (!strcmp(arch->layer[t].name, name)) return t;
+  return EN_NONE;
+}
+
+/* Ranks of every (layer, tensor) come from a spec or from a file. */
+typedef struct { const en_adapter_spec *spec; const en_gguf *g; } source_t;
+
+static const en_gguf_tensor *file_tensor(const en_gguf *g, int32_t layer, int32_t target, const char *suffix) {
+  char pattern[64], name[80];
+  pattern_of(pattern, sizeof pattern, target, suffix);
+  en_tensor_name(name, sizeof name, pattern, layer);
+  return en_gguf_find_tensor(g, name);
+}
+
+static int32_t rank_of(const source_t *src, int32_t layer, int32_t target) {
+  if (src->spec) return (uint32_t)layer >= src->spec->first_layer && src->spec->targets >> target & 1 ? (int32_t)src->spec->rank : 0;
+  const en_gguf_tensor *b = file_tensor(src->g, layer, target, ".weight.lora_b");
+  return b && b->ne[0] <= EN_LORA_MAX_RANK ? (int32_t)b->ne[0] : 0;
+}
+
+static uint64_t count_params(const en_model *m, const source_t *src) {
+  uint64_t n = 0;
+  for (int32_t l = 0; l < m->c.L; l++)
+    for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+      const int32_t t = en_lora_tensor(m->arch, i);
+      if (t < 0) continue;
+      const en_weight *w = en_model_layer(m, l) + t;
+      n += (uint64_t)rank_of(src, l, i) * ((uint64_t)w->rows + (uint64_t)w->cols);
+    }
+  return n;
+}
+
+static size_t carve(en_adapter *at, void **self, const en_model *m, uint64_t n_params, void *mem) {
+  const en_piece pieces[] = {
+    {self, 1, sizeof(en_adapter)},
+    {(void **)&at->table, (uint64_t)m->c.L * (uint64_t)m->arch->n_layer, sizeof(en_lora)},
+    {(void **)&at->params, n_params, sizeof(float)},
+  };
+  return en_carve(pieces, EN_COUNT(pieces), mem);
+}
+
+/* Lay the table over params; returns the lowest layer with an update. */
+static int32_t lay_table(en_adapter *a, const source_t *src) {
+  float *at = a->params;
+  int32_t first = a->m->c.L;
+  memset(a->table, 0, (size_t)a->m->c.L * (size_t)a->m->arch->n_layer * sizeof *a->table);
+  for (int32_t l = 0; l < a->m->c.L; l++)
+    for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+      const int32_t t = en_lora_tensor(a->m->arch, i), rank = t < 0 ? 0 : rank_of(src, l, i);
+      if (!rank) continue;
+      const en_weight *w = en_model_layer(a->m, l) + t;
+      en_lora *e = a->table + (size_t)l * (size_t)a->m->arch->n_layer + t;
+      e->rank = rank;
+      e->scale = a->alpha != 0 ? a->alpha / (float)rank : 1;
+      e->a = at;
+      e->b = at += (size_t)rank * (size_t)w->cols;
+      at += (size_t)rank * (size_t)w->rows;
+      first = EN_MIN(first, l);
+    }
+  return first;
+}
+
+void en_adapter_table(en_lora *table, const en_adapter *like, float *params) {
+  const size_t n = (size_t)like->m->c.L * (size_t)like->m->arch->n_layer;
+  for (size_t i = 0; i < n; i++) {
+    table[i] = like->table[i];
+    if (!table[i].rank) continue;
+    table[i].a = params + (like->table[i].a - like->params);
+    table[i].b = params + (like->table[i].b - like->params);
+  }
+}
+
+/* ---- new ---- */
+
+static int32_t check_spec(const en_model *m, const en_adapter_spec *s, en_why *why) {
+  if (!s->rank || s->rank > EN_LORA_MAX_RANK) return en_fail(why, EN_E_ARG, "rank %u is outside 1 to %d", s->rank, EN_LORA_MAX_RANK);
+  if (!s->targets || s->targets > EN_LORA_ALL) return en_fail(why, EN_E_ARG, "no known target matrices were named");
+  if (s->first_layer >= (uint32_t)m->c.L) return en_fail(why, EN_E_ARG, "first layer %u: the model has %d layers", s->first_layer, m->c.L);
+  if (!(s->alpha > 0 && s->alpha < 1e6f)) return en_fail(why, EN_E_ARG, "alpha %g is not a positive number", (double)s->alpha);
+  for (int32_t i = 0; i < EN_LORA_TARGETS; i++)
+    if (s->targets >> i & 1 && en_lora_tensor(m->arch, i) < 0) return en_fail(why, EN_E_ARG, "%s models have no %s to adapt", m->arch->name, target_names[i]);
+  return EN_OK;
+}
+
+size_t en_adapter_bytes(const en_model *m, const en_adapter_spec *spec) {
+  en_adapter at;
+  void *self;
+  const source_t src = {.spec = spec};
+  return check_spec(m, spec, NULL) == EN_OK ? carve(&at, &self, m, count_params(m, &src), NULL) : 0;
+}
+
+static int32_t make(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const source_t *src, float alpha, en_why *why) {
+  en_adapter at = {.m = m, .alpha = alpha, .n_params = count_params(m, src)};
+  void *self;
+  const size_t need = carve(&at, &self, m, at.n_params, NULL);
+  if (!need || !mem || mem_bytes < need) return en_fail(why, EN_E_NOMEM, "the adapter needs %z bytes, %z were given", (uint64_t)need, (uint64_t)mem_bytes);
+  if ((uintptr_t)mem % EN_ALIGN) return en_fail(why, EN_E_ARG, "memory for an adapter must be aligned to %d bytes", EN_ALIGN);
+  carve(&at, &self, m, at.n_params, mem);
+  at.first_layer = lay_table(&at, src);
+  *out = self;
+  **out = at;
+  return EN_OK;
+}
+
+int32_t en_adapter_init(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const en_adapter_spec *spec, uint64_t seed, en_why *why) {
+  const source_t src = {.spec = spec};
+  EN_TRY(check_spec(m, spec, why));
+  EN_TRY(make(out, mem, mem_bytes, m, &src, spec->rslora ? spec->alpha * sqrtf((float)spec->rank) : spec->alpha, why));
+  en_adapter *a = *out;
+  uint64_t counter = 0;
+  for (int32_t l = 0; l < m->c.L; l++)
+    for (int32_t t = 0; t < m->arch->n_layer; t++) { /* PEFT's initialisation: kaiming_uniform(a = sqrt 5) is U(+-1/sqrt(cols)) */
+      const en_lora *e = en_adapter_layer(a, l) + t;
+      if (!e->rank) continue;
+      const en_weight *w = en_model_layer(m, l) + t;
+      const double bound = 1 / sqrt((double)w->cols);
+      for (int32_t i = 0; i < e->rank * w->cols; i++) e->a[i] = (float)(bound * (2 * en_uniform(seed, counter++) - 1));
+      memset(e->b, 0, (size_t)e->rank * (size_t)w->rows * sizeof *e->b);
+    }
+  return EN_OK;
+}
+
+/* ---- file ---- */
+
+/* Everything that the reader needs: the head indexed in lent memory behind the adapter. */
+static int32_t scan_file(en_gguf *g, const void *file, size_t n_bytes, en_why *why) {
+  const int32_t status = en_gguf_scan(g, file, n_bytes, why);
+  if (status == EN_E_MORE || (status == EN_OK && g->file_bytes > n_bytes)) return en_fail(why, EN_E_FORMAT, "the adapter file is cut short");
+  return status;
+}
+
+static int32_t check_tensor(const en_gguf_tensor *t, uint64_t cols, uint64_t rows, en_why *why) {
+  const en_type *type = t ? en_type_by_id(t->type) : NULL;
+  if (!t) return en_fail(why, EN_E_FORMAT, "the adapter has one factor of a matrix without the other");
+  if (!type) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S of the adapter has a type that is not supported", (size_t)t->name_bytes, (const char *)t->name);
+  if (t->n_dims > 2 || t->ne[0] != cols || t->n_elems != cols * rows)
+    return en_fail(why, EN_E_ARG, "tensor %S of the adapter does not fit this model: %z x %z, expected %z x %z", (size_t)t->name_bytes, (const char *)t->name, t->ne[0], t->ne[0] ? t->n_elems / t->ne[0] : 0, cols, rows);
+  return EN_OK;
+}
+
+/* Every tensor must be a factor of a matrix that the model has, of the right shape. */
+static int32_t check_file(const en_model *m, const en_gguf *g, float *alpha, en_why *why) {
+  const char *text;
+  uint64_t n, known = 0;
+  if (en_gguf_str(g, "general.type", &text, &n, why) != EN_OK || !en_str_is(text, n, "adapter")) return en_fail(why, EN_E_FORMAT, "the file is not an adapter");
+  if (en_gguf_str(g, "adapter.type", &text, &n, why) != EN_OK || !en_str_is(text, n, "lora")) return en_fail(why, EN_E_UNSUPPORTED, "the adapter is not of type lora");
+  if (en_gguf_str(g, "general.architecture", &text, &n, why) != EN_OK || !en_str_is(text, n, m->arch->name))
+    return en_fail(why, EN_E_ARG, "the adapter was made for another architecture than %s", m->arch->name);
+  EN_TRY(en_gguf_f32(g, "adapter.lora.alpha", alpha, why));
+  if (!(*alpha >= 0 && *alpha < 1e6f)) return en_fail(why, EN_E_FORMAT, "adapter.lora.alpha is out of range");
+  for (int32_t l = 0; l < m->c.L; l++)
+    for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+      const en_gguf_tensor *a = file_tensor(g, l, i, ".weight.lora_a"), *b = file_tensor(g, l, i, ".weight.lora_b");
+      if (!a && !b) continue;
+      const int32_t t = en_lora_tensor(m->arch, i);
+      if (t < 0) return en_fail(why, EN_E_ARG, "%s models have no %s to adapt", m->arch->name, target_names[i]);
+      const en_weight *w = en_model_layer(m, l) + t;
+      const uint64_t rank = b ? b->ne[0] : 0;
+      if (b && (!rank || rank > EN_LORA_MAX_RANK)) return en_fail(why, EN_E_UNSUPPORTED, "an adapter of rank %z: at most %d is supported", rank, EN_LORA_MAX_RANK);
+      EN_TRY(check_tensor(b, rank, (uint64_t)w->rows, why));
+      EN_TRY(check_tensor(a, (uint64_t)w->cols, rank, why));
+      known += 2;
+    }
+  if (!known || known != g->n_tensors) return en_fail(why, EN_E_UNSUPPORTED, "the adapter changes tensors that cannot be adapted here, or none");
+  return EN_OK;
+}
+
+/* One buffer for one row of a factor. */
+static uint64_t widest(const en_model *m) { return (uint64_t)EN_MAX(EN_MAX(m->c.F, m->c.D), m->c.H * m->c.E); }
+
+typedef struct { void *adapter, *index; float *row; size_t adapter_bytes; } file_memory;
+
+static size_t carve_file(file_memory *f, const en_model *m, const en_gguf *g, void *mem) {
+  /* Ranks are bounded, so this holds whatever the file says; the exact need is known only with the index. */
+  uint64_t n_params = 0;
+  for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+    const int32_t t = en_lora_tensor(m->arch, i);
+    if (t >= 0) n_params += ((uint64_t)m->layers[t].rows + (uint64_t)m->layers[t].cols) * EN_LORA_MAX_RANK * (uint64_t)m->c.L;
+  }
+  n_params = EN_MIN(n_params, g->file_bytes); /* no type stores more than one number a byte here: F32, F16, BF16, Q8_0 */
+  en_adapter at;
+  void *self;
+  f->adapter_bytes = carve(&at, &self, m, n_params, NULL);
+  const en_piece pieces[] = {{&f->adapter, f->adapter_bytes, 1}, {&f->index, en_gguf_bytes(g), 1}, {(void **)&f->row, widest(m), sizeof(float)}};
+  return f->adapter_bytes && en_gguf_bytes(g) ? en_carve(pieces, EN_COUNT(pieces), mem) : 0;
+}
+
+size_t en_adapter_file_bytes(const en_model *m, const void *file, size_t n_bytes) {
+  en_gguf g;
+  file_memory f;
+  return scan_file(&g, file, n_bytes, NULL) == EN_OK ? carve_file(&f, m, &g, NULL) : 0;
+}
+
+static int32_t copy_factors(const en_adapter *a, const en_gguf *g, float *row, en_why *why) {
+  for (int32_t l = 0; l < a->m->c.L; l++)
+    for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+      const int32_t t = en_lora_tensor(a->m->arch, i);
+      const en_lora *e = t < 0 ? NULL : en_adapter_layer(a, l) + t;
+      if (!e || !e->rank) continue;
+      const en_weight *w = en_model_layer(a->m, l) + t;
+      const en_gguf_tensor *fa = file_tensor(g, l, i, ".weight.lora_a"), *fb = file_tensor(g, l, i, ".weight.lora_b");
+      const en_type *ta = en_type_by_id(fa->type), *tb = en_type_by_id(fb->type);
+      if (w->cols % ta->block || e->rank % tb->block) return en_fail(why, EN_E_FORMAT, "a factor of the adapter has rows that are no whole blocks");
+      ta->decode(e->a, g->head + g->data_offset + fa->offset, (int64_t)e->rank * w->cols);
+      for (int32_t r = 0; r < w->rows; r++) {
+        tb->decode(row, g->head + g->data_offset + fb->offset + (uint64_t)r * (fb->n_bytes / (uint64_t)w->rows), e->rank);
+        for (int32_t j = 0; j < e->rank; j++) e->b[(size_t)j * (size_t)w->rows + (size_t)r] = row[j];
+      }
+    }
+  for (uint64_t i = 0; i < a->n_params; i++)
+    if (!isfinite(a->params[i])) return en_fail(why, EN_E_NUMERIC, "the adapter has a number that is not finite");
+  return EN_OK;
+}
+
+int32_t en_adapter_init_file(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const void *file, size_t n_bytes, en_why *why) {
+  en_gguf g;
+  file_memory f;
+  float alpha;
+  EN_TRY(scan_file(&g, file, n_bytes, why));
+  const size_t need = carve_file(&f, m, &g, NULL);
+  if (!need || !mem || mem_bytes < need) return en_fail(why, EN_E_NOMEM, "the adapter needs %z bytes, %z were given", (uint64_t)need, (uint64_t)mem_bytes);
+  if ((uintptr_t)mem % EN_ALIGN) return en_fail(why, EN_E_ARG, "memory for an adapter must be aligned to %d bytes", EN_ALIGN);
+  carve_file(&f, m, &g, mem);
+  EN_TRY(en_gguf_index(&g, f.index, en_gguf_bytes(&g), why));
+  EN_TRY(check_file(m, &g, &alpha, why));
+  const source_t src = {.g = &g};
+  en_adapter *a;
+  EN_TRY(make(&a, f.adapter, f.adapter_bytes, m, &src, alpha, why));
+  EN_TRY(copy_factors(a, &g, f.row, why));
+  *out = a;
+  return EN_OK;
+}
+
+/* ---- write ---- */
+
+typedef struct { uint8_t *p; size_t n, cap; } writer_t; /* counts on past the end */
+static void put(writer_t *w, const void *bytes, size_t n) {
+  if (w->n + n <= w->cap && w->p) memcpy(w->p + w->n, bytes, n);
+  w->n += n;
+}
+static void put32(writer_t *w, uint32_t v) { put(w, &v, 4); }
+static void put64(writer_t *w, uint64_t v) { put(w, &v, 8); }
+static void put_text(writer_t *w, const char *s) {
+  put64(w, strlen(s));
+  put(w, s, strlen(s));
+}
+static void put_kv_text(writer_t *w, const char *key, const char *value) {
+  put_text(w, key);
+  put32(w, EN_GGUF_STR);
+  put_text(w, value);
+}
+static void pad(writer_t *w) {
+  static const uint8_t zero[32];
+  put(w, zero, (32 - w->n % 32) % 32);
+}
+
+static void put_factors(writer_t *w, const en_adapter *a, int32_t with_data, uint64_t *offset) {
+  for (int32_t l = 0; l < a->m->c.L; l++)
+    for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+      const int32_t t = en_lora_tensor(a->m->arch, i);
+      const en_lora *e = t < 0 ? NULL : en_adapter_layer(a, l) + t;
+      if (!e || !e->rank) continue;
+      const en_weight *m = en_model_layer(a->m, l) + t;
+      for (int32_t is_b = 0; is_b < 2; is_b++) {
+        const uint64_t cols = (uint64_t)(is_b ? e->rank : m->cols), rows = (uint64_t)(is_b ? m->rows : e->rank);
+        if (!with_data) {
+          char pattern[64], name[80];
+          pattern_of(pattern, sizeof pattern, i, is_b ? ".weight.lora_b" : ".weight.lora_a");
+          en_tensor_name(name, sizeof name, pattern, l);
+          put_text(w, name);
+          put32(w, 2);
+          put64(w, cols);
+          put64(w, rows);
+          put32(w, EN_F32);
+          put64(w, *offset);
+          *offset += (cols * rows * 4 + 31) / 32 * 32;
+        } else if (is_b) {
+          for (int32_t r = 0; r < m->rows; r++)
+            for (int32_t j = 0; j < e->rank; j++) put(w, &e->b[(size_t)j * (size_t)m->rows + (size_t)r], 4);
+          pad(w);
+        } else {
+          put(w, e->a, (size_t)(cols * rows * 4));
+          pad(w);
+        }
+      }
+    }
+}
+
+size_t en_adapter_save(const en_adapter *a, void *dst, size_t cap) {
+  uint64_t n_tensors = 0, offset = 0;
+  for (size_t i = 0; i < (size_t)a->m->c.L * (size_t)a->m->arch->n_layer; i++) n_tensors += a->table[i].rank ? 2 : 0;
+  for (int pass = 0; pass < 2; pass++) { /* first count, then write if it fits */
+    writer_t w = {pass ? dst : NULL, 0, pass ? cap : 0};
+    offset = 0;
+    put(&w, "GGUF", 4);
+    put32(&w, 3);
+    put64(&w, n_tensors);
+    put64(&w, 4);
+    put_kv_text(&w, "general.architecture", a->m->arch->name);
+    put_kv_text(&w, "general.type", "adapter");
+    put_kv_text(&w, "adapter.type", "lora");
+    put_text(&w, "adapter.lora.alpha");
+    put32(&w, EN_GGUF_F32);
+    put(&w, &a->alpha, 4);
+    put_factors(&w, a, 0, &offset);
+    pad(&w);
+    put_factors(&w, a, 1, &offset);
+    if (pass || !dst || w.n > cap) return w.n;
+  }
+  return 0;
+}
+
+/* ---- access ---- */
+
+static en_lora *entry(en_adapter *a, uint32_t layer, uint32_t target, int32_t *tensor) {
+  for (int32_t i = 0; i < EN_LORA_TARGETS; i++)
+    if (target == 1u << i && layer < (uint32_t)a->m->c.L && (*tensor = en_lora_tensor(a->m->arch, i)) >= 0) {
+      en_lora *e = a->table + (size_t)layer * (size_t)a->m->arch->n_layer + *tensor;
+      return e->rank ? e : NULL;
+    }
+  return NULL;
+}
+
+float *en_adapter_a(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rank, uint32_t *cols) {
+  int32_t t;
+  const en_lora *e = entry(a, layer, target, &t);
+  if (!e) return NULL;
+  *rank = (uint32_t)e->rank;
+  *cols = (uint32_t)(en_model_layer(a->m, (int32_t)layer) + t)->cols;
+  return e->a;
+}
+
+float *en_adapter_b(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rank, uint32_t *rows) {
+  int32_t t;
+  const en_lora *e = entry(a, layer, target, &t);
+  if (!e) return NULL;
+  *rank = (uint32_t)e->rank;
+  *rows = (uint32_t)(en_model_layer(a->m, (int32_t)layer) + t)->rows;
+  return e->b;
+}
+
+uint64_t en_adapter_params(const en_adapter *a) { return a->n_params; }

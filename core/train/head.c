@@ -1,0 +1,70 @@
+/* head.c - loss of the rows that predict: cross-entropy through the end program (final norm, output matrix). The logits live a few rows at a
+ * time: softmax, loss and dlogits happen in place, and the gradient goes straight back through the output matrix. */
+#include "trainer.h"
+#include <math.h>
+
+static size_t width(const en_trainer *t, int32_t slot) { return (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)slot)); }
+
+/* logits[V] -> dlogits in place; returns -log p[target]. */
+static double cross_entropy(float *logits, int32_t n, int32_t target, float weight) {
+  float most = logits[0];
+  double sum = 0;
+  for (int32_t i = 1; i < n; i++) most = EN_MAX(most, logits[i]);
+  const double z = (double)logits[target] - (double)most;
+  for (int32_t i = 0; i < n; i++) {
+    logits[i] = expf(logits[i] - most);
+    sum += (double)logits[i];
+  }
+  const float scale = (float)((double)weight / sum);
+  for (int32_t i = 0; i < n; i++) logits[i] *= scale;
+  logits[target] -= weight;
+  return log(sum) - z;
+}
+
+/* The output matrix over rows [0, run.T) of its input slot, EN_HEAD_ROWS at a time. */
+static double head_rows(en_trainer *t, const en_step *step, int32_t with_grad) {
+  en_run *r = &t->run;
+  const int32_t n = r->T;
+  const size_t in = width(t, step->in), V = (size_t)t->m->c.V;
+  float *const x = r->slot[step->in], *const dx = t->dhead[step->in];
+  double loss = 0;
+  for (int32_t at = 0; at < n; at += EN_HEAD_ROWS) {
+    r->T = EN_MIN(EN_HEAD_ROWS, n - at);
+    r->slot[step->in] = x + (size_t)at * in;
+    en_step_forward(r, step, 1);
+    for (int32_t i = 0; i < r->T; i++) loss += (double)t->goal_weight[at + i] * cross_entropy(r->slot[EN_S_LOGITS] + (size_t)i * V, (int32_t)V, t->goal[at + i], t->goal_weight[at + i]);
+    if (with_grad) en_matmul_t(r->k, r->host, &r->w[step->w], r->slot[EN_S_LOGITS], V, dx + (size_t)at * in, in, r->T, r->scratch);
+  }
+  r->slot[step->in] = x;
+  r->T = n;
+  return loss;
+}
+
+double en_head_loss(en_trainer *t, const float *x, int32_t with_grad) {
+  const en_arch *arch = t->m->arch;
+  const int32_t T = t->run.T, n = t->n_goals, n_end = arch->n_end;
+  const size_t D = width(t, EN_S_X);
+  en_run *r = &t->run;
+  if (!n) return 0;
+  for (int32_t i = 0; i < n; i++) memcpy(t->head[EN_S_X] + (size_t)i * D, x + (size_t)t->goal_row[i] * D, D * sizeof *x);
+  r->T = n;
+  r->w = t->m->globals;
+  r->n_lora = 0;
+  memcpy(r->slot, t->head, sizeof r->slot);
+  for (int32_t i = 0; i < n_end - 1; i++) en_step_forward(r, &arch->end[i], 1);
+  for (int32_t s = 0; s < EN_S_LOGITS; s++)
+    if (t->dhead[s]) memset(t->dhead[s], 0, (size_t)n * width(t, s) * sizeof(float));
+  const double loss = head_rows(t, &arch->end[n_end - 1], with_grad);
+  if (with_grad) {
+    for (int32_t i = n_end - 2; i >= 0; i--) {
+      const en_back back = {r, t->dhead, r->slot[arch->end[i].out], NULL, t->du, 1};
+      en_step_backward(&back, &arch->end[i]);
+    }
+    for (int32_t i = 0; i < n; i++) {
+      float *dx = t->d[EN_S_X] + (size_t)t->goal_row[i] * D;
+      r->k->add(dx, dx, t->dhead[EN_S_X] + (size_t)i * D, (int32_t)D);
+    }
+  }
+  r->T = T;
+  return loss;
+}

@@ -1,0 +1,88 @@
+/* tape.c - one layer's program forward with every step's result kept, and backward from its end.
+ * A step that writes slot S gets a fresh place for S; a step that changes S in place, or adds to it, starts from a copy. So the values that
+ * the backward needs are simply still there. The layout follows from the list of steps alone. */
+#include "trainer.h"
+
+static size_t width(const en_trainer *t, int32_t slot) { return (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)slot)); }
+
+static int32_t reads(const en_step *s, int32_t slot) {
+  if (s->add && s->out == slot) return 1;
+  if (s->op == EN_OP_ATTEND) return slot == EN_S_K || slot == EN_S_V || slot == s->in;
+  return s->in == slot || (s->op == EN_OP_SILU_MUL && s->in2 == slot);
+}
+
+void en_tape_slots(const en_trainer *t, float *x, float *tape, int32_t i, float **slot, float **out) {
+  const en_step *steps = t->m->arch->each;
+  memset(slot, 0, EN_S_COUNT * sizeof *slot);
+  slot[EN_S_X] = x;
+  for (int32_t s = 0; s <= i; s++) {
+    *out = tape;
+    tape += (size_t)t->spec.n_tokens * width(t, steps[s].out);
+    if (s < i) slot[steps[s].out] = *out;
+  }
+}
+
+float *en_tape_result(const en_trainer *t, float *x, float *tape) {
+  float *slot[EN_S_COUNT], *out = NULL;
+  const int32_t n = t->m->arch->n_each;
+  en_tape_slots(t, x, tape, n - 1, slot, &out);
+  return t->m->arch->each[n - 1].out == EN_S_X ? out : slot[EN_S_X];
+}
+
+/* How many steps from i on are one product: LINEAR steps that read one slot and add to nothing. */
+static int32_t together(const en_step *steps, int32_t i, int32_t n) {
+  int32_t k = 1;
+  if (steps[i].op != EN_OP_LINEAR || steps[i].add || steps[i].out == steps[i].in) return 1;
+  while (i + k < n && steps[i + k].op == EN_OP_LINEAR && steps[i + k].in == steps[i].in && !steps[i + k].add && steps[i + k].out != steps[i].in) k++;
+  return k;
+}
+
+static void enter_layer(en_trainer *t, int32_t l, float *lse) {
+  const size_t half = (size_t)t->spec.n_tokens * width(t, EN_S_K);
+  t->run.w = en_model_layer(t->m, l);
+  t->run.lora[0] = en_adapter_layer(t->a, l);
+  t->run.n_lora = 1;
+  t->run.lse = lse;
+  t->run.kv_k = (uint8_t *)t->kv;
+  t->run.kv_v = (uint8_t *)(t->kv + half);
+}
+
+void en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse) {
+  const en_step *steps = t->m->arch->each;
+  const int32_t n = t->m->arch->n_each;
+  enter_layer(t, l, lse);
+  for (int32_t i = 0; i < n;) {
+    int32_t k = together(steps, i, n), done = 0;
+    float *out;
+    en_tape_slots(t, x, tape, i, t->run.slot, &out);
+    if (reads(&steps[i], steps[i].out)) memcpy(out, t->run.slot[steps[i].out], (size_t)t->run.T * width(t, steps[i].out) * sizeof *out);
+    for (int32_t s = 0; s < k; s++) {
+      float *unused[EN_S_COUNT];
+      en_tape_slots(t, x, tape, i + s, unused, &out);
+      t->run.slot[steps[i + s].out] = out;
+    }
+    while (done < k) done += en_step_forward(&t->run, steps + i + done, k - done);
+    i += k;
+  }
+}
+
+/* Steps of the lowest trained layer below its first update need no gradient of what they read. */
+static int32_t first_trained_step(const en_trainer *t, int32_t l) {
+  const en_step *steps = t->m->arch->each;
+  const en_lora *lora = en_adapter_layer(t->a, l);
+  for (int32_t i = 0; i < t->m->arch->n_each; i++)
+    if (steps[i].op == EN_OP_LINEAR && lora[steps[i].w].rank) return i;
+  return t->m->arch->n_each;
+}
+
+void en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float *lse) {
+  const en_step *steps = t->m->arch->each;
+  const int32_t lowest = l == t->first ? first_trained_step(t, l) : -1;
+  enter_layer(t, l, lse);
+  for (int32_t i = t->m->arch->n_each - 1; i >= EN_MAX(lowest, 0); i--) {
+    float *out;
+    en_tape_slots(t, x, tape, i, t->run.slot, &out);
+    const en_back back = {&t->run, t->d, out, t->dlora + (size_t)l * (size_t)t->m->arch->n_layer, t->du, i > lowest};
+    en_step_backward(&back, &steps[i]);
+  }
+}

@@ -1,0 +1,217 @@
+/* trainer.c - LoRA training: micro-batches in, AdamW steps out. Layers below the lowest trained one only run forward; from there up every layer's
+ * values are kept, or its input is, and the rest is computed again on the way back (Chen et al. 2016). */
+#include "trainer.h"
+#include <math.h>
+
+/* ---- memory ---- */
+
+static size_t tape_floats(const en_model *m, uint32_t n_tokens) {
+  uint64_t n = 0;
+  for (int32_t i = 0; i < m->arch->n_each; i++) n += (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)m->arch->each[i].out));
+  return en_mul_u64(n, n_tokens, &n) && n <= SIZE_MAX / 8 ? (size_t)n : 0;
+}
+
+static int32_t settle(en_train_spec *s) {
+  if (s->beta1 == 0 && s->beta2 == 0 && s->eps == 0) {
+    s->beta1 = 0.9f;
+    s->beta2 = 0.999f;
+    s->eps = 1e-8f;
+  }
+  return s->n_tokens >= 2 && s->n_tokens <= 1 << 16 && s->keep <= EN_KEEP_ALL && s->beta1 >= 0 && s->beta1 < 1 && s->beta2 >= 0 && s->beta2 < 1 && s->eps > 0 &&
+         s->weight_decay >= 0 && s->clip_norm >= 0;
+}
+
+/* Slots that the end program touches before the logits. */
+static int32_t end_uses(const en_arch *arch, int32_t slot) {
+  for (int32_t i = 0; i < arch->n_end; i++)
+    if (arch->end[i].in == slot || arch->end[i].out == slot) return 1;
+  return 0;
+}
+
+static size_t carve(en_trainer *at, void **self, void *mem) {
+  const en_model *m = at->m;
+  const uint64_t T = at->spec.n_tokens, kept = (uint64_t)at->n_kept, n_layer = (uint64_t)m->c.L * (uint64_t)m->arch->n_layer;
+  int64_t widest = m->c.V; /* en_matmul_t's input is as wide as the logits; its panels are not */
+  enum { FIXED = 22 };
+  en_piece pieces[FIXED + 3 * EN_S_COUNT] = {
+    {self, 1, sizeof(en_trainer)},
+    {(void **)&at->lo, T, sizeof(int32_t)}, {(void **)&at->hi, T, sizeof(int32_t)}, {(void **)&at->pos, T, sizeof(uint32_t)},
+    {(void **)&at->goal_row, T, sizeof(int32_t)}, {(void **)&at->goal, T, sizeof(int32_t)}, {(void **)&at->goal_weight, T, sizeof(float)},
+    {(void **)&at->cs, T * (uint64_t)m->c.rot, sizeof(float)},
+    {(void **)&at->tiles, T, sizeof(en_tile)},
+    {(void **)&at->inputs, (uint64_t)(m->c.L - at->first + 1) * T, (uint64_t)m->c.D * sizeof(float)},
+    {(void **)&at->tape, kept * tape_floats(m, at->spec.n_tokens), sizeof(float)},
+    {(void **)&at->lse, kept * T, (uint64_t)m->c.H * sizeof(float)},
+    {(void **)&at->kv, 2 * T, (uint64_t)en_dim_size(&m->c, EN_DIM_KE) * sizeof(float)},
+    {(void **)&at->du, T, EN_LORA_MAX_RANK * sizeof(float)},
+    {(void **)&at->run.lora_u, T, EN_LORA_MAX_RANK * sizeof(float)},
+    {(void **)&at->dlora, n_layer, sizeof(en_lora)},
+    {(void **)&at->grad, at->a->n_params, sizeof(float)},
+    {(void **)&at->moment1, at->a->n_params, sizeof(float)},
+    {(void **)&at->moment2, at->a->n_params, sizeof(float)},
+    {(void **)&at->backup, at->a->n_params, sizeof(float)},
+    {(void **)&at->head[EN_S_LOGITS], EN_HEAD_ROWS, (uint64_t)m->c.V * sizeof(float)},
+  };
+  int32_t n = 21;
+  for (int32_t s = 0; s < EN_S_LOGITS; s++) {
+    const uint64_t bytes = (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)s)) * sizeof(float);
+    widest = EN_MAX(widest, en_dim_size(&m->c, en_slot_dim((en_slot)s)));
+    pieces[n++] = (en_piece){(void **)&at->d[s], T, bytes};
+    if (!end_uses(m->arch, s)) continue;
+    pieces[n++] = (en_piece){(void **)&at->head[s], T, bytes};
+    pieces[n++] = (en_piece){(void **)&at->dhead[s], T, bytes};
+  }
+  const size_t scratch = EN_MAX(en_matmul_scratch(&m->k, (int32_t)widest, (int32_t)T, en_lanes(&at->host)), (size_t)widest * 4);
+  pieces[n++] = (en_piece){&at->run.scratch, scratch, 1};
+  return tape_floats(m, at->spec.n_tokens) ? en_carve(pieces, n, mem) : 0;
+}
+
+static int32_t plan(en_trainer *at, const en_adapter *a, const en_train_spec *spec, const en_host *host) {
+  *at = (en_trainer){.a = (en_adapter *)(uintptr_t)a, .m = a->m, .spec = *spec, .first = a->first_layer};
+  if (host) at->host = *host;
+  at->n_kept = spec->keep == EN_KEEP_ALL ? EN_MAX(a->m->c.L - a->first_layer, 1) : 1;
+  return settle(&at->spec) && a->n_params > 0 && a->m->info.has_logits;
+}
+
+size_t en_trainer_bytes(const en_adapter *a, const en_train_spec *spec, const en_host *host) {
+  en_trainer at;
+  void *self;
+  return plan(&at, a, spec, host) ? carve(&at, &self, NULL) : 0;
+}
+
+int32_t en_trainer_init(en_trainer **out, void *mem, size_t mem_bytes, en_adapter *a, const en_train_spec *spec, const en_host *host, en_why *why) {
+  en_trainer at;
+  void *self;
+  if (!plan(&at, a, spec, host)) return en_fail(why, EN_E_ARG, "the training settings are out of range, or this model has no logits to train");
+  const size_t need = carve(&at, &self, NULL);
+  if (!need || !mem || mem_bytes < need) return en_fail(why, EN_E_NOMEM, "training needs %z bytes, %z were given", (uint64_t)need, (uint64_t)mem_bytes);
+  if ((uintptr_t)mem % EN_ALIGN) return en_fail(why, EN_E_ARG, "memory for a trainer must be aligned to %d bytes", EN_ALIGN);
+  carve(&at, &self, mem);
+  const size_t bytes = (size_t)a->n_params * sizeof(float);
+  memset(at.grad, 0, bytes);
+  memset(at.moment1, 0, bytes);
+  memset(at.moment2, 0, bytes);
+  en_adapter_table(at.dlora, a, at.grad);
+  en_trainer *t = self;
+  *t = at;
+  en_run *r = &t->run;
+  r->k = &t->m->k;
+  r->host = &t->host;
+  r->c = &t->m->c;
+  r->pos = t->pos;
+  r->cs = t->cs;
+  r->tiles = t->tiles;
+  r->lo = t->lo;
+  r->hi = t->hi;
+  r->n_ctx = (int32_t)t->spec.n_tokens;
+  r->lora_scale[0] = 1;
+  *out = t;
+  return EN_OK;
+}
+
+/* ---- one micro-batch ---- */
+
+static int32_t check_batch(const en_trainer *t, const en_train_batch *b, en_why *why) {
+  if (!b->n || !b->ids || b->n > t->spec.n_tokens) return en_fail(why, EN_E_ARG, "a micro-batch of %u tokens: 1 to %u are possible", b->n, t->spec.n_tokens);
+  for (uint32_t i = 0; i < b->n; i++) {
+    if (b->ids[i] < 0 || b->ids[i] >= t->m->c.V) return en_fail(why, EN_E_ARG, "token %d is outside the vocabulary of %d", b->ids[i], t->m->c.V);
+    if (b->weight && !(b->weight[i] >= 0 && b->weight[i] < 1e6f)) return en_fail(why, EN_E_ARG, "the weight of token %u is not a number from 0 on", i);
+  }
+  return EN_OK;
+}
+
+/* Rows, positions, tiles and goals of the batch. Returns the sum of the goals' weights. */
+static double lay_out(en_trainer *t, const en_train_batch *b) {
+  const int32_t n = (int32_t)b->n, half = t->m->c.rot / 2;
+  int32_t start = 0, n_tiles = 0;
+  double sum = 0;
+  t->n_goals = 0;
+  for (int32_t i = 0; i < n; i++) {
+    if (i && b->segment && b->segment[i] != b->segment[i - 1]) start = i;
+    t->lo[i] = start;
+    t->hi[i] = i + 1;
+    t->pos[i] = (uint32_t)i;
+    for (int32_t j = 0; j < half; j++) {
+      const double angle = (i - start) * t->m->freq[j];
+      t->cs[(size_t)i * (size_t)t->m->c.rot + 2 * (size_t)j] = (float)((double)t->m->c.rope_mscale * cos(angle));
+      t->cs[(size_t)i * (size_t)t->m->c.rot + 2 * (size_t)j + 1] = (float)((double)t->m->c.rope_mscale * sin(angle));
+    }
+    if (i % EN_ATTEND_TILE == 0) t->tiles[n_tiles++] = (en_tile){i, EN_MIN(EN_ATTEND_TILE, n - i), 0};
+    const float weight = b->weight ? b->weight[i] : 1;
+    if (i == start || !(weight > 0)) continue; /* the first token of a sequence is predicted by nothing */
+    t->goal_row[t->n_goals] = i - 1;
+    t->goal[t->n_goals] = b->ids[i];
+    t->goal_weight[t->n_goals++] = weight;
+    sum += (double)weight;
+  }
+  t->run.T = n;
+  t->run.ids = b->ids;
+  t->run.n_tiles = n_tiles;
+  return sum;
+}
+
+static float *input_of(en_trainer *t, int32_t l) { return t->inputs + (size_t)(EN_MAX(l, t->first) - t->first) * (size_t)t->spec.n_tokens * (size_t)t->m->c.D; }
+static float *tape_of(en_trainer *t, int32_t l) {
+  return t->tape + (size_t)(t->n_kept > 1 ? EN_MAX(l, t->first) - t->first : 0) * tape_floats(t->m, t->spec.n_tokens);
+}
+static float *lse_of(en_trainer *t, int32_t l) {
+  return t->lse + (size_t)(t->n_kept > 1 ? EN_MAX(l, t->first) - t->first : 0) * (size_t)t->spec.n_tokens * (size_t)t->m->c.H;
+}
+
+static int32_t stopped(const en_trainer *t) { return t->host.stop && *(const volatile int32_t *)t->host.stop; }
+
+/* Embedding and all layers; X after the last one lies in input_of(L). */
+static int32_t forward(en_trainer *t) {
+  const en_model *m = t->m;
+  const size_t x_bytes = (size_t)t->run.T * (size_t)m->c.D * sizeof(float);
+  memset(t->run.slot, 0, sizeof t->run.slot);
+  t->run.slot[EN_S_X] = input_of(t, 0);
+  t->run.w = m->globals;
+  t->run.n_lora = 0;
+  for (int32_t i = 0; i < m->arch->n_begin; i++) en_step_forward(&t->run, &m->arch->begin[i], 1);
+  for (int32_t l = 0; l < m->c.L; l++) {
+    if (stopped(t)) return EN_E_STOPPED;
+    en_tape_forward(t, l, input_of(t, l), tape_of(t, l), lse_of(t, l));
+    memcpy(input_of(t, l + 1), en_tape_result(t, input_of(t, l), tape_of(t, l)), x_bytes);
+  }
+  return EN_OK;
+}
+
+static int32_t backward(en_trainer *t) {
+  for (int32_t l = t->m->c.L - 1; l >= t->first; l--) {
+    if (stopped(t)) return EN_E_STOPPED;
+    if (t->n_kept == 1 && l + 1 < t->m->c.L) en_tape_forward(t, l, input_of(t, l), tape_of(t, l), lse_of(t, l)); /* the last layer's tape is still there */
+    en_tape_backward(t, l, input_of(t, l), tape_of(t, l), lse_of(t, l));
+  }
+  return EN_OK;
+}
+
+int32_t en_train_evaluate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why) {
+  EN_TRY(check_batch(t, b, why));
+  const double weight = lay_out(t, b);
+  const int32_t status = forward(t);
+  if (status != EN_OK) return en_fail(why, status, "stopped by the host");
+  *out = (en_train_loss){en_head_loss(t, input_of(t, t->m->c.L), 0), weight};
+  return EN_OK;
+}
+
+int32_t en_train_accumulate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why) {
+  EN_TRY(check_batch(t, b, why));
+  const double weight = lay_out(t, b);
+  const size_t bytes = (size_t)t->a->n_params * sizeof(float);
+  memcpy(t->backup, t->grad, bytes);
+  int32_t status = forward(t);
+  double loss = 0;
+  if (status == EN_OK) {
+    for (int32_t s = 0; s < EN_S_LOGITS; s++) memset(t->d[s], 0, (size_t)t->run.T * (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)s)) * sizeof(float));
+    loss = en_head_loss(t, input_of(t, t->m->c.L), 1);
+    status = backward(t);
+  }
+  if (status != EN_OK) {
+    memcpy(t->grad, t->backup, bytes);
+    return en_fail(why, status, "stopped by the host");
+  }
+  t->pending_weight += weight;
+  *out = (en_train_loss){loss, weight};
+  return EN_OK;
+}

@@ -1,0 +1,47 @@
+/* trainer.h - the inside of a trainer. */
+#ifndef EN_TRAINER_H
+#define EN_TRAINER_H
+#include "../include/en_train.h"
+#include "../model/adapter.h"
+
+enum { EN_HEAD_ROWS = 16 /* rows of logits alive at once: [T, V] is never stored */ };
+
+/* What one micro-batch is: rows of the slice, their sequences, and which of them predict. */
+struct en_trainer {
+  en_adapter *a;
+  const en_model *m;
+  en_host host;
+  en_train_spec spec;
+  en_run run;
+  int32_t first, n_kept;  /* lowest trained layer; layers whose tapes are kept at once */
+  size_t tape_floats;     /* one layer's values after every step */
+  int32_t *lo, *hi;       /* [n_tokens] rows that a row sees: from its sequence's first row on */
+  uint32_t *pos;          /* [n_tokens] row numbers: keys lie where their row is */
+  int32_t *goal_row, *goal; /* [n_tokens] n_goals rows that predict, and the ids that they should */
+  float *goal_weight;     /* [n_tokens] */
+  int32_t n_goals;
+  float *cs;              /* [n_tokens, rot] */
+  en_tile *tiles;
+  float *inputs;          /* [L - first + 1, n_tokens, D]: X at the start of every trained layer, and after the last */
+  float *tape;            /* [n_kept, tape_floats] */
+  float *lse;             /* [n_kept, n_tokens, H] */
+  float *kv;              /* [2, K, n_tokens, E] of the live layer */
+  float *d[EN_S_COUNT];   /* gradients of the slots */
+  float *head[EN_S_COUNT];/* slots of the end program: rows that predict */
+  float *dhead[EN_S_COUNT];
+  float *du;
+  en_lora *dlora;         /* adapter's table over grad */
+  float *grad, *moment1, *moment2, *backup; /* [n_params]; backup: gradients before the micro-batch in work */
+  uint64_t n_steps;
+  double pending_weight;
+};
+
+/* Slots before step `i` of the layer program: where the tape of a layer says every slot lies. out: what step i writes. */
+void en_tape_slots(const en_trainer *t, float *x, float *tape, int32_t i, float **slot, float **out);
+/* Run layer l forward over its tape; x is its input. */
+void en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse);
+float *en_tape_result(const en_trainer *t, float *x, float *tape); /* X after the layer */
+void en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float *lse);
+/* Weighted sum of the loss of the rows that predict; x: X after the last layer. with_grad: adds the gradient to d[X]. */
+double en_head_loss(en_trainer *t, const float *x, int32_t with_grad);
+#endif

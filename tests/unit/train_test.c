@@ -1,0 +1,435 @@
+/* training: gradients by finite differences on every architecture and by fixtures; ten AdamW steps; checkpointed = kept; packed = apart;
+ * adapters on sessions, saved and loaded; states restored; the stop word; memory. */
+#include "../../core/include/en_train.h"
+#include "tiny_model.h"
+
+enum { T = 21, RANK = 3 };
+static int32_t ids[T];
+static uint32_t segment[T];
+static float weight[T];
+
+typedef struct { en_adapter *a; en_trainer *t; void *a_mem, *t_mem; } setup_t;
+
+static setup_t set_up(const en_model *m, const en_adapter_spec *as, const en_train_spec *ts, const en_host *host) {
+  setup_t s = {0};
+  en_why why = {{0}};
+  const size_t a_need = en_adapter_bytes(m, as);
+  s.a_mem = aligned_alloc(EN_ALIGN, a_need);
+  CHECK_EQ(en_adapter_init(&s.a, s.a_mem, a_need - 1, m, as, 3, &why), EN_E_NOMEM);
+  CHECK_EQ(en_adapter_init(&s.a, s.a_mem, a_need, m, as, 3, &why), EN_OK);
+  const size_t t_need = en_trainer_bytes(s.a, ts, host);
+  s.t_mem = aligned_alloc(EN_ALIGN, t_need);
+  memset(s.t_mem, 0x5A, t_need);
+  CHECK_EQ(en_trainer_init(&s.t, s.t_mem, t_need - 1, s.a, ts, host, &why), EN_E_NOMEM);
+  CHECK_EQ(en_trainer_init(&s.t, s.t_mem, t_need, s.a, ts, host, &why), EN_OK);
+  return s;
+}
+static void tear_down(setup_t *s) { free(s->a_mem); free(s->t_mem); }
+
+/* Give B values too: with B = 0 the gradient of A vanishes. */
+static void fill_b(en_adapter *a) {
+  for (uint32_t l = 0; l < TINY_L; l++)
+    for (uint32_t target = 1; target <= EN_LORA_DOWN; target *= 2) {
+      uint32_t rank, rows;
+      float *b = en_adapter_b(a, l, target, &rank, &rows);
+      for (uint32_t i = 0; b && i < rank * rows; i++) b[i] = (float)(0.2 * en_uniform(l * 1000 + target, i) - 0.1);
+    }
+}
+
+static float *flat(en_adapter *a, uint64_t *n) { /* the adapter's numbers lie one after another, beginning with the first A */
+  uint32_t rank, cols;
+  *n = en_adapter_params(a);
+  for (uint32_t l = 0; l < TINY_L; l++)
+    for (uint32_t target = 1; target <= EN_LORA_DOWN; target *= 2) {
+      float *p = en_adapter_a(a, l, target, &rank, &cols);
+      if (p) return p;
+    }
+  return NULL;
+}
+
+static double mean_loss(en_trainer *t) {
+  en_train_loss loss = {0, 1};
+  const en_train_batch b = {T, ids, segment, weight};
+  CHECK_EQ(en_train_evaluate(t, &b, &loss, NULL), EN_OK);
+  return loss.loss / loss.weight;
+}
+
+static void finite_differences(const en_model *m) {
+  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_ALL};
+  const en_train_spec ts = {.n_tokens = 32};
+  setup_t s = set_up(m, &as, &ts, NULL);
+  fill_b(s.a);
+  en_train_loss loss;
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){T, ids, segment, weight}, &loss, NULL), EN_OK);
+  uint64_t n, n_grad;
+  float *p = flat(s.a, &n);
+  const float *grad = en_trainer_gradients(s.t, &n_grad);
+  CHECK_EQ(n, n_grad);
+  double scale = 0;
+  for (uint64_t i = 0; i < n; i++) scale += (double)grad[i] * (double)grad[i];
+  scale = sqrt(scale / (double)n) / loss.weight;
+  for (int k = 0; k < 120; k++) { /* float32 forward: the step is wide, the tolerance follows */
+    const uint64_t i = en_random(77, (uint64_t)k) % n;
+    const float old = p[i], h = 4e-3f;
+    p[i] = old + h;
+    const double up = mean_loss(s.t);
+    p[i] = old - h;
+    const double down = mean_loss(s.t);
+    p[i] = old;
+    CHECK_NEAR((up - down) / (2 * (double)h), (double)grad[i] / loss.weight, 0.02 * fabs((double)grad[i] / loss.weight) + 0.01 * scale);
+  }
+  tear_down(&s);
+}
+
+static void other_ways(const en_model *m, double tolerance) {
+  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_Q | EN_LORA_V | EN_LORA_DOWN};
+  const en_train_spec again = {.n_tokens = 32}, kept = {.n_tokens = 32, .keep = EN_KEEP_ALL};
+  setup_t a = set_up(m, &as, &again, NULL), b = set_up(m, &as, &kept, NULL);
+  fill_b(a.a);
+  fill_b(b.a);
+  en_train_loss la, lb, part;
+  uint64_t n;
+  CHECK_EQ(en_train_accumulate(a.t, &(en_train_batch){T, ids, segment, weight}, &la, NULL), EN_OK);
+  CHECK_EQ(en_train_accumulate(b.t, &(en_train_batch){T, ids, segment, weight}, &lb, NULL), EN_OK);
+  const float *ga = en_trainer_gradients(a.t, &n), *gb = en_trainer_gradients(b.t, &n);
+  CHECK(la.loss == lb.loss && !memcmp(ga, gb, n * sizeof *ga)); /* computing again gives the same bits */
+  float *whole = malloc(n * sizeof *whole);
+  memcpy(whole, ga, n * sizeof *whole);
+  CHECK_EQ(en_train_step(b.t, 0, NULL, NULL), EN_OK); /* zeroes */
+  uint32_t start = 0;
+  double loss = 0;
+  for (uint32_t i = 1; i <= T; i++) /* every sequence in a micro-batch of its own */
+    if (i == T || segment[i] != segment[start]) {
+      CHECK_EQ(en_train_accumulate(b.t, &(en_train_batch){i - start, ids + start, NULL, weight + start}, &part, NULL), EN_OK);
+      loss += part.loss;
+      start = i;
+    }
+  CHECK_NEAR(loss, la.loss, 1e-5 * la.loss);
+  CHECK_NEAR(test_rel_rms(gb, whole, n), 0, tolerance);
+
+  const en_adapter_spec top = {.rank = RANK, .alpha = 6, .targets = as.targets, .first_layer = 1}; /* only the last layer: the same numbers as its part of all */
+  setup_t c = set_up(m, &top, &again, NULL);
+  CHECK(en_adapter_params(c.a) == n / 2);
+  uint32_t rank, cols, rows;
+  for (uint32_t target = 1; target <= EN_LORA_DOWN; target *= 2) {
+    float *to = en_adapter_a(c.a, 1, target, &rank, &cols), *from = en_adapter_a(a.a, 1, target, &rank, &cols);
+    CHECK(en_adapter_a(c.a, 0, target, &rank, &cols) == NULL);
+    if (!from) continue;
+    memcpy(to, from, rank * cols * sizeof *to);
+    to = en_adapter_b(c.a, 1, target, &rank, &rows);
+    memcpy(to, en_adapter_b(a.a, 1, target, &rank, &rows), rank * rows * sizeof *to);
+    to = en_adapter_b(a.a, 0, target, &rank, &rows);
+    memset(to, 0, rank * rows * sizeof *to); /* layer 0 without effect */
+  }
+  CHECK_EQ(en_train_step(a.t, 0, NULL, NULL), EN_OK);
+  CHECK_EQ(en_train_accumulate(a.t, &(en_train_batch){T, ids, segment, weight}, &la, NULL), EN_OK);
+  CHECK_EQ(en_train_accumulate(c.t, &(en_train_batch){T, ids, segment, weight}, &part, NULL), EN_OK);
+  CHECK_NEAR(part.loss, la.loss, 1e-6 * la.loss);
+  const float *gc = en_trainer_gradients(c.t, &n);
+  CHECK_NEAR(test_rel_rms(gc, ga + n, n), 0, 1e-5);
+  free(whole);
+  tear_down(&a);
+  tear_down(&b);
+  tear_down(&c);
+}
+
+/* Train a little, save the adapter as a file and the state, restore both: the losses go on as if nothing had happened. */
+static void round_trips(const en_model *m) {
+  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_ALL};
+  const en_train_spec ts = {.n_tokens = 32, .clip_norm = 1, .weight_decay = 0.01f};
+  const en_train_batch batch = {T, ids, segment, weight};
+  setup_t a = set_up(m, &as, &ts, NULL), b = set_up(m, &as, &ts, NULL);
+  en_train_loss loss;
+  en_why why;
+  double first = 0, norm;
+  CHECK_EQ(en_train_step(a.t, 0.01, NULL, &why), EN_E_STATE);
+  for (int i = 0; i < 12; i++) {
+    CHECK_EQ(en_train_accumulate(a.t, &batch, &loss, &why), EN_OK);
+    if (!i) first = loss.loss;
+    CHECK_EQ(en_trainer_save(a.t, NULL, 0), 0); /* not in the middle of a step */
+    CHECK_EQ(en_train_step(a.t, 0.02, &norm, &why), EN_OK);
+    CHECK(norm > 0);
+  }
+  CHECK(loss.loss < 0.7 * first);
+  size_t n = en_trainer_save(a.t, NULL, 0);
+  unsigned char *state = malloc(n);
+  CHECK_EQ(en_trainer_save(a.t, state, n), n);
+  for (size_t cut = 0; cut < n; cut += n / 50 + 1) CHECK_EQ(en_trainer_load(b.t, state, cut, &why), EN_E_FORMAT);
+  CHECK_EQ(en_trainer_load(b.t, state, n, &why), EN_OK);
+  for (int i = 0; i < 3; i++) {
+    en_train_loss other;
+    CHECK_EQ(en_train_accumulate(a.t, &batch, &loss, NULL), EN_OK);
+    CHECK_EQ(en_train_accumulate(b.t, &batch, &other, NULL), EN_OK);
+    CHECK(loss.loss == other.loss);
+    en_train_step(a.t, 0.02, NULL, NULL);
+    en_train_step(b.t, 0.02, NULL, NULL);
+  }
+  free(state);
+
+  n = en_adapter_save(a.a, NULL, 0);
+  unsigned char *file = malloc(n);
+  CHECK_EQ(en_adapter_save(a.a, file, n), n);
+  const size_t need = en_adapter_file_bytes(m, file, n);
+  void *c_mem = aligned_alloc(EN_ALIGN, need), *s_mem, *r_mem;
+  en_adapter *c = NULL;
+  for (size_t cut = 0; cut < n; cut += n / 300 + 1) CHECK(en_adapter_init_file(&c, c_mem, need, m, file, cut, &why) != EN_OK && !c);
+  CHECK_EQ(en_adapter_init_file(&c, c_mem, need, m, file, n, &why), EN_OK);
+  uint64_t n_params;
+  const float *pa = flat(a.a, &n_params), *pc = flat(c, &n_params);
+  CHECK(!memcmp(pa, pc, n_params * sizeof *pa));
+  for (size_t i = 0; i + 8 < n; i++) /* another architecture is refused, with a sentence */
+    if (!memcmp(file + i, en_model_info(m)->arch, 5)) { file[i] ^= 2; break; }
+  en_adapter *bad = NULL;
+  CHECK_EQ(en_adapter_init_file(&bad, c_mem, need, m, file, n, &why), EN_E_ARG);
+  CHECK(strstr(why.text, "architecture"));
+
+  /* On a session: the loss that the trainer sees is the loss that the session's logits give. */
+  const en_session_spec spec = {.n_ctx = 32, .n_logits = T};
+  en_session *s = open_session(m, &spec, NULL, &s_mem), *r = open_session(m, &spec, NULL, &r_mem);
+  float one[T];
+  uint8_t want[T];
+  for (int i = 0; i < T; i++) { one[i] = 1; want[i] = 1; }
+  CHECK_EQ(en_train_evaluate(a.t, &(en_train_batch){T, ids, NULL, one}, &loss, NULL), EN_OK);
+  CHECK_EQ(en_session_attach(s, a.a, 1, &why), EN_OK);
+  const en_batch all = {T, ids, NULL, want};
+  CHECK_EQ(en_eval(s, &all, NULL), EN_OK);
+  double sum = 0;
+  for (uint32_t i = 0; i + 1 < T; i++) {
+    const float *z = en_logits(s, i);
+    double e = 0;
+    for (int v = 0; v < TINY_V; v++) e += exp((double)z[v] - (double)z[ids[i + 1]]);
+    sum += log(e);
+  }
+  CHECK_NEAR(sum, loss.loss, 2e-3 * loss.loss);
+  CHECK_EQ(en_seq_length(s, 0), T);
+  CHECK_EQ(en_session_detach(s, a.a), EN_OK);
+  CHECK_EQ(en_session_detach(s, a.a), EN_E_ARG);
+  CHECK_EQ(en_seq_length(s, 0), 0); /* the cache belonged to other weights */
+  CHECK_EQ(en_eval(s, &all, NULL), EN_OK);
+  CHECK_EQ(en_session_attach(r, a.a, 0, NULL), EN_OK); /* scale 0 = not there */
+  CHECK_EQ(en_eval(r, &all, NULL), EN_OK);
+  CHECK(!memcmp(en_logits(s, 0), en_logits(r, 0), T * TINY_V * sizeof(float)));
+  free(c_mem);
+  free(s_mem);
+  free(r_mem);
+  free(file);
+  tear_down(&a);
+  tear_down(&b);
+}
+
+static int32_t stop_word;
+
+static void refusals(const en_model *m) {
+  const en_adapter_spec good = {.rank = 2, .alpha = 2, .targets = EN_LORA_Q};
+  const en_adapter_spec bad[] = {{.rank = 0, .alpha = 1, .targets = 1}, {.rank = 65, .alpha = 1, .targets = 1}, {.rank = 1, .alpha = 0, .targets = 1}, {.rank = 1, .alpha = 1, .targets = 0},
+    {.rank = 1, .alpha = 1, .targets = 128}, {.rank = 1, .alpha = 1, .targets = 1, .first_layer = TINY_L}};
+  const en_host host = {.stop = &stop_word};
+  en_why why;
+  for (int i = 0; i < EN_COUNT(bad); i++) {
+    en_adapter *a = NULL;
+    CHECK_EQ(en_adapter_bytes(m, &bad[i]), 0);
+    CHECK_EQ(en_adapter_init(&a, &why, sizeof why, m, &bad[i], 0, &why), EN_E_ARG);
+  }
+  const en_train_spec ts = {.n_tokens = 8};
+  setup_t s = set_up(m, &good, &ts, &host);
+  en_train_loss loss;
+  const int32_t wild[2] = {1, TINY_V};
+  const float negative[2] = {1, -1};
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){9, ids, NULL, NULL}, &loss, &why), EN_E_ARG);
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){2, wild, NULL, NULL}, &loss, &why), EN_E_ARG);
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){2, ids, NULL, negative}, &loss, &why), EN_E_ARG);
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){1, ids, NULL, NULL}, &loss, &why), EN_OK); /* nothing to predict */
+  CHECK(loss.weight == 0);
+  CHECK_EQ(en_train_step(s.t, 0.1, NULL, &why), EN_E_STATE);
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){8, ids, NULL, NULL}, &loss, &why), EN_OK);
+  uint64_t n;
+  const float *grad = en_trainer_gradients(s.t, &n);
+  float *before = malloc(n * sizeof *before);
+  memcpy(before, grad, n * sizeof *before);
+  stop_word = 1;
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){8, ids, NULL, NULL}, &loss, &why), EN_E_STOPPED);
+  stop_word = 0;
+  CHECK(!memcmp(before, grad, n * sizeof *before));
+  uint32_t rank, cols;
+  en_adapter_a(s.a, 0, EN_LORA_Q, &rank, &cols)[0] = NAN; /* a step that went wrong is skipped, the moments stay clean */
+  en_adapter_b(s.a, 0, EN_LORA_Q, &rank, &cols)[0] = 1;
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){8, ids, NULL, NULL}, &loss, &why), EN_OK);
+  CHECK_EQ(en_train_step(s.t, 0.1, NULL, &why), EN_E_NUMERIC);
+  CHECK_EQ(en_trainer_steps(s.t), 0);
+  for (uint64_t i = 0; i < n; i++) CHECK(grad[i] == 0);
+  free(before);
+  tear_down(&s);
+}
+
+/* ---- fixtures ---- */
+
+static const char *after(const char *text, const char *key) { /* first byte after "key": */
+  char quoted[96];
+  snprintf(quoted, sizeof quoted, "\"%s\"", key);
+  const char *p = text ? strstr(text, quoted) : NULL;
+  return p ? strchr(p, ':') + 1 : NULL;
+}
+static int numbers(const char *p, double *out, int cap) { /* [1, 2, ...] */
+  int n = 0;
+  p = strchr(p, '[') + 1;
+  while (n < cap) {
+    char *end;
+    out[n] = strtod(p, &end);
+    if (end == p) break;
+    n++;
+    p = end + strspn(end, " ,\n");
+    if (*p == ']') break;
+  }
+  return n;
+}
+/* Tensor of a safetensors file: u64 header length, JSON header, data. */
+static const float *safetensor(const unsigned char *file, const char *name, size_t *n) {
+  const uint64_t head = en_rd64(file);
+  char *json = malloc(head + 1);
+  memcpy(json, file + 8, head);
+  json[head] = 0;
+  double range[2] = {0, 0};
+  const char *at = after(json, name);
+  if (at) numbers(after(at, "data_offsets"), range, 2);
+  free(json);
+  *n = (size_t)(range[1] - range[0]) / 4;
+  return at ? (const float *)(const void *)(file + 8 + head + (size_t)range[0]) : NULL;
+}
+
+static const char *const target_names[] = {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
+
+/* Worst relative RMS over the tensors of one side against a fixture. `from`: gradients or factors in adapter order; div: divide ours by it. */
+static double worst(en_adapter *a, const float *from, double div, const unsigned char *file, const char *suffix) {
+  uint64_t n_params;
+  const float *base = flat(a, &n_params);
+  double most = 0;
+  int found = 0;
+  for (uint32_t l = 0; l < 2; l++)
+    for (int i = 0; i < 7; i++)
+      for (int is_b = 0; is_b < 2; is_b++) {
+        uint32_t rank, len;
+        const float *p = is_b ? en_adapter_b(a, l, 1u << i, &rank, &len) : en_adapter_a(a, l, 1u << i, &rank, &len);
+        if (!p) continue;
+        char name[80];
+        size_t n;
+        snprintf(name, sizeof name, "blk.%u.%s.weight.lora_%c%s", l, target_names[i], is_b ? 'b' : 'a', suffix);
+        const float *want = safetensor(file, name, &n);
+        CHECK(want && n == (size_t)rank * len);
+        if (!want) continue;
+        found++;
+        const float *ours = from + (p - base);
+        float *got = malloc(n * sizeof *got);
+        for (uint32_t r = 0; r < rank; r++)
+          for (uint32_t c = 0; c < len; c++) got[is_b ? c * rank + r : r * len + c] = (float)((double)ours[r * len + c] / div);
+        most = fmax(most, test_rel_rms(got, want, n));
+        free(got);
+      }
+  CHECK(found == 28);
+  return most;
+}
+
+static void fixture(const char *arch) {
+  char path[200];
+  size_t n_json, n;
+  en_why why = {{0}};
+  snprintf(path, sizeof path, "oracles/train-%s.json", arch);
+  char *json = (char *)test_read(test_shared(path), &n_json);
+  if (!json) return;
+  json[n_json - 1] = 0;
+  snprintf(path, sizeof path, "oracles/train-%s.base.gguf", arch);
+  unsigned char *base = test_read(test_shared(path), &n);
+  loaded_t l = load_model(base, n, 0, "auto", &why);
+  CHECK(l.m);
+  if (!l.m) { printf("%s\n", why.text); return; }
+  int32_t tokens[256];
+  uint32_t segments[256];
+  float weights[256];
+  uint32_t n_tokens = 0, n_seq = 0;
+  for (const char *p = json; (p = after(p, "tokens")) && p < after(json, "n_target_tokens"); n_seq++) {
+    double values[128], mask[128];
+    const int k = numbers(p, values, 128), km = numbers(after(p, "loss_mask"), mask, 128);
+    CHECK_EQ(k, km);
+    for (int i = 0; i < k; i++) { tokens[n_tokens] = (int32_t)values[i]; weights[n_tokens] = (float)mask[i]; segments[n_tokens++] = n_seq; }
+  }
+  CHECK(n_seq > 1);
+  const en_train_batch batch = {n_tokens, tokens, segments, weights};
+  snprintf(path, sizeof path, "oracles/train-%s.init.gguf", arch);
+  unsigned char *init = test_read(test_shared(path), &n);
+  const size_t n_init = n;
+  snprintf(path, sizeof path, "oracles/train-%s.grad.safetensors", arch);
+  unsigned char *grad = test_read(test_shared(path), &n);
+  const char *run = after(json, "runs");
+  const char *const names[] = {"constant", "cosine"};
+  for (int k = 0; k < 2; k++) {
+    en_adapter *a = NULL;
+    en_trainer *t = NULL;
+    const size_t a_need = en_adapter_file_bytes(l.m, init, n_init);
+    void *a_mem = aligned_alloc(EN_ALIGN, a_need);
+    CHECK_EQ(en_adapter_init_file(&a, a_mem, a_need, l.m, init, n_init, &why), EN_OK);
+    if (!a) { printf("%s\n", why.text); return; }
+    const char *clip = after(run, "clip_norm");
+    const en_train_spec ts = {.n_tokens = n_tokens, .clip_norm = (float)strtod(clip, NULL), .weight_decay = (float)strtod(after(run, "weight_decay"), NULL)};
+    const size_t t_need = en_trainer_bytes(a, &ts, NULL);
+    void *t_mem = aligned_alloc(EN_ALIGN, t_need);
+    CHECK_EQ(en_trainer_init(&t, t_mem, t_need, a, &ts, NULL, &why), EN_OK);
+    double lr[10], losses[10];
+    CHECK_EQ(numbers(after(run, "lr_per_step"), lr, 10), 10);
+    CHECK_EQ(numbers(after(run, "loss"), losses, 10), 10);
+    for (int step = 0; step < 10; step++) {
+      en_train_loss loss;
+      double norm;
+      CHECK_EQ(en_train_accumulate(t, &batch, &loss, &why), EN_OK);
+      const double tolerance = step ? 1e-4 : 1e-5;
+      CHECK_NEAR(loss.loss / loss.weight, losses[step], tolerance * fmax(losses[step], 0.1));
+      if (step == 0 && k == 0) {
+        uint64_t n_grad;
+        const double distance = worst(a, en_trainer_gradients(t, &n_grad), loss.weight, grad, ".grad");
+        printf("train-%s: gradients differ by %.2g\n", arch, distance);
+        CHECK_NEAR(distance, 0, 1e-4);
+      }
+      CHECK_EQ(en_train_step(t, lr[step], &norm, &why), EN_OK);
+    }
+    snprintf(path, sizeof path, "oracles/train-%s.final-%s.safetensors", arch, names[k]);
+    unsigned char *final = test_read(test_shared(path), &n);
+    uint64_t n_params;
+    const double distance = worst(a, flat(a, &n_params), 1, final, "");
+    printf("train-%s: after ten steps (%s) the adapter differs by %.2g\n", arch, names[k], distance);
+    CHECK_NEAR(distance, 0, 1e-3);
+    run = after(run, "loss_after");
+    free(final);
+    free(a_mem);
+    free(t_mem);
+  }
+  free(grad);
+  free(init);
+  free(base);
+  free(json);
+  unload_model(&l);
+}
+
+int main(void) {
+  static const char *const archs[] = {"llama", "qwen2"};
+  static const int32_t types[] = {EN_F32, EN_Q8_0, EN_Q4_0};
+  for (int i = 0; i < T; i++) {
+    ids[i] = (int32_t)(en_random(6, (uint64_t)i) % TINY_V);
+    segment[i] = i < 9 ? 4 : 9;
+    weight[i] = i == 3 || i == 12 ? 0 : i % 4 == 1 ? 0.5f : 1;
+  }
+  for (int a = 0; a < 2; a++)
+    for (int k = 0; k < EN_COUNT(types); k++) {
+      bytes_t file = tiny_gguf(archs[a], en_type_by_id(types[k]));
+      en_why why = {{0}};
+      loaded_t exact = load_model(file.p, file.n, 0, "ref", &why), fast = load_model(file.p, file.n, 0, "auto", &why);
+      CHECK(exact.m && fast.m);
+      finite_differences(exact.m); /* float activations: the function is smooth */
+      other_ways(exact.m, 1e-5);
+      other_ways(fast.m, types[k] == EN_F32 ? 1e-5 : 0.05);
+      round_trips(fast.m);
+      if (!a && !k) refusals(fast.m);
+      unload_model(&exact);
+      unload_model(&fast);
+      free(file.p);
+    }
+  for (int a = 0; a < 2; a++) fixture(archs[a]);
+  return test_end();
+}
