@@ -1,6 +1,6 @@
 # en_host: host/pool.c (shared by native systems and wasm shared memory) and, natively, the threads that work in it.
 file(GLOB host_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/host/*.c")
-if(EN_WASM)
+if(EN_WASM AND NOT EN_VARIANT STREQUAL "cli")
   list(REMOVE_ITEM host_sources "${PROJECT_SOURCE_DIR}/host/threads.c") # lanes are made by JavaScript there
 endif()
 if(host_sources AND NOT EN_BARE)

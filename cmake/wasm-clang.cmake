@@ -8,7 +8,7 @@ set(CMAKE_SYSTEM_PROCESSOR wasm32)
 list(APPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}") # Platform/WASI.cmake
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 
-find_program(EN_WASM_CLANG NAMES clang-22 clang-21 clang-20 clang-19 clang-18 clang REQUIRED)
+find_program(EN_WASM_CLANG NAMES clang-19 clang-20 clang-21 clang-22 clang-18 clang REQUIRED)
 get_filename_component(llvm_bin "${EN_WASM_CLANG}" REALPATH)
 get_filename_component(llvm_bin "${llvm_bin}" DIRECTORY)
 foreach(language C ASM)

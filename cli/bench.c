@@ -1,0 +1,125 @@
+/* bench.c - edge-net bench: tokens per second of prompts ("pp") and of generation ("tg"). */
+#include "cli.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { BENCH_P, BENCH_N, BENCH_R, BENCH_THREADS, BENCH_KERNELS, BENCH_CTX, BENCH_PROFILE, BENCH_JSON };
+static const arg_option options[] = {
+    [BENCH_P] = {.name = "p", .value = "N", .help = "tokens of the prompt, 0: no such test", .kind = ARG_INT, .max = 1 << 20, .fallback = 128},
+    [BENCH_N] = {.name = "n", .value = "N", .help = "tokens to generate, 0: no such test", .kind = ARG_INT, .max = 1 << 20, .fallback = 64},
+    [BENCH_R] = {.name = "r", .value = "N", .help = "repetitions", .kind = ARG_INT, .min = 1, .max = 1000, .fallback = 5},
+    [BENCH_THREADS] = {.name = "threads", .value = "1,2", .help = "numbers of threads to try (default: one for each core)", .kind = ARG_INTS, .min = 1, .max = EN_POOL_MAX_LANES},
+    [BENCH_KERNELS] = {.name = "kernels", .value = "NAME", .help = "kernel table (default auto)", .kind = ARG_TEXT},
+    [BENCH_CTX] = {.name = "ctx", .value = "N", .help = "positions of the context (default: what the tests need)", .kind = ARG_INT, .max = INT32_MAX},
+    [BENCH_PROFILE] = {.name = "profile", .help = "tell where the time goes", .kind = ARG_FLAG},
+    [BENCH_JSON] = {.name = "json", .help = "print one JSON object a line", .kind = ARG_FLAG},
+};
+
+typedef struct { const cli_args *args; const cli_model *m; en_session *session; int32_t n_threads; } bench;
+
+/* A fixed pseudo-random id: the same work on every machine. */
+static int32_t token_at(const bench *b, uint32_t i) { return (int32_t)(en_random(1, i) % b->m->info.n_vocab); }
+
+static int32_t prompt(const bench *b, uint32_t n, en_why *why) {
+  int32_t *ids = malloc(n * sizeof *ids);
+  if (!ids) return en_fail(why, EN_E_NOMEM, "no memory for %u tokens", n);
+  for (uint32_t i = 0; i < n; i++) ids[i] = token_at(b, i);
+  const int32_t status = en_eval(b->session, &(en_batch){.n = n, .ids = ids}, why);
+  free(ids);
+  return status;
+}
+static int32_t generate(const bench *b, uint32_t n, en_why *why) {
+  for (uint32_t i = 0; i < n; i++) {
+    const int32_t id = token_at(b, i);
+    EN_TRY(en_eval(b->session, &(en_batch){.n = 1, .ids = &id}, why));
+  }
+  return EN_OK;
+}
+
+static int ascending(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static void report_profile(const bench *b) {
+  enum { MAX_ROWS = 64 };
+  en_profile_row rows[MAX_ROWS];
+  const int json = args_given(b->args, BENCH_JSON);
+  const int32_t n = EN_MIN(en_profile(b->session, rows, MAX_ROWS), MAX_ROWS);
+  if (json) printf(",\"profile\":[");
+  for (int32_t i = 0; i < n; i++) {
+    const double gmacs = rows[i].ms > 0 ? rows[i].macs / rows[i].ms * 1e-6 : 0, gbs = rows[i].ms > 0 ? rows[i].bytes / rows[i].ms * 1e-6 : 0;
+    if (json) printf("%s{\"step\":\"%s\",\"ms\":%.3f,\"calls\":%llu,\"gmac_s\":%.3g,\"gb_s\":%.3g}", i ? "," : "", rows[i].name, rows[i].ms, (unsigned long long)rows[i].calls, gmacs, gbs);
+    else if (rows[i].calls) printf("  %-14s %9.2f ms %8llu calls %8.2f GMAC/s %7.2f GB/s\n", rows[i].name, rows[i].ms, (unsigned long long)rows[i].calls, gmacs, gbs);
+  }
+  if (json) printf("]");
+}
+
+/* One test: a run to warm up, then the counted ones. */
+static int32_t measure(const bench *b, const char *name, uint32_t n, int32_t (*work)(const bench *, uint32_t, en_why *), en_why *why) {
+  const int32_t r = args_int(b->args, BENCH_R);
+  double *rates = malloc((size_t)r * sizeof *rates), wall = 0, cpu = 0;
+  int32_t status = rates ? EN_OK : en_fail(why, EN_E_NOMEM, "no memory for %d results", r);
+  for (int32_t i = -1; i < r && status == EN_OK; i++) {
+    en_seq_keep(b->session, 0, 0);
+    if (i == 0) en_profile_reset(b->session);
+    const double wall0 = cli_now_ms(NULL), cpu0 = cli_cpu_ms();
+    status = work(b, n, why);
+    const double ms = cli_now_ms(NULL) - wall0;
+    if (i < 0) continue;
+    rates[i] = ms > 0 ? (double)n / ms * 1e3 : 0;
+    wall += ms;
+    cpu += cli_cpu_ms() - cpu0;
+  }
+  if (status == EN_OK) {
+    qsort(rates, (size_t)r, sizeof *rates, ascending);
+    const double med = r % 2 ? rates[r / 2] : (rates[r / 2 - 1] + rates[r / 2]) / 2, util = wall > 0 ? cpu / wall : 0;
+    const char *form = args_given(b->args, BENCH_JSON)
+        ? "{\"test\":\"%s\",\"n\":%u,\"threads\":%d,\"kernels\":\"%s\",\"tok_s\":{\"med\":%.3f,\"min\":%.3f,\"max\":%.3f},\"cpu_util\":%.3f"
+        : "%s %-5u threads %-2d kernels %-9s %9.2f tokens/s (%.2f .. %.2f), %.2f cores busy";
+    printf(form, name, n, b->n_threads, en_model_kernels(b->m->model), med, rates[0], rates[r - 1], util);
+    const int json = args_given(b->args, BENCH_JSON);
+    if (!json) printf("\n");
+    if (args_given(b->args, BENCH_PROFILE)) report_profile(b);
+    if (json) printf("}\n");
+    fflush(stdout);
+  }
+  free(rates);
+  return status;
+}
+
+/* All tests with one number of threads. */
+static int32_t bench_threads(const cli_args *a, cli_model *m, int32_t n_threads, en_why *why) {
+  const uint32_t n_prompt = (uint32_t)args_int(a, BENCH_P), n_generate = (uint32_t)args_int(a, BENCH_N), n_ctx = (uint32_t)args_int(a, BENCH_CTX);
+  en_session_spec spec = {.n_ctx = n_ctx ? n_ctx : EN_MAX(EN_MAX(n_prompt, n_generate), 1)};
+  bench b = {.args = a, .m = m};
+  void *mem;
+  en_threads_stop(m->threads);
+  m->host = (en_host){.now_ms = args_given(a, BENCH_PROFILE) ? cli_now_ms : NULL};
+  m->threads = en_threads_start(n_threads, &m->host);
+  b.n_threads = m->host.n_lanes > 1 ? m->host.n_lanes : 1;
+  EN_TRY(cli_session(m, &spec, &b.session, &mem, why));
+  int32_t status = n_prompt ? measure(&b, "pp", n_prompt, prompt, why) : EN_OK;
+  if (status == EN_OK && n_generate) status = measure(&b, "tg", n_generate, generate, why);
+  free(mem);
+  return status;
+}
+
+static int run(const cli_args *a) {
+  cli_model m;
+  en_why why = {""};
+  const arg_value *threads = a->values + BENCH_THREADS;
+  const int32_t all_cores = 0, *counts = threads->n_ints ? threads->ints : &all_cores;
+  if (cli_open(&m, a->argv[0], &(cli_open_spec){.kernels = args_text(a, BENCH_KERNELS), .n_threads = 1}) != EN_OK) return 1;
+  int32_t status = EN_OK;
+  for (size_t i = 0; i < EN_MAX(threads->n_ints, (size_t)1) && status == EN_OK; i++) status = bench_threads(a, &m, counts[i], &why);
+  const int code = status == EN_OK ? 0 : cli_fail(m.path, "%s", why.text);
+  cli_close(&m);
+  return code;
+}
+
+const cli_command cli_command_bench = {
+    .name = "bench", .operands = "MODEL", .summary = "measure prompt and generation speed",
+    .notes = "pp: one prompt of -p tokens; tg: -n tokens one by one from an empty context. Median, slowest and fastest of -r runs after\n"
+             "one that is not counted. cpu_util: processor time over elapsed time, so 2 means that two cores were busy.",
+    .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 1, .max_operands = 1, .run = run};

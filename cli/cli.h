@@ -1,0 +1,63 @@
+/* cli.h - what the commands share: the list of commands, errors, a model with all that it needs to run. */
+#ifndef EN_CLI_H
+#define EN_CLI_H
+#include "../core/format/gguf.h"
+#include "../core/include/en.h"
+#include "../host/threads.h"
+#include "args.h"
+#include <stdio.h>
+
+/* Every command, in the order of the help: CLI_COMMAND(name) is cli_command_<name>, defined in a file of its own. */
+#define CLI_COMMANDS \
+  CLI_COMMAND(run) CLI_COMMAND(tokens) CLI_COMMAND(detokenize) CLI_COMMAND(logits) CLI_COMMAND(perplexity) \
+  CLI_COMMAND(bench) CLI_COMMAND(inspect) CLI_COMMAND(capabilities) CLI_COMMAND(parity)
+#define CLI_COMMAND(name) extern const cli_command cli_command_##name;
+CLI_COMMANDS
+#undef CLI_COMMAND
+
+#if defined(__GNUC__)
+#define CLI_PRINTF(at, first) __attribute__((format(printf, at, first)))
+#else
+#define CLI_PRINTF(at, first)
+#endif
+/* "edge-net: FILE: sentence" on stderr (file may be NULL); returns the exit code 1. */
+int cli_fail(const char *file, const char *format, ...) CLI_PRINTF(2, 3);
+
+/* Memory aligned to EN_ALIGN, free() it; NULL when there is none. */
+void *cli_alloc(size_t n_bytes);
+/* Whole file, with a NUL behind it that is not counted; NULL after a message. free() it. */
+char *cli_read_file(const char *path, size_t *n_bytes);
+double cli_now_ms(void *unused); /* a clock that never goes back */
+double cli_cpu_ms(void);         /* processor time of this process, all threads; 0 where it is not known */
+
+/* A model file loaded and sealed, with threads and, if asked for and there, its tokenizer. */
+typedef struct {
+  const char *path;
+  en_info info;
+  en_model *model;
+  en_tokenizer *tokenizer;
+  en_host host;
+  en_threads *threads;
+  void *image, *model_mem, *tokenizer_mem;
+} cli_model;
+typedef struct {
+  const char *kernels;  /* NULL: "auto" */
+  int32_t n_threads;    /* 0: one for each core */
+  int32_t need_tokenizer;
+  int32_t head_only;    /* read no weights: there is no model then, and nothing but the offsets in info */
+  int32_t quiet;        /* report nothing on stderr; the sentence is left in why */
+  en_why *why;          /* or NULL */
+} cli_open_spec;
+/* EN_OK or a status, after a message on stderr unless quiet. cli_close on success. */
+int32_t cli_open(cli_model *m, const char *path, const cli_open_spec *spec);
+void cli_close(cli_model *m);
+/* Reads the head of a GGUF file, all bytes up to the tensor data, and scans it. NULL after a message. free() it. */
+unsigned char *cli_read_head(const char *path, size_t *n_bytes, en_gguf *g);
+
+/* A session in memory of its own: free(*mem) at the end. */
+int32_t cli_session(const cli_model *m, const en_session_spec *spec, en_session **out, void **mem, en_why *why);
+/* Text -> ids; NULL after a message. free() it. */
+int32_t *cli_encode(const cli_model *m, const char *text, size_t n_bytes, int32_t flags, size_t *n_ids);
+
+void cli_json_text(FILE *f, const char *text, size_t n_bytes); /* as a JSON string; bytes that are no UTF-8 become U+FFFD */
+#endif

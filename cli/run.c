@@ -1,0 +1,177 @@
+/* run.c - edge-net run: prompt in, text out as it comes. */
+#include "chat.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RUN_P, RUN_N, RUN_TEMP, RUN_TOP_K, RUN_TOP_P, RUN_MIN_P, RUN_REPEAT, RUN_SEED, RUN_THREADS, RUN_CTX, RUN_STOP, RUN_CHAT, RUN_JSON, RUN_KERNELS };
+static const arg_option options[] = {
+    [RUN_P] = {.name = "p", .value = "TEXT", .help = "the prompt", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
+    [RUN_N] = {.name = "n", .value = "N", .help = "tokens to generate at most", .kind = ARG_INT, .max = 1 << 24, .fallback = 128},
+    [RUN_TEMP] = {.name = "temp", .value = "X", .kind = ARG_NUMBER, .flags = ARG_PARAM, .param = EN_P_TEMPERATURE},
+    [RUN_TOP_K] = {.name = "top-k", .value = "N", .kind = ARG_INT, .flags = ARG_PARAM, .param = EN_P_TOP_K},
+    [RUN_TOP_P] = {.name = "top-p", .value = "X", .kind = ARG_NUMBER, .flags = ARG_PARAM, .param = EN_P_TOP_P},
+    [RUN_MIN_P] = {.name = "min-p", .value = "X", .kind = ARG_NUMBER, .flags = ARG_PARAM, .param = EN_P_MIN_P},
+    [RUN_REPEAT] = {.name = "repeat-penalty", .value = "X", .kind = ARG_NUMBER, .flags = ARG_PARAM, .param = EN_P_REPEAT_PENALTY},
+    [RUN_SEED] = {.name = "seed", .value = "N", .kind = ARG_INT, .flags = ARG_PARAM, .param = EN_P_SEED},
+    [RUN_THREADS] = {.name = "threads", .value = "N", .help = "threads (default: one for each core)", .kind = ARG_INT, .max = EN_POOL_MAX_LANES},
+    [RUN_CTX] = {.name = "ctx", .value = "N", .help = "positions of the context (default: the model's own, at most 4096)", .kind = ARG_INT, .max = INT32_MAX},
+    [RUN_STOP] = {.name = "stop", .value = "TEXT", .help = "end before this text; may be given several times", .kind = ARG_TEXTS},
+    [RUN_CHAT] = {.name = "chat", .help = "the prompt is a user's message to a chat model", .kind = ARG_FLAG},
+    [RUN_JSON] = {.name = "json", .help = "print one JSON object at the end instead of the text", .kind = ARG_FLAG},
+    [RUN_KERNELS] = {.name = "kernels", .value = "NAME", .help = "kernel table: auto, ref, or one that `capabilities` lists", .kind = ARG_TEXT},
+};
+
+/* Everything that one generation needs, and what comes out of it. */
+typedef struct {
+  const cli_args *a;
+  cli_model m;
+  en_session *session;
+  en_sampler *sampler;
+  en_stream *stream;
+  void *session_mem, *sampler_mem, *stream_mem;
+  int32_t *ids;        /* the prompt, then what was generated */
+  size_t n_prompt, n_ids;
+  char *text;          /* for --json */
+  size_t n_text, cap_text;
+  const char *finish;  /* "stop" or "length" */
+  double t_start, t_prompt, t_end;
+} generation;
+
+static int32_t show(generation *g, const char *text, size_t n, en_why *why) {
+  if (!args_given(g->a, RUN_JSON)) {
+    fwrite(text, 1, n, stdout);
+    return fflush(stdout) ? en_fail(why, EN_E_FULL, "the output could not be written") : EN_OK;
+  }
+  if (n > g->cap_text - g->n_text) {
+    const size_t cap = (g->n_text + n) * 2;
+    char *more = realloc(g->text, cap);
+    if (!more) return en_fail(why, EN_E_NOMEM, "no memory for the text");
+    g->text = more;
+    g->cap_text = cap;
+  }
+  if (n) memcpy(g->text + g->n_text, text, n);
+  g->n_text += n;
+  return EN_OK;
+}
+
+static int32_t open_sampler(generation *g, en_why *why) {
+  static const struct { uint8_t option, param; } params[] = {
+      {RUN_TEMP, EN_P_TEMPERATURE}, {RUN_TOP_K, EN_P_TOP_K}, {RUN_TOP_P, EN_P_TOP_P}, {RUN_MIN_P, EN_P_MIN_P}, {RUN_REPEAT, EN_P_REPEAT_PENALTY}, {RUN_SEED, EN_P_SEED}};
+  const size_t n = en_sampler_bytes(g->m.info.n_vocab, 0);
+  g->sampler_mem = cli_alloc(n);
+  if (!g->sampler_mem) return en_fail(why, EN_E_NOMEM, "no memory for the sampler");
+  EN_TRY(en_sampler_init(&g->sampler, g->sampler_mem, n, g->m.info.n_vocab, 0));
+  for (int32_t i = 0; i < EN_COUNT(params); i++) EN_TRY(en_sampler_set(g->sampler, params[i].param, args_number(g->a, params[i].option)));
+  en_sampler_reset(g->sampler);
+  return EN_OK;
+}
+
+/* The stop strings one after another with their NULs, as en_stream_init wants them. */
+static int32_t open_stream(generation *g, int32_t at_start, en_why *why) {
+  size_t n_stops = 0;
+  for (int i = 0; i < g->a->n_texts; i++) n_stops += strlen(g->a->texts[i]) + 1;
+  char *stops = malloc(n_stops + 1), *p = stops;
+  for (int i = 0; stops && i < g->a->n_texts; i++) p = (char *)memcpy(p, g->a->texts[i], strlen(g->a->texts[i]) + 1) + strlen(g->a->texts[i]) + 1;
+  const size_t n = en_stream_bytes(n_stops);
+  g->stream_mem = stops ? cli_alloc(n) : NULL;
+  const int32_t status = g->stream_mem ? en_stream_init(&g->stream, g->stream_mem, n, g->m.tokenizer, stops, n_stops, g->a->n_texts, at_start) : EN_E_NOMEM;
+  free(stops);
+  return status == EN_OK ? EN_OK : en_fail(why, status, "--stop: the stop texts are not possible (%s)", en_status_name(status));
+}
+
+/* Tokens of the prompt, with room for those to come. */
+static int32_t read_prompt(generation *g, const char *prompt, en_why *why) {
+  const uint32_t n_ctx = en_session_n_ctx(g->session);
+  g->ids = cli_encode(&g->m, prompt, strlen(prompt), EN_TOK_BOS | EN_TOK_SPECIAL, &g->n_prompt);
+  if (!g->ids) return en_fail(why, EN_E_ARG, "the prompt cannot be used");
+  if (g->n_prompt == 0) return en_fail(why, EN_E_ARG, "the prompt is empty, and this model has no token that begins a text");
+  if (g->n_prompt > n_ctx) return en_fail(why, EN_E_FULL, "the prompt has %z tokens, the context only %u; see --ctx", (uint64_t)g->n_prompt, n_ctx);
+  const size_t n = g->n_prompt + (size_t)args_int(g->a, RUN_N);
+  int32_t *more = realloc(g->ids, n * sizeof *more);
+  if (!more) return en_fail(why, EN_E_NOMEM, "no memory for %z tokens", (uint64_t)n);
+  g->ids = more;
+  g->n_ids = g->n_prompt;
+  for (size_t i = 0; i < g->n_prompt; i++) en_sampler_accept(g->sampler, g->ids[i]);
+  return EN_OK;
+}
+
+static int32_t generate(generation *g, en_why *why) {
+  const size_t n_all = g->n_prompt + (size_t)args_int(g->a, RUN_N);
+  const char *text;
+  size_t n;
+  g->t_start = cli_now_ms(NULL);
+  int32_t status = en_eval(g->session, &(en_batch){.n = (uint32_t)g->n_prompt, .ids = g->ids}, why);
+  g->t_prompt = cli_now_ms(NULL);
+  g->finish = "length";
+  while (status == EN_OK && g->n_ids < n_all) {
+    int32_t id;
+    status = en_sample(g->sampler, en_logits(g->session, 0), &id);
+    if (status != EN_OK) return en_fail(why, status, "no token can be chosen from the model's logits (%s)", en_status_name(status));
+    if (en_token_is_end(g->m.tokenizer, id)) { g->finish = "stop"; break; }
+    g->ids[g->n_ids++] = id;
+    en_sampler_accept(g->sampler, id);
+    const int32_t stopped = en_stream_push(g->stream, id, &text, &n);
+    if (stopped < 0) return en_fail(why, stopped, "token %d could not be decoded", id);
+    EN_TRY(show(g, text, n, why));
+    if (stopped) { g->finish = "stop"; break; }
+    if (g->n_ids == n_all || en_seq_length(g->session, 0) == en_session_n_ctx(g->session)) break;
+    status = en_eval(g->session, &(en_batch){.n = 1, .ids = &id}, why);
+  }
+  g->t_end = cli_now_ms(NULL);
+  if (status == EN_OK && en_stream_end(g->stream, &text, &n) >= 0) status = show(g, text, n, why);
+  return status;
+}
+
+static void report(const generation *g) {
+  const size_t n_new = g->n_ids - g->n_prompt;
+  const double prompt_ms = g->t_prompt - g->t_start, token_ms = g->t_end - g->t_prompt;
+  if (!args_given(g->a, RUN_JSON)) {
+    printf("\n");
+    if (isatty(STDERR_FILENO))
+      fprintf(stderr, "%zu prompt tokens in %.0f ms, %zu tokens in %.0f ms (%.1f a second), kernels %s\n", g->n_prompt, prompt_ms, n_new, token_ms, token_ms > 0 ? (double)n_new / token_ms * 1e3 : 0, en_model_kernels(g->m.model));
+    return;
+  }
+  printf("{\"text\":");
+  cli_json_text(stdout, g->text ? g->text : "", g->n_text);
+  printf(",\"tokens\":[");
+  for (size_t i = g->n_prompt; i < g->n_ids; i++) printf(i > g->n_prompt ? ",%d" : "%d", g->ids[i]);
+  printf("],\"finish_reason\":\"%s\",\"kernels\":\"%s\",\"timings\":{\"prompt_tokens\":%zu,\"prompt_ms\":%.3f,\"tokens\":%zu,\"token_ms\":%.3f}}\n", g->finish, en_model_kernels(g->m.model), g->n_prompt, prompt_ms, n_new, token_ms);
+}
+
+static int32_t run_all(generation *g, const char *prompt, en_why *why) {
+  const en_session_spec spec = {.n_ctx = (uint32_t)args_int(g->a, RUN_CTX)};
+  if (!g->m.info.has_logits) return en_fail(why, EN_E_UNSUPPORTED, "this model gives embeddings, it cannot write text");
+  EN_TRY(cli_session(&g->m, &spec, &g->session, &g->session_mem, why));
+  EN_TRY(open_sampler(g, why));
+  EN_TRY(open_stream(g, args_given(g->a, RUN_CHAT) || !*prompt, why));
+  EN_TRY(read_prompt(g, prompt, why));
+  return generate(g, why);
+}
+
+static int run(const cli_args *a) {
+  generation g = {.a = a};
+  en_why why = {""};
+  if (cli_open(&g.m, a->argv[0], &(cli_open_spec){.need_tokenizer = 1, .kernels = args_text(a, RUN_KERNELS), .n_threads = args_int(a, RUN_THREADS)}) != EN_OK) return 1;
+  int code = 1;
+  char *chat = args_given(a, RUN_CHAT) ? cli_chat_prompt(&g.m, args_text(a, RUN_P)) : NULL;
+  if (chat || !args_given(a, RUN_CHAT)) {
+    const int32_t status = run_all(&g, chat ? chat : args_text(a, RUN_P), &why);
+    code = status == EN_OK ? 0 : cli_fail(g.m.path, "%s", why.text[0] ? why.text : en_status_name(status));
+    if (!code) report(&g);
+  }
+  free(chat);
+  free(g.text);
+  free(g.ids);
+  free(g.stream_mem);
+  free(g.sampler_mem);
+  free(g.session_mem);
+  cli_close(&g.m);
+  return code;
+}
+
+const cli_command cli_command_run = {
+    .name = "run", .operands = "MODEL", .summary = "continue a text",
+    .notes = "Special tokens in the prompt are read as such. --chat puts the prompt into the model's own chat format; of the templates in\n"
+             "model files this command knows chatml, llama2, llama3, mistral, gemma, phi3 and zephyr (the JavaScript SDK runs any).",
+    .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 1, .max_operands = 1, .run = run};
