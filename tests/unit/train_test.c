@@ -407,6 +407,51 @@ static void fixture(const char *arch) {
   unload_model(&l);
 }
 
+/* A published adapter on its base, at two scales, against logits computed apart from any runtime. */
+static void adapter_fixture(const char *arch) {
+  char path[200];
+  size_t n_json, n;
+  en_why why = {{0}};
+  snprintf(path, sizeof path, "oracles/lora-%s.json", arch);
+  char *json = (char *)test_read(test_shared(path), &n_json);
+  if (!json) return;
+  json[n_json - 1] = 0;
+  double tokens[64];
+  const int n_tokens = numbers(after(json, "tokens"), tokens, 64);
+  int32_t list[64];
+  uint8_t want[64];
+  for (int i = 0; i < n_tokens; i++) { list[i] = (int32_t)tokens[i]; want[i] = 1; }
+  snprintf(path, sizeof path, "oracles/%s.gguf", arch);
+  unsigned char *base = test_read(test_shared(path), &n);
+  loaded_t l = load_model(base, n, 0, "auto", &why);
+  CHECK(l.m);
+  snprintf(path, sizeof path, "oracles/lora-%s.gguf", arch);
+  unsigned char *file = test_read(test_shared(path), &n);
+  const size_t need = en_adapter_file_bytes(l.m, file, n);
+  void *a_mem = aligned_alloc(EN_ALIGN, need), *s_mem;
+  en_adapter *a = NULL;
+  CHECK_EQ(en_adapter_init_file(&a, a_mem, need, l.m, file, n, &why), EN_OK);
+  const en_session_spec spec = {.n_ctx = 64, .n_logits = 64};
+  en_session *s = open_session(l.m, &spec, NULL, &s_mem);
+  const double scales[] = {1, 0.5};
+  for (int i = 0; i < 2 && a; i++) {
+    snprintf(path, sizeof path, "oracles/lora-%s.scale%g.f32", arch, scales[i]);
+    float *logits = (float *)(void *)test_read(test_shared(path), &n);
+    CHECK_EQ(en_session_attach(s, a, (float)scales[i], &why), EN_OK);
+    CHECK_EQ(en_eval(s, &(en_batch){(uint32_t)n_tokens, list, NULL, want}, &why), EN_OK);
+    const double distance = test_rel_rms(en_logits(s, 0), logits, n / 4);
+    printf("lora-%s at scale %g: %.2g\n", arch, scales[i], distance);
+    CHECK_NEAR(distance, 0, strtod(after(json, "tolerance"), NULL));
+    free(logits);
+  }
+  free(s_mem);
+  free(a_mem);
+  free(file);
+  free(base);
+  free(json);
+  unload_model(&l);
+}
+
 int main(void) {
   static const char *const archs[] = {"llama", "qwen2"};
   static const int32_t types[] = {EN_F32, EN_Q8_0, EN_Q4_0};
@@ -430,6 +475,9 @@ int main(void) {
       unload_model(&fast);
       free(file.p);
     }
-  for (int a = 0; a < 2; a++) fixture(archs[a]);
+  for (int a = 0; a < 2; a++) {
+    fixture(archs[a]);
+    adapter_fixture(archs[a]);
+  }
   return test_end();
 }
