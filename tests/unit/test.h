@@ -42,6 +42,7 @@ static inline const char *test_shared(const char *relative) {
 }
 /* Whole file in memory aligned to 64 bytes; NULL if it cannot be read. free() it. */
 static inline unsigned char *test_read(const char *path, size_t *n_bytes) {
+  *n_bytes = 0;
   FILE *f = path ? fopen(path, "rb") : NULL;
   if (!f) return NULL;
   fseek(f, 0, SEEK_END);
