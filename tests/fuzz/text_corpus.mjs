@@ -1,0 +1,45 @@
+// @ts-check
+/**
+ * Writes the seeds of tokenizer_fuzz and stream_fuzz: what the formats at the head of those files mean, once each.
+ * Usage: node tests/fuzz/text_corpus.mjs [folder]     default: tests/fuzz/corpus
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { GgufWriter } from "../../tools/gguf-writer.mjs";
+
+const folder = process.argv[2] ?? fileURLToPath(new URL("corpus", import.meta.url));
+
+/** @param {string} target @param {string} name @param {Buffer[]} parts */
+function seed(target, name, ...parts) {
+  mkdirSync(join(folder, target), { recursive: true });
+  writeFileSync(join(folder, target, name), Buffer.concat(parts));
+}
+const bytes = (/** @type {number[]} */ ...values) => Buffer.from(values);
+
+// ---- tokenizer_fuzz: recipes ----
+const [normal, unknown, control, userDefined, unused, byte] = [1, 2, 3, 4, 5, 6];
+/** @param {string} text @param {number} [type] */
+const token = (text, type = normal) => Buffer.concat([bytes((type << 4) | Buffer.byteLength(text)), Buffer.from(text)]);
+const spm = [
+  token("<unk>", unknown), token("<s>", control), token("</s>", control), token("<0x0A>", byte), token("<0x61>", byte), token("▁"), token("a"), token("b"),
+  token("ab"), token("▁ab"), token("<|end|>", control), token("<tag>", userDefined), token("bb", unused), token(""),
+];
+const bpe = [token("h"), token("e"), token("l"), token("o"), token("Ġ"), token("1"), token("he"), token("ll"), token("hell"), token("hello"), token("<|im_end|>", control), token("<tag>", userDefined)];
+const merges = ["h e", "l l", "he ll", "hell o", "Ġ h"].map((m) => token(m));
+seed("tokenizer", "spm-recipe", bytes(0x80, 1, spm.length, 32 + 8), bytes(0), ...spm, bytes(...spm.map((_, i) => 256 - i)), Buffer.from("ab <s>abb\n<tag>x<|end|> ab"));
+seed("tokenizer", "spm-phi3-no-prefix", bytes(0x80, 1, spm.length, 1 + 2 + 16), bytes(1), ...spm, Buffer.from("<|end|> \n ab"));
+for (const [i, pre] of ["default", "gpt-2", "llama-bpe", "qwen2", "smollm"].entries()) {
+  seed("tokenizer", `bpe-${pre}`, bytes(0x80, i << 1, bpe.length, 8), bytes(5), ...bpe, bytes(merges.length), ...merges, Buffer.from("hello hello111 'll<tag>  \n\nhell<|im_end|>"));
+}
+
+// ---- tokenizer_fuzz: a whole head ----
+const head = (/** @type {string} */ model) => new GgufWriter().set("tokenizer.ggml.model", "string", model);
+seed("tokenizer", "spm-head", bytes(0), Buffer.from(head("llama").setArray("tokenizer.ggml.tokens", "string", ["<unk>", "a", "▁a"]).toBytes()));
+seed("tokenizer", "bpe-head", bytes(0), Buffer.from(head("gpt2").setArray("tokenizer.ggml.tokens", "string", ["a", "b", "ab"]).setArray("tokenizer.ggml.merges", "string", ["a b"]).toBytes()));
+
+// ---- stream_fuzz: stops, then tokens; below 10 they are longer texts, else the byte after it ----
+seed("stream", "no-stops", bytes(0, 3, 9, 4, 5, 107 - 10, 0xe2));
+seed("stream", "one-stop", bytes(1), Buffer.from("abab\0"), bytes(97, 98, 97, 98, 7, 2));
+seed("stream", "two-stops", bytes(2), Buffer.from("stop\0\n\n\0"), bytes(3, 115, 116, 6, 2));
+seed("stream", "broken", bytes(1), Buffer.from("ä€\0"), bytes(4, 4, 5, 8, 0xac, 0xff, 0xc3, 0xa4));
