@@ -276,6 +276,7 @@ static void test_bad_tensors(void) {
   one_tensor(&b, "w", 2, many, 0, 0), expect(&b, EN_E_FORMAT, "more elements than can be counted");
   one_tensor(&b, "w", 1, most, 0, 0), expect(&b, EN_E_FORMAT, "more bytes than can be counted");
   one_tensor(&b, "w", 2, large, 28, 0), expect(&b, EN_E_FORMAT, "more bytes than can be counted");
+  one_tensor(&b, "w", 2, (const uint64_t[]){128, (uint64_t)1 << 56}, 41, 0), expect(&b, EN_E_FORMAT, "more elements than can be counted"); /* its bytes could */
   one_tensor(&b, "w", 2, odd, 2, 0), expect(&b, EN_E_FORMAT, "not a multiple of the 32 of a Q4_0 block");
   one_tensor(&b, "w", 2, good, 77, 0), expect(&b, EN_E_FORMAT, "tensor w has the unknown type 77");
   one_tensor(&b, "w", 2, good, UINT32_MAX, 0), expect(&b, EN_E_FORMAT, "unknown type 4294967295");
@@ -318,6 +319,34 @@ static void test_many_names(void) {
   CHECK_EQ(wrong, 0);
   free(mem);
   gb_free(&b);
+}
+
+/* Every order of up to six names: all are found, and a name that occurs twice is seen wherever it stands. */
+static void test_orders(void) {
+  static const int factorial[] = {1, 1, 2, 6, 24, 120, 720};
+  int32_t wrong = 0;
+  for (int n = 1; n <= 6; n++)
+    for (int code = 0; code < factorial[n]; code++)
+      for (int twice = 0; twice < 2; twice++) {
+        char names[6][2] = {"a", "b", "c", "d", "e", "f"};
+        gguf_build b = {0};
+        for (int i = n, rest = code; i > 1; rest /= i, i--) { /* the code-th permutation */
+          const char moved = names[rest % i][0];
+          names[rest % i][0] = names[i - 1][0];
+          names[i - 1][0] = moved;
+        }
+        if (twice) names[code % n][0] = names[(code + 1) % n][0];
+        gb_head(&b, 3, 0, (uint64_t)n);
+        for (int i = 0; i < n; i++) gb_kv_u32(&b, names[i], (uint32_t)i);
+        en_gguf g;
+        void *mem;
+        const int32_t status = open_head(&g, b.at, b.n, &mem, NULL);
+        wrong += status != (twice && n > 1 ? EN_E_FORMAT : EN_OK);
+        for (uint32_t i = 0, v = 9; status == EN_OK && i < (uint32_t)n; i++) wrong += en_gguf_u32(&g, names[i], &v, NULL) != EN_OK || v != i;
+        free(mem);
+        gb_free(&b);
+      }
+  CHECK_EQ(wrong, 0);
 }
 
 /* A vocabulary of 150k tokens and as many merges: later walks jump over both. */
@@ -377,6 +406,7 @@ int main(void) {
   test_bad_keys();
   test_bad_tensors();
   test_type_names();
+  test_orders();
   test_many_names();
   test_large_vocabulary();
   test_file("data/tokenizers/gguf-vocab/ggml-vocab-bert-bge.gguf", EN_OK, "bert", 0, -1, 1);

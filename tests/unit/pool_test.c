@@ -86,6 +86,29 @@ static void test_workers_help(void) {
   en_threads_stop(t);
 }
 
+/* Chunks of the workers take long, those of the owner nothing. */
+static void dawdle(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  if (lane) usleep(2000);
+  visit(ctx, lo, hi, lane);
+}
+
+/* The owner must not come back while any worker is inside, however many are. */
+static void test_owner_waits(void) {
+  static int32_t visits[MAX_N];
+  en_host host = {0};
+  en_threads *t = en_threads_start(6, &host);
+  probe p = {.n = 240, .step = 1, .n_lanes = 6, .add = 1, .visits = visits};
+  int32_t wrong = 0;
+  for (int j = 1; j <= 50; j++) {
+    host.parallel(host.ud, dawdle, &p, p.n, 1);
+    for (int32_t i = 0; i < p.n; i++) wrong += visits[i] != j;
+    if (j % 10 == 0) usleep(1000); /* let the workers sleep now and then */
+  }
+  CHECK_EQ(wrong, 0);
+  CHECK_EQ(p.errors, 0);
+  en_threads_stop(t);
+}
+
 static void count_call(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   int32_t *out = (int32_t *)(uintptr_t)ctx;
   out[0]++;
@@ -154,6 +177,7 @@ static void test_idle(void) {
 int main(void) {
   for (int32_t lanes = 1; lanes <= MAX_LANES; lanes++) test_jobs(lanes, lanes <= 2 ? 100000 : 10000);
   test_workers_help();
+  test_owner_waits();
   test_without_workers();
   test_idle();
   en_threads_stop(NULL);
