@@ -1,7 +1,7 @@
 /* kernels.c - what every kernel table of this machine does, beside the memory bandwidth that bounds it. One JSON object a line:
  *   {"table","type","tokens","mb","gmacs","best","gbs","spread"}   products; gbs = bytes of weights read per second; best = fastest round's gmacs,
                                                              spread = slowest / fastest round: on a busy machine compare "best"
- *   {"table","kernel","n","ns_per_element","spread"}        rows, activation forms, attention (per position, head and element of K and V)
+ *   {"table","kernel","n","ns_per_element","best","spread"} rows, activation forms, attention (per position, head and element of K and V)
  *   {"read_mb","gbs"}                                       plain reading
  * Usage: bench-kernels [pattern] [--dram MB] - pattern: substring of "table type" or "table kernel"; MB of weights that fit no cache (0: skip; default 256).
  * Runs on a single lane. Also built as a WASI command (docs/speed.md tells how). */
@@ -125,7 +125,7 @@ static void row_attend(void *p) {
 }
 static void bench_row(const char *name, void (*call)(void *), row_ctx *c, double n) {
   const timing t = measure(call, c);
-  printf("{\"table\":\"%s\",\"kernel\":\"%s\",\"n\":%.0f,\"ns_per_element\":%.4f,\"spread\":%.2f}\n", c->k->name, name, n, t.seconds / n * 1e9, t.spread);
+  printf("{\"table\":\"%s\",\"kernel\":\"%s\",\"n\":%.0f,\"ns_per_element\":%.4f,\"best\":%.4f,\"spread\":%.2f}\n", c->k->name, name, n, t.seconds / n * 1e9, t.best / n * 1e9, t.spread);
   fflush(stdout);
 }
 static int wanted(const char *table, const char *what, const char *pattern) {

@@ -2,6 +2,7 @@
 #include "vec.h"
 #define EN_DENSE_V 2
 #define EN_DENSE_T 6
+#define EN_ATTEND_WIDE 2
 #define EN_HAS_MADDUBS
 #define EN_HAS_MADD16
 #include "../simd/blocks.h"

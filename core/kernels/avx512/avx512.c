@@ -2,6 +2,7 @@
 #include "vec.h"
 #define EN_DENSE_V 1
 #define EN_DENSE_T 8
+#define EN_ATTEND_WIDE 4
 #define EN_HAS_DOT4
 #define EN_HAS_DOT4_S8
 #define EN_DOT4_SIGNED 0 /* VNNI: the first operand is unsigned */

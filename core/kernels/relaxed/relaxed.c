@@ -4,6 +4,7 @@
 #include "../simd128/vec.h"
 #define EN_DENSE_V 2
 #define EN_DENSE_T 4
+#define EN_ATTEND_WIDE 2
 #define EN_HAS_MADDUBS
 #define EN_HAS_MADD16
 #define EN_HAS_DOT4

@@ -19,24 +19,30 @@ EN_INLINE vf kv_load(const void *base, size_t i, int32_t n, int f16) {
   return n >= VL ? v_f16((const uint16_t *)base + i) : f16_rest((const uint16_t *)base + i, n);
 }
 
-/* s[row][p] = q . k for positions [p0, p0 + np): `nr` rows by `step` positions share each load. */
+/* Sums of q . k over elements [e, e + VL) of nr rows and np positions; n < VL: only the first n count. */
+EN_INLINE void score_step(vf *sums, const attend_row *rows, const void *const *k, int32_t e, int32_t n, int nr, int np, int f16) {
+  vf kv[4];
+  EN_UNROLL for (int j = 0; j < np; j++) kv[j] = kv_load(k[j], (size_t)e, n, f16);
+  EN_UNROLL for (int r = 0; r < nr; r++) {
+    const vf q = v_load_n(rows[r].q + e, n);
+    EN_UNROLL for (int j = 0; j < np; j++) sums[r * np + j] = v_fma(q, kv[j], sums[r * np + j]);
+  }
+}
+
+/* s[row][p] = scale q . k for positions [p0, p0 + np): nr rows by `step` positions share each load. */
 EN_INLINE void attend_scores(const en_attend *a, const attend_row *rows, float s[][EN_ATTEND_P], int32_t p0, int32_t np, int nr, int step, int f16) {
-  const size_t E = (size_t)a->E;
+  const size_t row_bytes = (size_t)a->E * (f16 ? sizeof(uint16_t) : sizeof(float));
+  const int32_t whole = a->E / VL * VL;
   for (int32_t p = 0; p < np; p += step) {
-    const int32_t last = np - 1 - p; /* past the end the last position is computed again */
-    vf acc[8];
-    EN_UNROLL for (int i = 0; i < nr * step; i++) acc[i] = v_zero();
-    for (int32_t e = 0; e < a->E; e += VL) {
-      vf k[4];
-      EN_UNROLL for (int j = 0; j < step; j++) k[j] = kv_load(a->k, (size_t)(p0 + p + EN_MIN(j, last)) * E + (size_t)e, a->E - e, f16);
-      EN_UNROLL for (int r = 0; r < nr; r++) {
-        const vf q = v_load_n(rows[r].q + e, a->E - e);
-        EN_UNROLL for (int j = 0; j < step; j++) acc[r * step + j] = v_fma(q, k[j], acc[r * step + j]);
-      }
-    }
+    vf sums[16];
+    const void *k[4];
+    EN_UNROLL for (int j = 0; j < step; j++) k[j] = (const uint8_t *)a->k + (size_t)(p0 + EN_MIN(p + j, np - 1)) * row_bytes; /* past the end: the last again */
+    EN_UNROLL for (int i = 0; i < nr * step; i++) sums[i] = v_zero();
+    for (int32_t e = 0; e < whole; e += VL) score_step(sums, rows, k, e, VL, nr, step, f16);
+    if (whole < a->E) score_step(sums, rows, k, whole, a->E - whole, nr, step, f16);
     EN_UNROLL for (int r = 0; r < nr; r++)
       EN_UNROLL for (int j = 0; j < step; j++)
-        if (j <= last) s[r][p + j] = v_sum(acc[r * step + j]) * a->scale;
+        if (p + j < np) s[r][p + j] = v_sum(sums[r * step + j]) * a->scale;
   }
 }
 
@@ -57,29 +63,32 @@ EN_OUTLINE float attend_weights(const en_attend *a, attend_row *row, float *s, i
   return lanes[0];
 }
 
-/* o = o * keep + sum_p s[p] v[p], `nv` vectors of `nr` rows at once. */
-EN_INLINE void attend_mix(const en_attend *a, const attend_row *rows, float s[][EN_ATTEND_P], const float *keep, int32_t p0, int32_t np, int nr, int nv, int f16) {
-  const size_t E = (size_t)a->E;
-  for (int32_t e = 0; e < a->E; e += nv * VL) {
-    vf acc[8];
-    EN_UNROLL for (int r = 0; r < nr; r++)
-      EN_UNROLL for (int j = 0; j < nv; j++)
-        acc[r * nv + j] = e + j * VL < a->E ? v_mul(v_load_n(rows[r].o + e + j * VL, a->E - e - j * VL), v_set(keep[r])) : v_zero();
-    for (int32_t p = 0; p < np; p++) {
-      vf v[4];
-      EN_UNROLL for (int j = 0; j < nv; j++)
-        v[j] = e + j * VL < a->E ? kv_load(a->v, (size_t)(p0 + p) * E + (size_t)(e + j * VL), a->E - e - j * VL, f16) : v_zero();
-      EN_UNROLL for (int r = 0; r < nr; r++)
-        EN_UNROLL for (int j = 0; j < nv; j++) acc[r * nv + j] = v_fma(v_splat(&s[r][p]), v[j], acc[r * nv + j]);
+/* o = o * keep + sum_p s[p] v[p] for elements [e, e + nv * VL) of nr rows; n < VL (then nv is 1): only n of them. */
+EN_INLINE void mix_step(const en_attend *a, const attend_row *rows, float s[][EN_ATTEND_P], const float *keep, int32_t p0, int32_t np, int32_t e, int32_t n, int nr, int nv, int f16) {
+  vf sums[16];
+  EN_UNROLL for (int r = 0; r < nr; r++)
+    EN_UNROLL for (int j = 0; j < nv; j++) sums[r * nv + j] = v_mul(v_load_n(rows[r].o + e + j * VL, n), v_set(keep[r]));
+  size_t at = (size_t)p0 * (size_t)a->E + (size_t)e;
+  for (int32_t p = 0; p < np; p++, at += (size_t)a->E) {
+    vf v[4];
+    EN_UNROLL for (int j = 0; j < nv; j++) v[j] = kv_load(a->v, at + (size_t)(j * VL), n, f16);
+    EN_UNROLL for (int r = 0; r < nr; r++) {
+      const vf w = v_splat(&s[r][p]);
+      EN_UNROLL for (int j = 0; j < nv; j++) sums[r * nv + j] = v_fma(w, v[j], sums[r * nv + j]);
     }
-    EN_UNROLL for (int r = 0; r < nr; r++)
-      EN_UNROLL for (int j = 0; j < nv; j++)
-        if (e + j * VL < a->E) v_store_n(rows[r].o + e + j * VL, acc[r * nv + j], a->E - e - j * VL);
   }
+  EN_UNROLL for (int r = 0; r < nr; r++)
+    EN_UNROLL for (int j = 0; j < nv; j++) v_store_n(rows[r].o + e + j * VL, sums[r * nv + j], n);
 }
 
-EN_INLINE void attend_rows(const en_attend *a, attend_row *rows, int nr, int f16) {
-  const int wide = nr == 4 ? 2 : 4; /* nr * wide sums stay in registers */
+EN_INLINE void attend_mix(const en_attend *a, const attend_row *rows, float s[][EN_ATTEND_P], const float *keep, int32_t p0, int32_t np, int nr, int nv, int f16) {
+  int32_t e = 0;
+  for (; e + nv * VL <= a->E; e += nv * VL) mix_step(a, rows, s, keep, p0, np, e, VL, nr, nv, f16);
+  EN_ROLL for (; e < a->E; e += VL) mix_step(a, rows, s, keep, p0, np, e, a->E - e, nr, 1, f16);
+}
+
+/* nr rows by `wide` positions (scores) or vectors of elements (output): that many sums stay in registers. */
+EN_INLINE void attend_rows(const en_attend *a, attend_row *rows, int nr, int wide, int f16) {
   float s[EN_ATTEND_ROWS][EN_ATTEND_P], keep[EN_ATTEND_ROWS];
   int32_t lo = INT32_MAX, hi = 0;
   EN_ROLL for (int r = 0; r < nr; r++) lo = EN_MIN(lo, a->lo[rows[r].t]), hi = EN_MAX(hi, a->hi[rows[r].t]);
@@ -91,27 +100,26 @@ EN_INLINE void attend_rows(const en_attend *a, attend_row *rows, int nr, int f16
   }
 }
 
-static void attend_f32_4(const en_attend *a, attend_row *rows) { attend_rows(a, rows, 4, 0); }
-static void attend_f32_2(const en_attend *a, attend_row *rows) { attend_rows(a, rows, 2, 0); }
-static void attend_f32_1(const en_attend *a, attend_row *rows) { attend_rows(a, rows, 1, 0); }
-static void attend_f16_4(const en_attend *a, attend_row *rows) { attend_rows(a, rows, 4, 1); }
-static void attend_f16_2(const en_attend *a, attend_row *rows) { attend_rows(a, rows, 2, 1); }
-static void attend_f16_1(const en_attend *a, attend_row *rows) { attend_rows(a, rows, 1, 1); }
+static void attend_f32_four(const en_attend *a, attend_row *rows) { attend_rows(a, rows, 4, EN_ATTEND_WIDE, 0); }
+static void attend_f32_one(const en_attend *a, attend_row *rows) { attend_rows(a, rows, 1, 4, 0); }
+static void attend_f16_four(const en_attend *a, attend_row *rows) { attend_rows(a, rows, 4, EN_ATTEND_WIDE, 1); }
+static void attend_f16_one(const en_attend *a, attend_row *rows) { attend_rows(a, rows, 1, 4, 1); }
 
 static void attend(const en_attend *a) {
   const int64_t n = (int64_t)a->T * a->G;
-  for (int64_t i = 0; i < n;) {
+  for (int64_t i = 0; i < n; i += EN_ATTEND_ROWS) {
     attend_row rows[EN_ATTEND_ROWS];
-    const int nr = n - i >= 4 ? 4 : n - i >= 2 ? 2 : 1;
-    for (int r = 0; r < nr; r++, i++) {
-      const int32_t t = (int32_t)(i / a->G), g = (int32_t)(i % a->G);
-      rows[r] = (attend_row){.q = a->q + (size_t)t * a->ldq + (size_t)g * (size_t)a->E, .o = a->o + (size_t)t * a->ldo + (size_t)g * (size_t)a->E,
-                             .t = t, .g = g, .m = -INFINITY, .l = 0};
+    const int here = n - i >= EN_ATTEND_ROWS ? EN_ATTEND_ROWS : (int)(n - i);
+    for (int r = 0; r < EN_ATTEND_ROWS; r++) { /* two or three: the last row again, which writes the same values twice */
+      const int64_t at = i + EN_MIN(r, here - 1);
+      const int32_t t = (int32_t)(at / a->G), g = (int32_t)(at % a->G);
+      const size_t head = (size_t)g * (size_t)a->E;
+      rows[r] = (attend_row){.q = a->q + (size_t)t * a->ldq + head, .o = a->o + (size_t)t * a->ldo + head, .t = t, .g = g, .m = -INFINITY, .l = 0};
       memset(rows[r].o, 0, (size_t)a->E * sizeof(float));
     }
-    if (a->kv_f16) (nr == 4 ? attend_f16_4 : nr == 2 ? attend_f16_2 : attend_f16_1)(a, rows);
-    else (nr == 4 ? attend_f32_4 : nr == 2 ? attend_f32_2 : attend_f32_1)(a, rows);
-    for (int r = 0; r < nr; r++) {
+    if (here > 1) (a->kv_f16 ? attend_f16_four : attend_f32_four)(a, rows);
+    else (a->kv_f16 ? attend_f16_one : attend_f32_one)(a, rows);
+    for (int r = 0; r < here; r++) {
       scale(rows[r].o, rows[r].o, 1 / rows[r].l, a->E);
       if (a->lse) a->lse[(size_t)rows[r].t * a->ldlse + (size_t)rows[r].g] = rows[r].m + logf(rows[r].l);
     }
