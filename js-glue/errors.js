@@ -58,7 +58,7 @@ export function asError(e, code = 'INTERNAL', prefix = '') {
 /** @param {unknown} e @returns {WireError} what crosses the worker border */
 export function toWire(e) {
   const err = asError(e);
-  return { code: err.code, message: err.message, detail: plain(err.detail), stack: err.stack };
+  return { code: err.code, message: err.message, detail: plain(err.detail), stack: e instanceof Error ? e.stack : err.stack };
 }
 /** @param {WireError} w */
 export function fromWire(w) { return new EdgeNetError(w.code, w.message, { detail: w.detail, remoteStack: w.stack }); }

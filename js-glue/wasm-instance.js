@@ -115,6 +115,7 @@ export class WasmInstance {
   }
   /** Call an export that returns an en_status; throws unless it is EN_OK. @param {string} name @param {...number} args */
   #must(name, ...args) {
+    if (!this.#dead) new Uint8Array(this.#memory.buffer)[this.#ex.w_why()] = 0; // not every failure has a sentence: an old one must not stand in
     const status = this.#run(name, ...args);
     if (status !== 0) throw errorOfStatus(status, this.#why());
   }

@@ -241,9 +241,9 @@ static void mail_text(const char *text, size_t n_bytes) {
 int32_t w_stream_end(en_stream *s) {
   const char *text = NULL;
   size_t n_bytes = 0;
-  EN_TRY(en_stream_end(s, &text, &n_bytes));
+  const int32_t status = en_stream_end(s, &text, &n_bytes);
   mail_text(text, n_bytes);
-  return EN_OK;
+  return status < 0 ? status : EN_OK; /* 1: a stop string ended the text */
 }
 /* One token of text, in one crossing: sample from a row of logits, accept, add to the stream.
  * mail: id, text, bytes (valid until the next call with this stream), end: 0 go on, 1 the model's end token, 2 a stop string.
