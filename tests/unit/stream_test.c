@@ -138,6 +138,12 @@ static void stops(const vocab_t *v) {
   finish(&r, 8);
   SAID(r, "x");
 
+  r = begin(v, STOPS("aabaaac\0"), 1, 1);      /* a near miss in whose middle the stop begins */
+  for (const char *c = "aabaaabaaac"; *c; c++) push(&r, FIRST_BYTE + *c);
+  CHECK(r.stopped);
+  finish(&r, 8);
+  SAID(r, "aaba");
+
   r = begin(v, STOPS("END\0"), 1, 1);          /* held back, then given out at the end */
   push(&r, FIRST_BYTE + 'E');
   push(&r, FIRST_BYTE + 'N');
@@ -158,21 +164,29 @@ static void stops(const vocab_t *v) {
 
 /* Against a slow restatement: append all bytes, look for the stop that ends first. */
 static void random_streams(const vocab_t *v) {
-  static const char letters[] = "ab\n";
-  for (uint64_t seed = 0; seed < 600; seed++) {
-    char list[64], text[400];
+  static const char letters[] = "ab";
+  for (uint64_t seed = 0; seed < 1000; seed++) {
+    char list[64], text[2000];
     size_t list_bytes = 0, n = 0, given_at = SIZE_MAX;
     const int32_t n_stops = (int32_t)(en_random(seed, 1) % 4);
     for (int32_t i = 0; i < n_stops; i++) {
-      const size_t length = 1 + (size_t)(en_random(seed, 10 + (uint64_t)i) % 9);
-      for (size_t k = 0; k < length; k++) list[list_bytes++] = letters[en_random(seed * 31 + (uint64_t)i, k) % 3];
+      const size_t length = 1 + (size_t)(en_random(seed, 10 + (uint64_t)i) % 12);
+      for (size_t k = 0; k < length; k++) list[list_bytes++] = letters[en_random(seed * 31 + (uint64_t)i, k) % 2];
       list[list_bytes++] = 0;
     }
     run_t r = begin(v, list, list_bytes, n_stops, 1);
-    for (uint64_t k = 0; k < 100 && !r.stopped; k++) {
-      const int32_t id = en_random(seed + 7777, k) % 9 ? FIRST_BYTE + letters[en_random(seed + 5555, k) % 3] : AAB;
-      if (id == AAB) { memcpy(text + n, "aab", 3); n += 3; } else text[n++] = (char)(id - FIRST_BYTE);
-      push(&r, id);
+    for (uint64_t k = 0; k < 100 && !r.stopped; k++) { /* a letter, a longer token, or the beginning of some stop: near misses */
+      const uint64_t what = en_random(seed + 7777, k), where = what >> 8;
+      if (what % 9 == 0) {
+        memcpy(text + n, "aab", 3);
+        n += 3;
+        push(&r, AAB);
+      } else if (what % 3 == 0 && list_bytes) {
+        for (size_t i = where % list_bytes; list[i] && en_random(where, i) % 16 && !r.stopped; i++) { push(&r, FIRST_BYTE + list[i]); text[n++] = list[i]; }
+      } else {
+        text[n] = letters[where % 2];
+        push(&r, FIRST_BYTE + text[n++]);
+      }
     }
     for (size_t end = 1; end <= n && given_at == SIZE_MAX; end++) {
       size_t at = 0;

@@ -65,6 +65,11 @@ static void spm(void) {
   DECODES(v, "<s>ab</s>", EN_TOK_SPECIAL, 1, 1, SPACE_AB, 2);
   DECODES(v, "\n b", 0, 1, 3 + 0x0a, SPACE, B);
   vocab_close(&v);
+
+  const token_t joined[] = {{MARK, NORMAL, -10}, {"a", NORMAL, -11}, {"b", NORMAL, -12}, {MARK "b", NORMAL, -3}, {"a" MARK "b", NORMAL, -4}};
+  v = open_head(spm_head(joined, 5, 1));
+  GIVES(v, "ba b", 0, 262, 263); /* a token across the words: they are not merged one by one then */
+  vocab_close(&v);
 }
 
 static void special_tokens(void) {
@@ -220,7 +225,7 @@ static void grow(random_vocab *r, uint64_t seed) {
     snprintf(r->merge[r->n], sizeof *r->merge, "%s %s", r->text[i], r->text[j]);
     r->left[r->n] = i;
     r->right[r->n] = j;
-    r->score[r->n++] = -(float)(en_random(seed + 1, k) % 20); /* ties */
+    r->score[r->n++] = 9 - (float)(en_random(seed + 1, k) % 20); /* ties, both signs */
   }
 }
 
@@ -250,8 +255,8 @@ static int merge_slowly(const random_vocab *r, int spm_rule, int *pieces, int n)
 
 static head_t random_head(const random_vocab *r, int spm_rule) {
   token_t extra[RANDOM_TOKENS];
-  const char *list[RANDOM_TOKENS];
-  for (int i = 0; i < r->n; i++) { extra[i] = (token_t){r->text[i], NORMAL, r->score[i]}; list[i] = r->merge[i]; }
+  const char *list[2 * RANDOM_TOKENS]; /* each merge again after all of them, in the opposite order: the first ones count */
+  for (int i = 0; i < r->n; i++) { extra[i] = (token_t){r->text[i], NORMAL, r->score[i]}; list[i] = list[2 * r->n - 1 - i] = r->merge[i]; }
   head_t h;
   if (spm_rule) {
     h = spm_head(extra, (uint64_t)r->n, 1);
@@ -259,7 +264,7 @@ static head_t random_head(const random_vocab *r, int spm_rule) {
   } else {
     h = head_begin();
     head_tokens(&h, "gpt2", extra, (uint64_t)r->n);
-    head_merges(&h, list + 4, (uint64_t)r->n - 4);
+    head_merges(&h, list + 4, 2 * ((uint64_t)r->n - 4));
     head_string(&h, "tokenizer.ggml.pre", "gpt-2");
   }
   return h;
@@ -391,9 +396,11 @@ static void refusals(void) {
 
 /* Odd but usable: twice the same text, empty tokens, merges of unknown texts, special ids that are not there, no bytes. */
 static void odd_files(void) {
-  const token_t odd[] = {{"a", NORMAL, -1}, {"a", NORMAL, -1}, {"", NORMAL, 0}, {"", CONTROL, 0}, {"a", CONTROL, 0}, {"b", 77, 0}};
-  head_t h = spm_head(odd, 6, 0);
+  const token_t odd[] = {{"a", NORMAL, -1}, {"a", NORMAL, -1}, {"", NORMAL, 0}, {"", CONTROL, 0}, {"a", CONTROL, 0}, {"b", 77, 0}, {"<x>", CONTROL, 0}, {"<x>", CONTROL, 0}};
+  head_t h = spm_head(odd, 8, 0);
   vocab_t v = open_head(h);
+  GIVES(v, "<x>", EN_TOK_SPECIAL, SPM_FIRST + 7);
+  CHECK_EQ(en_token_find(v.t, "<x>", 3), SPM_FIRST + 7);
   GIVES(v, "ab", 0, 0, 0, 0, SPM_FIRST + 1, SPM_FIRST + 5); /* no space and no bytes here: three unknown bytes */
   vocab_close(&v);
 
