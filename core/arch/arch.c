@@ -56,9 +56,9 @@ static int32_t read_int(reader_t *r, const char *key, int64_t dflt, int64_t lo, 
 
 static int32_t read_float(reader_t *r, const char *key, float dflt, float lo, float hi, float *out) {
   float value = dflt;
-  const int32_t status = en_gguf_f32(r->g, en_arch_key(r->key, r->arch, key), &value, r->why);
-  if (status != EN_OK && status != EN_E_ARG) return status;
-  if (status == EN_E_ARG && dflt < 0) return en_fail(r->why, EN_E_FORMAT, "the key %s is missing", r->key);
+  en_value given;
+  if (en_gguf_get(r->g, en_arch_key(r->key, r->arch, key), &given)) EN_TRY(en_gguf_f32(r->g, r->key, &value, r->why));
+  else if (dflt < 0) return en_fail(r->why, EN_E_FORMAT, "the key %s is missing", r->key);
   if (!(value >= lo && value <= hi)) return en_fail(r->why, EN_E_FORMAT, "%s is %g, outside %g to %g", r->key, (double)value, (double)lo, (double)hi);
   *out = value;
   return EN_OK;
@@ -71,13 +71,14 @@ static int32_t read_rope(reader_t *r, en_config *c) {
   c->rope_scale = c->rope_mscale = 1;
   const char *type = "none";
   uint64_t n = 4;
-  const int32_t given = en_gguf_str(r->g, en_arch_key(r->key, r->arch, "rope.scaling.type"), &type, &n, r->why);
-  if (given != EN_OK && given != EN_E_ARG) return given;
+  en_value scaling;
+  const int32_t given = en_gguf_get(r->g, en_arch_key(r->key, r->arch, "rope.scaling.type"), &scaling);
+  if (given) EN_TRY(en_gguf_str(r->g, r->key, &type, &n, r->why));
   float factor = 1;
   EN_TRY(read_float(r, "rope.scaling.factor", 1.0f, 1.0f, 1e6f, &factor));
-  if (given == EN_E_ARG) EN_TRY(read_float(r, "rope.scale_linear", factor, 1.0f, 1e6f, &factor));
-  if (given == EN_OK && en_str_is(type, n, "none")) return EN_OK;
-  if (given == EN_OK && !en_str_is(type, n, "linear"))
+  if (!given) EN_TRY(read_float(r, "rope.scale_linear", factor, 1.0f, 1e6f, &factor));
+  if (given && en_str_is(type, n, "none")) return EN_OK;
+  if (given && !en_str_is(type, n, "linear"))
     return en_fail(r->why, EN_E_UNSUPPORTED, "rope scaling of type %S is not supported", (size_t)n, type);
   c->rope_scale = 1 / factor;
   return EN_OK;

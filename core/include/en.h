@@ -51,12 +51,12 @@ typedef struct en_model en_model; /* weights: immutable once sealed, shareable b
 typedef struct {
   uint64_t file_bytes;  /* what the whole file must have */
   uint64_t data_offset; /* first byte of the tensor data; everything before it is "the head" */
-  uint64_t n_params;    /* sum of tensor elements; 0 from en_probe */
+  uint64_t n_params;    /* sum of tensor elements */
   uint32_t n_layer, n_embd, n_vocab, n_ctx_train, n_head, n_head_kv, n_ff;
   uint64_t fingerprint; /* of the head and of a sample of every tensor; 0 before the model is sealed */
   uint32_t has_tokenizer; /* 1: en_tokenizer_init can work on this file */
   uint32_t has_logits;    /* 0: an encoder, it gives embeddings only */
-  char arch[32], name[64], type[16]; /* general.architecture, general.name (cut), type of most weight bytes, e.g. "Q4_0" ("" from en_probe) */
+  char arch[32], name[64], type[16]; /* general.architecture, general.name (cut), type of most weight bytes, e.g. "Q4_0" */
 } en_info;
 
 /* Look at the first n_bytes of a file. EN_E_MORE: the head is longer than that (call again, from the start, with more). */

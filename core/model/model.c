@@ -13,22 +13,11 @@ static void copy_text(char *out, size_t cap, const char *text, uint64_t n) {
   out[i] = 0;
 }
 
-static const char *main_type(const en_gguf *g) { /* the type that most weight bytes have */
-  const en_type *best = NULL;
-  uint64_t most = 0;
-  for (int32_t i = 0; en_type_at(i); i++) {
-    uint64_t bytes = 0;
-    for (uint64_t t = 0; t < g->n_tensors; t++)
-      if (g->tensors[t].type == en_type_at(i)->id) bytes += g->tensors[t].n_bytes;
-    if (bytes > most) { most = bytes; best = en_type_at(i); }
-  }
-  return best ? best->name : "?";
-}
-
 static void fill_info(en_info *info, const en_gguf *g, const en_config *c, const en_arch *arch) {
   memset(info, 0, sizeof *info);
   info->file_bytes = g->file_bytes;
   info->data_offset = g->data_offset;
+  info->n_params = g->n_params;
   info->n_layer = (uint32_t)c->L;
   info->n_embd = (uint32_t)c->D;
   info->n_vocab = (uint32_t)c->V;
@@ -43,10 +32,8 @@ static void fill_info(en_info *info, const en_gguf *g, const en_config *c, const
   info->has_tokenizer = en_gguf_get(g, "tokenizer.ggml.tokens", &tokens) && en_gguf_str(g, "tokenizer.ggml.model", &text, &n, NULL) == EN_OK && !en_str_is(text, n, "no_vocab");
   copy_text(info->arch, sizeof info->arch, arch->name, strlen(arch->name));
   if (en_gguf_str(g, "general.name", &text, &n, NULL) == EN_OK) copy_text(info->name, sizeof info->name, text, n);
-  if (!g->tensors) return;
-  for (uint64_t i = 0; i < g->n_tensors; i++) info->n_params += g->tensors[i].n_elems;
-  const char *type = main_type(g);
-  copy_text(info->type, sizeof info->type, type, strlen(type));
+  const char *type = en_gguf_type_name(g->main_type);
+  if (type) copy_text(info->type, sizeof info->type, type, strlen(type));
 }
 
 /* Parse a head as far as it goes without lent memory. */
@@ -54,6 +41,8 @@ typedef struct { en_gguf g; en_config c; const en_arch *arch; } plan_t;
 
 static int32_t make_plan(plan_t *p, const void *head, size_t n_bytes, en_why *why) {
   EN_TRY(en_gguf_scan(&p->g, head, n_bytes, why));
+  for (int32_t i = 0; i < 64; i++) /* before anything large is fetched */
+    if (p->g.types >> i & 1 && !en_type_by_id(i)) return en_fail(why, EN_E_UNSUPPORTED, "weights of type %s are not supported yet", en_gguf_type_name(i));
   p->arch = en_arch_find(&p->g, why);
   if (!p->arch) return EN_E_UNSUPPORTED;
   return p->arch->configure(&p->c, &p->g, why);

@@ -1,0 +1,134 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * edge-net beside its peers in one run: llama.cpp native (npm node-llama-cpp's libraries), wllama in Chromium, edge-net native and in Chromium.
+ *
+ *   node bench/peers.mjs [--models qwen2.5-0.5b-q4_0,...] [--threads 1,2] [--reps 5] [--skip wllama,native,browser] [--pp 128] [--tg 64]
+ *
+ * Uses the measuring harness of the shared data folder (EDGE_NET_SHARED): it is copied to build/peers, the peers are installed there from npm, the
+ * synthetic models are generated there. Every row goes to bench/results/peers.csv with the CPU seconds that the measured program got per second:
+ * clearly below the number of threads means that something else had the cores, and the row is marked "disturbed". Prints a Markdown table of
+ * ratios at the end. llama.cpp is measured before and after the others; both rows are kept.
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const SHARED = path.resolve(process.env.EDGE_NET_SHARED ?? path.join(ROOT, '..', 'shared'), 'harness');
+const WORK = path.join(ROOT, 'build', 'peers');
+const PEERS = ['node-llama-cpp@3.22.1', '@wllama/wllama@3.8.1', 'playwright-core@1.64.1'];
+const COLUMNS = ['date', 'run', 'model', 'threads', 'who', 'kernels', 'pp_n', 'tg_n', 'pp_med', 'pp_min', 'pp_max', 'tg_med', 'tg_min', 'tg_max', 'cpu_util', 'load_s', 'warm_load_s', 'peak_mb', 'disturbed'];
+
+const { values: o } = parseArgs({ options: {
+  models: { type: 'string', default: 'qwen2.5-0.5b-q4_0,qwen2.5-0.5b-q8_0,stories-15m-q8_0' }, threads: { type: 'string', default: '1,2' }, reps: { type: 'string', default: '5' },
+  skip: { type: 'string', default: '' }, pp: { type: 'string', default: '128' }, tg: { type: 'string', default: '64' },
+} });
+const skip = new Set(o.skip.split(','));
+
+/** @param {string} cmd @param {string[]} args @param {string} [cwd] */
+function sh(cmd, args, cwd = WORK) { return execFileSync(cmd, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 }); }
+/** @param {string} text */
+const say = (text) => process.stderr.write(`${text}\n`);
+
+function prepare() {
+  if (!fs.existsSync(SHARED)) throw new Error(`no shared data: ${SHARED} does not exist (set EDGE_NET_SHARED)`);
+  fs.mkdirSync(WORK, { recursive: true });
+  fs.cpSync(SHARED, WORK, { recursive: true, force: true });
+  execFileSync('chmod', ['-R', 'u+w', WORK]);
+  fs.copyFileSync(path.join(ROOT, 'bench', 'peers', 'edge-net.mjs'), path.join(WORK, 'adapters', 'edge-net.mjs'));
+  fs.cpSync(path.join(ROOT, 'dist'), path.join(WORK, 'dist'), { recursive: true, force: true });
+  const npm = path.join(WORK, 'npm');
+  if (!fs.existsSync(path.join(npm, 'node_modules', 'node-llama-cpp'))) {
+    fs.mkdirSync(npm, { recursive: true });
+    fs.writeFileSync(path.join(npm, 'package.json'), '{"name":"peers","private":true,"type":"module"}\n');
+    say('installing the peers');
+    sh('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...PEERS], npm);
+  }
+  for (const model of o.models.split(',')) {
+    const file = path.join(WORK, 'models', `${model}.gguf`);
+    const [, shape, quant] = /** @type {RegExpExecArray} */ (/^(.*)-(f32|f16|q4_0|q8_0|q4_k)$/.exec(model));
+    if (!fs.existsSync(file)) sh('node', ['gen-gguf.mjs', '--shape', shape, '--quant', quant, '--out', 'models']);
+  }
+  sh('node', ['bench-native.mjs', '--build']);
+}
+
+/** @typedef {Record<string, string | number>} Row */
+/** @param {string} file @returns {any[]} */
+const lines = (file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trim().split('\n').filter(Boolean).map((l) => JSON.parse(l)) : []);
+
+/** @param {string} model @param {number} threads @param {string} who @returns {Row} */
+function llamaNative(model, threads, who) {
+  const out = path.join(WORK, 'results', 'native.jsonl');
+  const before = lines(out).length;
+  sh('node', ['bench-native.mjs', '--models', `models/${model}.gguf`, '--threads', `${threads}`, '--reps', o.reps, '--pp', o.pp, '--tg', o.tg]);
+  const r = lines(out)[before];
+  return { who, kernels: `llama.cpp ${r.version ?? ''}`.trim(), pp_med: r.pp.med, pp_min: r.pp.min, pp_max: r.pp.max, tg_med: r.tg.med, tg_min: r.tg.min, tg_max: r.tg.max, cpu_util: r.cpu_util.med, load_s: r.load_s, peak_mb: r.peak_mb };
+}
+
+/** @param {string} model @param {number} threads @returns {Row} */
+function edgeNative(model, threads) {
+  const text = sh(path.join(ROOT, 'build', 'native', 'edge-net'), ['bench', `models/${model}.gguf`, '-p', o.pp, '-n', o.tg, '-r', o.reps, '--threads', `${threads}`, '--json']);
+  const rows = text.trim().split('\n').map((l) => JSON.parse(l));
+  const pp = rows.find((r) => r.test === 'pp'), tg = rows.find((r) => r.test === 'tg');
+  return { who: 'edge-net native', kernels: pp.kernels, pp_med: pp.tok_s.med, pp_min: pp.tok_s.min, pp_max: pp.tok_s.max, tg_med: tg.tok_s.med, tg_min: tg.tok_s.min, tg_max: tg.tok_s.max, cpu_util: Math.min(pp.cpu_util, tg.cpu_util) };
+}
+
+/** @param {string} model @param {number} threads @param {string} who @param {string} adapter @param {object} opts @returns {Row} */
+function browser(model, threads, who, adapter, opts, reps = o.reps) {
+  const out = path.join(WORK, 'results', 'browser.jsonl');
+  const before = lines(out).length;
+  sh('node', ['bench-browser.mjs', '--adapter', adapter, '--models', `models/${model}.gguf`, '--threads', `${threads}`, '--reps', reps, '--pp', o.pp, '--tg', o.tg, '--opts', JSON.stringify(opts), '--label', who]);
+  const r = lines(out)[before];
+  if (r.error) throw new Error(`${who}: ${r.error}`);
+  return { who, kernels: r.cold.kernels ?? r.version ?? '', pp_med: r.pp.med, pp_min: r.pp.min, pp_max: r.pp.max, tg_med: r.tg.med, tg_min: r.tg.min, tg_max: r.tg.max, cpu_util: r.cpu_util,
+    load_s: r.cold.fetch_s + r.cold.init_s, warm_load_s: r.warm ? r.warm.fetch_s + r.warm.init_s : '', peak_mb: r.renderer_peak_mb ?? '' };
+}
+
+/** @param {Row[]} rows */
+function save(rows) {
+  const file = path.join(ROOT, 'bench', 'results', 'peers.csv');
+  if (!fs.existsSync(file)) fs.writeFileSync(file, `${COLUMNS.join(',')}\n`);
+  const cell = (/** @type {unknown} */ v) => (typeof v === 'number' ? Number(v.toPrecision(4)) : String(v ?? '').replaceAll(',', ';'));
+  fs.appendFileSync(file, rows.map((r) => COLUMNS.map((c) => cell(r[c])).join(',')).join('\n') + '\n');
+}
+
+/** @param {Row[]} rows */
+function table(rows) {
+  const f = (/** @type {unknown} */ v) => (typeof v === 'number' ? v.toFixed(1) : '');
+  console.log('| model | threads | who | kernels | prefill tok/s | / llama.cpp | decode tok/s | / llama.cpp | CPU/s | cold, warm load s | note |\n|---|---|---|---|---|---|---|---|---|---|---|');
+  for (const r of rows) {
+    const base = rows.find((b) => b.model === r.model && b.threads === r.threads && b.who === 'llama.cpp native');
+    const ratio = (/** @type {string} */ k) => (base ? (Number(r[k]) / Number(base[k])).toFixed(2) : '');
+    console.log(`| ${r.model} | ${r.threads} | ${r.who} | ${r.kernels} | ${f(r.pp_med)} | ${ratio('pp_med')} | ${f(r.tg_med)} | ${ratio('tg_med')} | ${Number(r.cpu_util).toFixed(2)} | ${f(r.load_s)} ${f(r.warm_load_s)} | ${r.disturbed ? 'disturbed' : ''} |`);
+  }
+}
+
+prepare();
+const run = new Date().toISOString().slice(0, 16);
+/** @type {Row[]} */ const all = [];
+for (const model of o.models.split(',')) {
+  for (const threads of o.threads.split(',').map(Number)) {
+    const add = (/** @type {() => Row} */ measure) => {
+      try {
+        const row = measure();
+        const disturbed = Number(row.cpu_util) < 0.9 * threads ? 1 : '';
+        all.push({ date: run, run: `${os.cpus()[0].model.trim()} x${os.cpus().length}`, model, threads, pp_n: Number(o.pp), tg_n: Number(o.tg), ...row, disturbed });
+        say(`${model} ${threads} ${row.who}: ${Number(row.pp_med).toFixed(1)} / ${Number(row.tg_med).toFixed(1)} tok/s, cpu ${Number(row.cpu_util).toFixed(2)}${disturbed ? ' (disturbed)' : ''}`);
+      } catch (e) { say(`${model} ${threads}: ${/** @type {Error} */ (e).message}`); process.exitCode = 1; }
+    };
+    add(() => llamaNative(model, threads, 'llama.cpp native'));
+    if (!skip.has('native')) add(() => edgeNative(model, threads));
+    if (!skip.has('browser')) {
+      add(() => browser(model, threads, 'edge-net tab, relaxed', 'edge-net', { variant: 'relaxed' }));
+      add(() => browser(model, threads, 'edge-net tab, simd128', 'edge-net', { variant: 'simd128' }));
+    }
+    if (!skip.has('wllama')) add(() => browser(model, threads, 'wllama tab', 'wllama', {}, '2'));
+    add(() => llamaNative(model, threads, 'llama.cpp native, again'));
+  }
+}
+save(all);
+table(all);
