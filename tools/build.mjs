@@ -17,9 +17,8 @@ import { VARIANTS, cmake, dist, files, must, root, seconds } from './lib.mjs';
 export const SIZE_LIMIT = 300 * 1024;
 
 async function buildNative() {
-  const built = await cmake('native-gcc');
+  const built = await cmake('native-gcc', { target: 'edge-net' });
   const cli = path.join(built, 'edge-net');
-  if (!existsSync(cli)) throw new Error('the build made no edge-net');
   mkdirSync(path.join(root, 'build/native'), { recursive: true });
   rmSync(path.join(root, 'build/native/edge-net'), { force: true }); // a running one stays what it is
   copyFileSync(cli, path.join(root, 'build/native/edge-net'));
@@ -47,9 +46,9 @@ async function bundleJinja() {
 
 async function buildJs() {
   await bundleJinja();
-  for (const folder of ['js-glue', 'worker']) {
-    rmSync(path.join(dist, folder), { recursive: true, force: true });
+  for (const folder of ['js-glue', 'worker']) { // in place: a page that is open meanwhile never misses a module
     cpSync(path.join(root, folder), path.join(dist, folder), { recursive: true, filter: (from) => !from.endsWith('.d.ts') && !from.endsWith('.md') });
+    for (const file of files(`dist/${folder}`, '.js')) if (!existsSync(path.join(root, path.relative('dist', file)))) rmSync(path.join(root, file));
   }
   writeFileSync(path.join(dist, 'index.js'), "export * from './js-glue/index.js';\n");
   writeFileSync(path.join(dist, 'worker.js'), "export * from './worker/index.js';\n");
@@ -106,7 +105,7 @@ export async function build(...steps) {
   }
 }
 
-if (process.argv[1] === import.meta.filename || process.argv[1]?.endsWith('tools/build.mjs')) {
+if (process.argv[1] && path.resolve(process.argv[1]) === path.join(root, 'tools/build.mjs')) {
   build(...process.argv.slice(2)).catch((error) => {
     console.error(`build: ${error.message}`);
     process.exitCode = 1;

@@ -68,13 +68,14 @@ export function findClang() {
 
 /**
  * Configures and builds a CMake preset in build/<preset>.
- * @param {string} preset @param {{ log?: string, wrap?: string[], define?: string[] }} [options] wrap: put before `cmake`, e.g. emcmake
+ * @param {string} preset
+ * @param {{ log?: string, wrap?: string[], target?: string }} [options] wrap: put before `cmake`, e.g. emcmake; target: build only that
  */
-export async function cmake(preset, { log, wrap = [], define = [] } = {}) {
+export async function cmake(preset, { log, wrap = [], target } = {}) {
   const clang = /^(native-clang|asan|tsan|fuzz)$/.test(preset) ? [`-DCMAKE_C_COMPILER=${findClang()}`] : [];
-  const [command = 'cmake', ...args] = [...wrap, 'cmake', '--preset', preset, ...clang, ...define.map((d) => `-D${d}`)];
+  const [command = 'cmake', ...args] = [...wrap, 'cmake', '--preset', preset, ...clang];
   await must(command, args, { quiet: true, log });
-  await must('cmake', ['--build', '--preset', preset, '-j', jobs], { quiet: true, log });
+  await must('cmake', ['--build', '--preset', preset, '-j', jobs, ...(target ? ['--target', target] : [])], { quiet: true, log });
   return path.join(root, 'build', preset);
 }
 
