@@ -216,13 +216,14 @@ static void grow(random_vocab *r, uint64_t seed) {
   for (r->n = 0; r->n < 4; r->n++) { r->text[r->n][0] = (char)('a' + r->n); r->text[r->n][1] = 0; r->score[r->n] = -1000; }
   for (uint64_t k = 0; r->n < RANDOM_TOKENS; k++) {
     const int i = (int)(en_random(seed, 2 * k) % (uint64_t)r->n), j = (int)(en_random(seed, 2 * k + 1) % (uint64_t)r->n);
-    char joined[2 * PIECE_BYTES];
+    char joined[2 * PIECE_BYTES], pair[2 * PIECE_BYTES];
     snprintf(joined, sizeof joined, "%s%s", r->text[i], r->text[j]);
+    snprintf(pair, sizeof pair, "%s %s", r->text[i], r->text[j]);
     int known = strlen(joined) >= PIECE_BYTES;
     for (int t = 0; t < r->n; t++) known = known || !strcmp(r->text[t], joined);
     if (known) continue;
     memcpy(r->text[r->n], joined, PIECE_BYTES);
-    snprintf(r->merge[r->n], sizeof *r->merge, "%s %s", r->text[i], r->text[j]);
+    memcpy(r->merge[r->n], pair, sizeof pair);
     r->left[r->n] = i;
     r->right[r->n] = j;
     r->score[r->n++] = 9 - (float)(en_random(seed + 1, k) % 20); /* ties, both signs */

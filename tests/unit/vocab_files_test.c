@@ -45,8 +45,8 @@ static void check_published(const en_tokenizer *t, const char *inp, const char *
 static void test_published(const char *name) {
   char gguf[200], inp[200], out[200];
   snprintf(gguf, sizeof gguf, "data/tokenizers/gguf-vocab/ggml-vocab-%s.gguf", name);
-  snprintf(inp, sizeof inp, "%s.inp", gguf);
-  snprintf(out, sizeof out, "%s.out", gguf);
+  snprintf(inp, sizeof inp, "data/tokenizers/gguf-vocab/ggml-vocab-%s.gguf.inp", name);
+  snprintf(out, sizeof out, "data/tokenizers/gguf-vocab/ggml-vocab-%s.gguf.out", name);
   vocab_t v = open_shared(gguf);
   if (v.status == EN_OK) check_published(v.t, inp, out, 46);
   vocab_close(&v);
