@@ -6,6 +6,9 @@ import { isNode } from './platform.js';
 /** @typedef {import('./protocol.js').Port} Port @typedef {import('./wasm-instance.js').LaneInit} LaneInit @typedef {import('./wasm-instance.js').Lane} Lane */
 /** What a worker factory may return: a browser's Worker or one of node:worker_threads. @typedef {Worker | import('node:worker_threads').Worker} AnyWorker */
 
+/** The program's own command line is not for our workers: --input-type, for one, would stop them. */
+const NODE_WORKER = Object.freeze({ execArgv: [] });
+
 /** @param {AnyWorker} worker @returns {Port} */
 export function workerPort(worker) { return 'on' in worker ? nodePort(worker) : browserPort(worker); }
 
@@ -49,7 +52,7 @@ export async function openWorker(factory) {
   }
   if (!isNode()) return workerPort(new Worker(new URL('../worker/entry.js', import.meta.url), { type: 'module' }));
   const { Worker: NodeWorker } = await import('node:worker_threads');
-  return workerPort(new NodeWorker(new URL('../worker/entry.js', import.meta.url)));
+  return workerPort(new NodeWorker(new URL('../worker/entry.js', import.meta.url), NODE_WORKER));
 }
 
 /** This thread's own end, inside a worker. In browsers it is there at once: a listener that comes after an await misses messages. @returns {Port | Promise<Port>} */
@@ -71,7 +74,7 @@ async function ownNodePort() {
 export async function laneSpawner(url) {
   if (!isNode()) return (init) => startLane(url ? new Worker(url, { type: 'module' }) : new Worker(new URL('../worker/lane.js', import.meta.url), { type: 'module' }), init);
   const { Worker: NodeWorker } = await import('node:worker_threads');
-  return (init) => startLane(new NodeWorker(url ? new URL(url) : new URL('../worker/lane.js', import.meta.url)), init);
+  return (init) => startLane(new NodeWorker(url ? new URL(url) : new URL('../worker/lane.js', import.meta.url), NODE_WORKER), init);
 }
 /** @param {AnyWorker} worker @param {LaneInit} init @returns {Lane} */
 function startLane(worker, init) {

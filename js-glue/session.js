@@ -218,8 +218,8 @@ export class InferenceSession {
     clearTimeout(timer);
     this.#caller.close(disposedError());
   }
-  /** For `await using session = …`, where the platform has it. */
-  [/** @type {typeof Symbol.asyncDispose} */ (Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose'))]() { return this.dispose(); }
+  /** For `await using session = …`. Where the platform does not know the symbol, this is a method that nobody calls. */
+  [Symbol.asyncDispose]() { return this.dispose(); }
 
   #alive() { if (this.#disposed) throw disposedError(); }
   /** With shared memory the engine stops inside a batch, without waiting for its next look at the messages. */

@@ -1,0 +1,92 @@
+// What a TypeScript user writes, as the compiler must see it. Checked by tests/js/types.test.mjs; never run.
+import { EdgeNetError, InferenceSession, ModelLoader, capabilities, PARAMS } from '../../js-glue/index.js';
+import type { Capabilities, Completion, ErrorCode, GenerateConfig, MemoryInfo, Message, ModelConfig, ModelInfo, Progress } from '../../js-glue/index.js';
+import { ModelWorker, ModelWorkerPool } from '../../worker/index.js';
+import type { Caller, Handlers } from '../../js-glue/protocol.js';
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;
+const yes = <T extends true>(_: T) => {};
+
+export async function loader() {
+  const config: ModelConfig = { cache: { storage: 'indexeddb', maxSize: 2e9 }, sources: { primary: 'gcs', fallback: ['ipfs'], timeout: 30000 },
+    download: { parallel: 4, retries: 3, progressCallback: (p) => { yes<Same<typeof p, Progress>>(true); } }, backend: 'auto', memory: { maxModels: 2, evictionPolicy: 'lru' } };
+  const l = new ModelLoader(config);
+  const model = await l.load('https://x.test/m.gguf', { threads: 2, signal: AbortSignal.timeout(1000) });
+  yes<Same<typeof model, InferenceSession>>(true);
+  const cached: boolean = await l.isCached('m.gguf');
+  const rows: { source: string; size: number }[] = await l.getCachedModels();
+  await l.preload(new URL('https://x.test/m.gguf'));
+  // @ts-expect-error no such store
+  new ModelLoader({ cache: { storage: 'floppy' } });
+  // @ts-expect-error a number is no source
+  await l.load(5);
+  return [cached, rows];
+}
+
+export async function session() {
+  await using s = await InferenceSession.create(new Uint8Array(8), { worker: () => new Worker('x.js'), wasm: new ArrayBuffer(8), kvType: 'f16' });
+  const options: GenerateConfig = { maxTokens: 10, temperature: 0.7, topP: 0.9, topK: 40, minP: 0, repetitionPenalty: 1.1, stopSequences: ['\n'], seed: 1, ignoreEos: true, logitBias: { 5: -Infinity } };
+  yes<Same<Awaited<ReturnType<typeof s.generate>>, string>>(true);
+  const text: string = await s.generate('x', options);
+  const messages: Message[] = [{ role: 'user', content: 'Hi' }];
+  const answer: string = await s.chat(messages);
+  const completion: Completion = await s.complete(messages, { onToken: (piece) => { const t: string = piece; void t; } });
+  yes<Same<Completion['finishReason'], 'stop' | 'length' | 'abort'>>(true);
+  for await (const piece of s.generateStream([1, 2, 3])) { yes<Same<typeof piece, string>>(true); }
+  const ids: number[] = await s.tokenize('x', { addBos: false });
+  const back: string = await s.detokenize(new Int32Array(ids));
+  const rows: Float32Array = await s.logits(ids, { all: true });
+  const memory: MemoryInfo = s.getMemoryInfo();
+  const info: ModelInfo = s.info;
+  // @ts-expect-error not an option
+  await s.generate('x', { max_tokens: 5 });
+  // @ts-expect-error a string is no temperature
+  await s.generate('x', { temperature: '1' });
+  // @ts-expect-error info cannot be replaced
+  s.info = info;
+  // @ts-expect-error no such variant
+  await InferenceSession.create('m.gguf', { variant: 'avx512' });
+  // @ts-expect-error a message has a content
+  await s.chat([{ role: 'user' }]);
+  return [text, answer, completion, back, rows, memory];
+}
+
+export async function workers() {
+  const worker = new ModelWorker();
+  const off: () => void = worker.onToken((token) => { const t: string = token; void t; });
+  off();
+  const results: { id: string; text: string }[] = await worker.batch([{ id: '1', prompt: 'Hello' }]);
+  const pool = new ModelWorkerPool({ workers: 4, model: 'm.gguf' });
+  await Promise.all([pool.generate('a'), pool.generate('b', { signal: new AbortController().signal })]);
+  await pool.terminate();
+  // @ts-expect-error a pool needs a model
+  new ModelWorkerPool({ workers: 4 });
+  return results;
+}
+
+export async function protocol(caller: Caller, handlers: Handlers) {
+  const { completion } = await caller.call('generate', { input: 'x', spec: {} as any }, { onEvent: (e) => { const p: string[] = e.pieces; void p; } });
+  // @ts-expect-error no such call
+  await caller.call('fly', {});
+  // @ts-expect-error an argument is missing
+  await caller.call('tokenize', { text: 'x' });
+  // @ts-expect-error tokenize has no events
+  await caller.call('tokenize', { text: 'x', addBos: true, specialTokens: true }, { onEvent: (e) => e.pieces });
+  const { unload, ...rest } = handlers;
+  // @ts-expect-error a handler is missing
+  const incomplete: Handlers = rest;
+  return [completion, incomplete, unload];
+}
+
+export async function errors(e: unknown) {
+  if (e instanceof EdgeNetError) {
+    const code: ErrorCode = e.code;
+    // @ts-expect-error the set of codes is closed
+    if (e.code === 'OOPS') return code;
+  }
+  const c: Capabilities = await capabilities();
+  yes<Same<Capabilities['variant'], 'scalar' | 'simd128' | 'relaxed' | 'simd128-mt' | 'relaxed-mt'>>(true);
+  // @ts-expect-error parameters are constants
+  PARAMS.topK.max = 5;
+  return c.why;
+}
