@@ -21,7 +21,6 @@ EN_INLINE vf v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 EN_INLINE vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 EN_INLINE vf v_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 EN_INLINE vf v_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
-EN_INLINE vf v_round(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 EN_INLINE vm v_gt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 EN_INLINE vm v_eq(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
 EN_INLINE int v_any(vm m) { return _mm256_movemask_ps(m) != 0; }

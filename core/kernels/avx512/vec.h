@@ -22,7 +22,6 @@ EN_INLINE vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 EN_INLINE vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 EN_INLINE vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 EN_INLINE vf v_abs(vf a) { return _mm512_abs_ps(a); }
-EN_INLINE vf v_round(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 EN_INLINE vm v_gt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 EN_INLINE vm v_eq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 EN_INLINE int v_any(vm m) { return m != 0; }

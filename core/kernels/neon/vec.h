@@ -22,7 +22,6 @@ EN_INLINE vf v_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
 EN_INLINE vf v_max(vf a, vf b) { return vmaxq_f32(a, b); }
 EN_INLINE vf v_min(vf a, vf b) { return vminq_f32(a, b); }
 EN_INLINE vf v_abs(vf a) { return vabsq_f32(a); }
-EN_INLINE vf v_round(vf a) { return vrndnq_f32(a); }
 EN_INLINE vm v_gt(vf a, vf b) { return vcgtq_f32(a, b); }
 EN_INLINE vm v_eq(vf a, vf b) { return vceqq_f32(a, b); }
 EN_INLINE int v_any(vm m) { return vmaxvq_u32(m) != 0; }

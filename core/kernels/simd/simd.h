@@ -2,9 +2,9 @@
  *
  * vec.h gives, for VL float lanes: types vf (floats), vi (the same bits as integers), vm (a lane mask) and always-inlined
  *   floats    v_zero v_set(x) v_load(p) v_splat(p) v_store(p, a) v_add v_sub v_mul v_div v_fma(a, b, c) = a b + c
- *             v_max v_min (b if b is NaN) v_abs v_round (to nearest even) v_gt v_eq v_any(mask) v_select(mask, yes, no) v_sum v_top (largest lane)
+ *             v_max v_min (b if b is NaN) v_abs v_gt v_eq v_any(mask) v_select(mask, yes, no) v_sum v_top (largest lane)
  *   integers  v_ld(p) v_splat32(p) v_set32 v_set16 v_and v_or v_shl32 v_shr32 v_sar32 v_add32 v_sub32 v_max32 v_sum32 v_top32
- *             v_to_f v_to_i (nearest even) v_as_f v_as_i v_store_i8x32(q, 32 integers)
+ *             v_to_f v_to_i (nearest even, |a| < 2^22) v_as_f v_as_i v_store_i8x32(q, 32 integers)
  *   halves    v_f16(p) v_bf16(p): VL of them to floats; v_store_f16(p, a): round to nearest even; v_transpose4: a 4 x 4 block
  *   products, where the instruction set has them (table.h says which form of a product uses which)
  *             v_madd16(a, b): i16 pairs to i32 sums; v_maddubs(u, s): u8 0..127 times i8, pairs summed to i16; v_dot4(acc, u, s): four of them added to i32.
@@ -35,7 +35,8 @@ EN_INLINE void v_store_n(float *p, vf a, int32_t n) {
 
 /* e^x; 0 below -87.3, the value at 88.3 above 88.3 (so never infinite). x = n ln 2 + r, e^r by a polynomial, 2^n by its exponent bits. */
 EN_INLINE vf v_exp(vf x) {
-  const vf low = v_set(-87.3f), c = v_min(v_set(88.3f), v_max(low, x)), n = v_round(v_mul(c, v_set(1.44269504f)));
+  const vf low = v_set(-87.3f), c = v_min(v_set(88.3f), v_max(low, x)), magic = v_set(0x1.8p23f);
+  const vf shifted = v_fma(c, v_set(1.44269504f), magic), n = v_sub(shifted, magic); /* n rounded, and in the low bits of `shifted` */
   vf r = v_fma(n, v_set(-0.693359375f), c); /* ln 2 in two parts: the first has few bits, so n times it is exact */
   r = v_fma(n, v_set(2.12194440e-4f), r);
   vf p = v_fma(v_set(0.0013813142f), r, v_set(0.0083694190f));
@@ -43,7 +44,7 @@ EN_INLINE vf v_exp(vf x) {
   p = v_fma(p, r, v_set(0.16666515f));
   p = v_fma(p, r, v_set(0.49999993f));
   p = v_add(v_fma(v_mul(p, r), r, r), v_set(1));
-  p = v_mul(p, v_as_f(v_shl32(v_add32(v_to_i(n), v_set32(127)), 23)));
+  p = v_mul(p, v_as_f(v_add32(v_shl32(v_as_i(shifted), 23), v_set32(0x3f800000))));
   return v_select(v_gt(low, x), v_zero(), p);
 }
 

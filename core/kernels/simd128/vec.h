@@ -24,7 +24,6 @@ EN_INLINE vf v_fma(vf a, vf b, vf c) { return wasm_f32x4_add(wasm_f32x4_mul(a, b
 EN_INLINE vf v_max(vf a, vf b) { return wasm_f32x4_pmax(b, a); } /* b NaN: b, as on x86 */
 EN_INLINE vf v_min(vf a, vf b) { return wasm_f32x4_pmin(b, a); }
 EN_INLINE vf v_abs(vf a) { return wasm_f32x4_abs(a); }
-EN_INLINE vf v_round(vf a) { return wasm_f32x4_nearest(a); }
 EN_INLINE vm v_gt(vf a, vf b) { return wasm_f32x4_gt(a, b); }
 EN_INLINE vm v_eq(vf a, vf b) { return wasm_f32x4_eq(a, b); }
 EN_INLINE int v_any(vm m) { return wasm_v128_any_true(m); }
@@ -60,7 +59,10 @@ EN_INLINE vi v_maddubs(vi u7, vi s8) { return wasm_i16x8_relaxed_dot_i8x16_i7x16
 EN_INLINE vi v_dot4(vi acc, vi u7, vi s8) { return wasm_i32x4_relaxed_dot_i8x16_i7x16_add(s8, u7, acc); }
 #endif
 EN_INLINE vf v_to_f(vi a) { return wasm_f32x4_convert_i32x4(a); }
-EN_INLINE vi v_to_i(vf a) { return wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_nearest(a)); }
+/* Adding 1.5 * 2^23 leaves the nearest integer in the low bits; engines need several instructions for trunc_sat. */
+EN_INLINE vi v_to_i(vf a) {
+  return wasm_i32x4_sub(wasm_f32x4_add(a, wasm_f32x4_const_splat(0x1.8p23f)), wasm_i32x4_const_splat(0x4b400000));
+}
 EN_INLINE vf v_as_f(vi a) { return a; }
 EN_INLINE vi v_as_i(vf a) { return a; }
 EN_INLINE int32_t v_sum32(vi a) {
