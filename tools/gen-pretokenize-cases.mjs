@@ -10,16 +10,18 @@ import { writeFileSync } from "node:fs";
 const regex = (source) => new RegExp(source.replaceAll("\\s", "\\p{White_Space}").replaceAll("\\S", "\\P{White_Space}"), "gu");
 
 const gpt2 = regex("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+");
-/** @param {string} digits */
-const modern = (digits) =>
-  regex(`'[sStTmMdD]|'[rRvV][eE]|'[lL][lL]|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`);
+/** @param {string} digits @param {string} [letter] */
+const modern = (digits, letter = "\\p{L}") =>
+  regex(`'[sStTmMdD]|'[rRvV][eE]|'[lL][lL]|[^\\r\\n\\p{L}\\p{N}]?[${letter}]+|${digits}| ?[^\\s${letter}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`);
 
 /** Each name's expressions, applied one after the other inside the pieces that the ones before have left. */
 const pretokenizers = {
   "gpt-2": [gpt2],
   "llama-bpe": [modern("\\p{N}{1,3}")],
   qwen2: [modern("\\p{N}")],
+  qwen35: [modern("\\p{N}", "\\p{L}\\p{M}")],
   smollm: [regex("\\p{N}"), gpt2],
+  falcon: [regex("[\\p{P}\\$\\+<=>\\^~\\|`]+"), gpt2, regex("[0-9][0-9][0-9]")],
   default: [regex("[\\p{P}\\$\\+<=>\\^~\\|]+"), gpt2, regex("\\p{N}+"), regex("[0-9][0-9][0-9]")],
 };
 

@@ -15,15 +15,21 @@ static point_t look(const char *text, size_t n, size_t at) {
 }
 
 static int is_letter(const point_t *m) { return m->n_bytes && m->class == EN_CP_LETTER; }
+static int is_letter_or_mark(const point_t *m) { return m->n_bytes && (m->class == EN_CP_LETTER || m->class == EN_CP_MARK); }
 static int is_number(const point_t *m) { return m->n_bytes && m->class == EN_CP_NUMBER; }
 static int is_space(const point_t *m) { return m->n_bytes && m->class == EN_CP_SPACE; }
 static int is_line_end(const point_t *m) { return m->n_bytes && (m->cp == '\r' || m->cp == '\n'); }
 /* [^\s\p{L}\p{N}] */
 static int is_other(const point_t *m) { return m->n_bytes && !is_letter(m) && !is_number(m) && !is_space(m); }
+/* the same with marks among the letters */
+static int is_other_but_mark(const point_t *m) { return is_other(m) && m->class != EN_CP_MARK; }
 /* [\p{P}$+<=>^~|] */
 static int is_punctuation(const point_t *m) {
   return m->n_bytes && (m->class == EN_CP_PUNCTUATION || (m->cp && m->cp < 128 && strchr("$+<=>^~|", (char)m->cp)));
 }
+/* [\p{P}$+<=>^~|`] */
+static int is_falcon_punctuation(const point_t *m) { return is_punctuation(m) || (m->n_bytes && m->cp == '`'); }
+static int is_no_falcon_punctuation(const point_t *m) { return m->n_bytes && !is_falcon_punctuation(m); }
 static int is_no_punctuation(const point_t *m) { return m->n_bytes && !is_punctuation(m); }
 static int is_no_number(const point_t *m) { return m->n_bytes && !is_number(m); }
 
@@ -62,20 +68,26 @@ static size_t gpt2_words(const char *text, size_t n) {
   return blanks(text, n);
 }
 
-/* (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+ */
-static size_t modern_words(const char *text, size_t n, int32_t digits) {
+/* What differs between the expressions of this family. */
+typedef struct { int32_t digits; int (*letter)(const point_t *); int (*other)(const point_t *); } rule_t;
+
+/* (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?LETTER+|\p{N}{1,DIGITS}| ?OTHER+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ * LETTER is \p{L} or [\p{L}\p{M}]; OTHER is what is no blank, LETTER or number. */
+static size_t modern_words(const char *text, size_t n, const rule_t *rule) {
   const size_t short_form = contraction(text, n, 1);
   if (short_form) return short_form;
   const point_t first = look(text, n, 0);
   if (is_number(&first)) {
     size_t at = first.n_bytes;
-    for (point_t m = look(text, n, at); --digits && is_number(&m); m = look(text, n, at)) at += m.n_bytes;
+    int32_t left = rule->digits;
+    for (point_t m = look(text, n, at); --left && is_number(&m); m = look(text, n, at)) at += m.n_bytes;
     return at;
   }
-  if (is_letter(&first)) return run(text, n, 0, is_letter);
+  if (is_letter(&first)) return run(text, n, 0, rule->letter);
   const point_t second = look(text, n, first.n_bytes);
-  if (!is_line_end(&first) && is_letter(&second)) return run(text, n, first.n_bytes, is_letter);
-  if (is_other(&first) || (first.cp == ' ' && is_other(&second))) return run(text, n, run(text, n, first.n_bytes, is_other), is_line_end);
+  if (!is_line_end(&first) && rule->letter(&second)) return run(text, n, first.n_bytes, rule->letter);
+  if (rule->letter(&first)) return first.n_bytes; /* a mark alone */
+  if (rule->other(&first) || (first.cp == ' ' && rule->other(&second))) return run(text, n, run(text, n, first.n_bytes, rule->other), is_line_end);
   size_t at = 0, line_end = 0;
   for (point_t m = first; is_space(&m); m = look(text, n, at)) {
     at += m.n_bytes;
@@ -83,13 +95,20 @@ static size_t modern_words(const char *text, size_t n, int32_t digits) {
   }
   return line_end ? line_end : blanks(text, n);
 }
-static size_t llama3_words(const char *text, size_t n) { return modern_words(text, n, 3); }
-static size_t qwen2_words(const char *text, size_t n) { return modern_words(text, n, 1); }
+static size_t llama3_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){3, is_letter, is_other}); }
+static size_t qwen2_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){1, is_letter, is_other}); }
+static size_t qwen35_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){1, is_letter_or_mark, is_other_but_mark}); }
 
 /* [\p{P}$+<=>^~|]+ */
 static size_t punctuation_runs(const char *text, size_t n) {
   const point_t m = look(text, n, 0);
   return run(text, n, 0, is_punctuation(&m) ? is_punctuation : is_no_punctuation);
+}
+
+/* [\p{P}$+<=>^~|`]+ */
+static size_t falcon_punctuation_runs(const char *text, size_t n) {
+  const point_t m = look(text, n, 0);
+  return run(text, n, 0, is_falcon_punctuation(&m) ? is_falcon_punctuation : is_no_falcon_punctuation);
 }
 
 /* \p{N}+ */
