@@ -26,3 +26,8 @@ if(EN_CORE_TARGETS AND NOT EN_SANITIZE AND NOT EN_FUZZ)
   list(JOIN archives ":" archives)
   add_test(NAME symbols COMMAND ${CMAKE_COMMAND} "-DNM=${CMAKE_NM}" "-DARCHIVES=${archives}" -P "${PROJECT_SOURCE_DIR}/tests/unit/symbols.cmake")
 endif()
+
+# A toy architecture, weight type and kernel table: one file and one list line each (tests/drill/README.md). The host's own compiler runs it.
+if(EN_TEXT AND NOT EN_BARE AND NOT EN_SANITIZE AND NOT EN_FUZZ AND NOT CMAKE_CROSSCOMPILING)
+  add_test(NAME drill COMMAND "${PROJECT_SOURCE_DIR}/tests/drill/drill.sh" "${CMAKE_BINARY_DIR}/drill" "${CMAKE_C_COMPILER}")
+endif()
