@@ -69,13 +69,20 @@ export function findClang() {
 /**
  * Configures and builds a CMake preset in build/<preset>.
  * @param {string} preset
- * @param {{ log?: string, wrap?: string[], target?: string }} [options] wrap: put before `cmake`, e.g. emcmake; target: build only that
+ * @param {{ log?: string, wrap?: string[], target?: string, keepGoing?: boolean }} [options]
+ *   wrap: put before `cmake`, e.g. emcmake; target: build only that; keepGoing: build what can be built and show what cannot
  */
-export async function cmake(preset, { log, wrap = [], target } = {}) {
+export async function cmake(preset, { log, wrap = [], target, keepGoing = false } = {}) {
   const clang = /^(native-clang|asan|tsan|fuzz)$/.test(preset) ? [`-DCMAKE_C_COMPILER=${findClang()}`] : [];
   const [command = 'cmake', ...args] = [...wrap, 'cmake', '--preset', preset, ...clang];
   await must(command, args, { quiet: true, log });
-  await must('cmake', ['--build', '--preset', preset, '-j', jobs, ...(target ? ['--target', target] : [])], { quiet: true, log });
+  const build = ['--build', '--preset', preset, '-j', jobs, ...(target ? ['--target', target] : [])];
+  if (keepGoing) {
+    const { code, lines } = await exec('cmake', [...build, '--', '-k', '0'], { quiet: true, log });
+    if (code !== 0) console.log(lines.filter((l) => !/^\[\d+\/\d+\] (Building|Linking)/.test(l)).slice(-60).join('\n'));
+  } else {
+    await must('cmake', build, { quiet: true, log });
+  }
   return path.join(root, 'build', preset);
 }
 
