@@ -73,15 +73,20 @@ static void set_strip(en_tokenizer *t, const char *text, uint8_t flag, int on) {
 }
 
 /* GGUF has no key for it: like llama.cpp, know the families whose tokenizers swallow blanks next to special tokens. */
+static const struct { const char *key, *word, *token; } lstrips[] = {
+  {"tokenizer.ggml.pre", "jina-v2-", "<mask>"}, {"general.architecture", "nomic-bert-moe", "<mask>"}, {"general.architecture", "jina-bert-v3", "<mask>"},
+  {"tokenizer.ggml.pre", "modern-bert", "[MASK]"}, {"general.name", "modern-bert", "[MASK]"},
+};
+static const char *const phi3_names[] = {"phi-3", "phi3"}, *const phi3_keeps[] = {"<unk>", "<s>", "<|endoftext|>"};
+
 static void init_strips(en_tokenizer *t, const en_vocab_file *f) {
-  if (has(f, "tokenizer.ggml.pre", "jina-v2-") || has(f, "general.architecture", "nomic-bert-moe") || has(f, "general.architecture", "jina-bert-v3"))
-    set_strip(t, "<mask>", EN_TOKEN_LSTRIP, 1);
-  if (has(f, "general.name", "modern-bert") || has(f, "tokenizer.ggml.pre", "modern-bert")) set_strip(t, "[MASK]", EN_TOKEN_LSTRIP, 1);
-  if (!has(f, "general.name", "phi-3") && !has(f, "general.name", "phi3")) return;
+  int phi3 = 0;
+  for (int32_t i = 0; i < EN_COUNT(lstrips); i++)
+    if (has(f, lstrips[i].key, lstrips[i].word)) set_strip(t, lstrips[i].token, EN_TOKEN_LSTRIP, 1);
+  for (int32_t i = 0; i < EN_COUNT(phi3_names); i++) phi3 |= has(f, "general.name", phi3_names[i]);
+  if (!phi3) return;
   for (uint32_t i = 0; i < t->n_marked; i++) t->attributes[t->marked[i]] |= EN_TOKEN_RSTRIP;
-  set_strip(t, "<unk>", EN_TOKEN_RSTRIP, 0);
-  set_strip(t, "<s>", EN_TOKEN_RSTRIP, 0);
-  set_strip(t, "<|endoftext|>", EN_TOKEN_RSTRIP, 0);
+  for (int32_t i = 0; i < EN_COUNT(phi3_keeps); i++) set_strip(t, phi3_keeps[i], EN_TOKEN_RSTRIP, 0);
 }
 
 static void add_end(en_tokenizer *t, int32_t id) {
