@@ -1,6 +1,6 @@
 // @ts-check
 // What can this place do, which binary would run and why: for people who wonder about speed, and for bug reports.
-import { candidates, features } from './variants.js';
+import { candidates, describe, features } from './variants.js';
 import { cores, isNode, isPage } from './platform.js';
 
 /** More lanes than this gain nothing on small models; memory bandwidth is used up before. */
@@ -38,7 +38,7 @@ export async function capabilities() {
   const n = await cores();
   const { order, why } = candidates({ threads: Math.max(2, threads), inPlace: isNode() });
   const variant = order[0];
-  const text = [describe(variant, threads, n), ...why];
+  const text = [describe(variant, variant.endsWith('-mt') ? threads : 1, n), ...why];
   if (threads < n && f.sharedMemory) text.push(`${n} cores are here; more than ${threads} threads rarely help, { threads } asks for more.`);
   return {
     environment: isNode() ? 'node' : isPage() ? 'page' : 'worker',
@@ -49,13 +49,6 @@ export async function capabilities() {
     storage: await storage(),
     variant, why: text.join(' '),
   };
-}
-
-/** @param {string} variant @param {number} threads @param {number} n */
-function describe(variant, threads, n) {
-  const code = variant.startsWith('relaxed') ? 'relaxed SIMD' : variant.startsWith('simd128') ? '128-bit SIMD' : 'scalar code';
-  const lanes = variant.endsWith('-mt') ? `${threads} of ${n} cores` : `one of ${n} cores`;
-  return `The engine uses ${code} on ${lanes}.`;
 }
 
 async function storage() {

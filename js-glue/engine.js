@@ -3,7 +3,8 @@
 import { EdgeNetError, throwIfAborted } from './errors.js';
 import { Meter, streamIn } from './load.js';
 import { Scheduler } from './scheduler.js';
-import { startInstance } from './variants.js';
+import { describe, startInstance } from './variants.js';
+import { cores } from './platform.js';
 import { checkMessages, renderChat } from './chat.js';
 
 /** en.h: EN_TOK_BOS, EN_TOK_SPECIAL */
@@ -81,7 +82,7 @@ export class Engine {
       throwIfAborted(signal);
       w.seal(model.handle);
       const parts = open(w, model, options);
-      parts.info.engine = { variant, kernels: w.kernels(model.handle), threads: w.lanes, why: why.join(' ') };
+      parts.info.engine = { variant, kernels: w.kernels(model.handle), threads: w.lanes, why: [describe(variant, w.lanes, await cores()), ...why].join(' ') };
       meter.show('ready', fileBytes, fileBytes, true);
       return new Engine(w, parts);
     } catch (e) {

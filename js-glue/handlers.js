@@ -20,7 +20,7 @@ export function createHandlers({ inPlace }) {
   return {
     async load({ source, store, maxStoreBytes, patience, options, laneUrl }, { signal, emit }) {
       if (engine) throw new EdgeNetError('STATE', 'a model is loaded already');
-      const src = openSource(source, patience);
+      const src = openSource(source, patience, store !== null);
       const spawnLane = await laneSpawner(laneUrl);
       try {
         const { result, cache } = await withBytes(src, { store, maxStoreBytes, signal }, (bytes) => Engine.load({ ...options, inPlace }, { ...bytes, signal, onProgress: emit, spawnLane }));
@@ -29,7 +29,7 @@ export function createHandlers({ inPlace }) {
       } catch (e) { throw named(e, src.name); }
     },
     async preload({ source, store, maxStoreBytes, patience }, { signal, emit }) {
-      const src = openSource(source, patience);
+      const src = openSource(source, patience, true);
       const meter = new Meter(emit);
       try {
         const { result, cache } = await withBytes(src, { store, maxStoreBytes, signal }, (bytes) => (bytes.tee ? drain(bytes, signal, meter) : Promise.resolve(bytes.artifact.size ?? 0)));
@@ -39,8 +39,7 @@ export function createHandlers({ inPlace }) {
     async generate({ input, spec }, { signal, emit }) {
       const e = ready();
       const out = outbox(inPlace, emit);
-      const completion = await e.complete(/** @type {any} */ (input), spec, signal, out.push);
-      out.flush();
+      const completion = await e.complete(/** @type {any} */ (input), spec, signal, out.push).finally(out.flush);
       return { completion, memory: e.memory };
     },
     async tokenize({ text, addBos, specialTokens }) { return [...ready().tokenize(text, { addBos, specialTokens })]; },
@@ -61,12 +60,20 @@ export function createHandlers({ inPlace }) {
 function outbox(direct, emit) {
   /** @type {string[]} */ let pieces = [];
   let last = -Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ let timer;
   const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
     if (pieces.length) emit({ kind: 'tokens', pieces });
     pieces = [];
     last = performance.now();
   };
-  return { flush, push: (/** @type {string} */ text) => { pieces.push(text); if (direct || performance.now() - last >= FLUSH_MS) flush(); } };
+  const push = (/** @type {string} */ text) => {
+    pieces.push(text);
+    if (direct || performance.now() - last >= FLUSH_MS) flush();
+    else timer ??= setTimeout(flush, FLUSH_MS);
+  };
+  return { flush, push };
 }
 
 /** The core does not know what the file is called; the message should. @param {unknown} e @param {string} name */

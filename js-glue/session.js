@@ -128,11 +128,18 @@ export class InferenceSession {
     this.#alive();
     if (rest.signal?.aborted) return aborted(spec.seed);
     this.lastUsed = performance.now();
-    const { completion, memory } = await this.#caller.call('generate', { input, spec }, {
-      signal: rest.signal, onAbort: () => this.#setStop(), onEvent: ({ pieces }) => pieces.forEach((p) => p && onToken?.(p)),
-    });
-    this.#memory = memory;
-    return completion;
+    const own = linked(rest.signal);
+    /** @type {{error: unknown} | null} */ let thrown = null; // the listener's mistake ends this call and no other
+    const tell = (/** @type {string} */ piece) => {
+      if (!piece || thrown) return;
+      try { onToken?.(piece); } catch (error) { thrown = { error }; own.abort(); }
+    };
+    try {
+      const { completion, memory } = await this.#caller.call('generate', { input, spec }, { signal: own.signal, onAbort: () => this.#setStop(), onEvent: ({ pieces }) => pieces.forEach(tell) });
+      this.#memory = memory;
+      if (thrown) throw /** @type {{error: unknown}} */ (thrown).error;
+      return completion;
+    } finally { own.release(); }
   }
 
   /**
@@ -140,11 +147,9 @@ export class InferenceSession {
    * @example for await (const piece of session.generateStream('Once upon a time')) process.stdout.write(piece);
    */
   async *generateStream(prompt, options = {}) {
-    const own = new AbortController();
-    const pass = () => own.abort(options.signal?.reason);
     checkSignal(options.signal);
     if (options.signal?.aborted) throw abortError(options.signal);
-    options.signal?.addEventListener('abort', pass, { once: true });
+    const own = linked(options.signal);
     /** @type {string[]} */ const ready = [];
     let wake = () => {};
     let over = false;
@@ -160,8 +165,8 @@ export class InferenceSession {
       if (completion.finishReason === 'abort') throw abortError(options.signal);
       return completion;
     } finally {
-      options.signal?.removeEventListener('abort', pass);
       own.abort();
+      own.release();
       await done.catch(() => {});
     }
   }
@@ -252,6 +257,14 @@ function checkPrompt(prompt) {
   if (Array.isArray(prompt)) return typeof prompt[0] === 'object' ? checkMessages(prompt) : /** @type {any} */ (prompt);
   if (ArrayBuffer.isView(prompt)) return Array.from(/** @type {Int32Array} */ (/** @type {unknown} */ (prompt)));
   throw new EdgeNetError('ARG', 'prompt must be a string, an array of token ids or an array of messages', { detail: { option: 'prompt' } });
+}
+
+/** A signal of our own that also follows the caller's. @param {AbortSignal | undefined} signal */
+function linked(signal) {
+  const own = new AbortController();
+  const pass = () => own.abort(signal?.reason);
+  signal?.addEventListener('abort', pass, { once: true });
+  return { signal: own.signal, abort: () => own.abort(), release: () => signal?.removeEventListener('abort', pass) };
 }
 
 /** @param {number} seed @returns {Completion} of a call whose signal was aborted before it began */

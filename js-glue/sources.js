@@ -57,10 +57,10 @@ function stringSpec(text) {
 }
 function base() { return globalThis.document?.baseURI ?? globalThis.location?.href; }
 
-/** @param {SourceSpec} spec @param {Patience} [patience] @returns {Source} */
-export function openSource(spec, patience = PATIENCE) {
+/** @param {SourceSpec} spec @param {Patience} [patience] @param {boolean} [kept] the bytes go to a store: the browser's own cache need not keep them too @returns {Source} */
+export function openSource(spec, patience = PATIENCE, kept = false) {
   switch (spec.kind) {
-    case 'url': return { id: spec.url, name: spec.url, remote: true, open: (signal) => openUrl(spec.url, spec.headers ?? {}, patience, signal) };
+    case 'url': return { id: spec.url, name: spec.url, remote: /^https?:/.test(spec.url), open: (signal) => openUrl(spec.url, { headers: spec.headers ?? {}, cache: kept ? 'no-store' : 'default' }, patience, signal) };
     case 'blob': return { id: `blob:${/** @type {File} */ (spec.blob).name ?? ''}`, name: /** @type {File} */ (spec.blob).name ?? 'blob', remote: false, open: async () => blobArtifact(spec.blob) };
     case 'bytes': return { id: 'bytes:', name: 'bytes', remote: false, open: async () => bytesArtifact(spec.bytes) };
     case 'path': return { id: spec.path, name: spec.path, remote: false, open: () => openPath(spec.path) };
@@ -118,10 +118,12 @@ export async function openPath(path) {
   } catch (e) { throw asError(e, 'STORAGE'); }
 }
 
-/** @param {string} url @param {Record<string, string>} headers @param {Patience} patience @param {AbortSignal} [signal] @returns {Promise<Artifact>} */
-async function openUrl(url, headers, patience, signal) {
+/** @typedef {{headers: Record<string, string>, cache: RequestCache}} Asking */
+
+/** @param {string} url @param {Asking} asking @param {Patience} patience @param {AbortSignal} [signal] @returns {Promise<Artifact>} */
+async function openUrl(url, asking, patience, signal) {
   /** @type {Response | undefined} */
-  let first = await request(url, headers, patience, signal);
+  let first = await request(url, asking, patience, signal);
   const encoded = (first.headers.get('content-encoding') ?? 'identity') !== 'identity';
   const length = Number(first.headers.get('content-length') ?? NaN);
   const size = encoded || !Number.isFinite(length) ? null : length;
@@ -135,7 +137,7 @@ async function openUrl(url, headers, patience, signal) {
       first = undefined;
       for (let tries = 0; ;) {
         try {
-          response ??= at === 0 ? await request(url, headers, { ...patience, retries: 0 }, streamSignal) : await resume(url, headers, at, tag, patience, streamSignal);
+          response ??= at === 0 ? await request(url, asking, { ...patience, retries: 0 }, streamSignal) : await resume(url, asking, at, tag, patience, streamSignal);
           for await (const chunk of body(response, patience.timeout, streamSignal)) {
             at += chunk.length;
             tries = 0;
@@ -154,17 +156,18 @@ async function openUrl(url, headers, patience, signal) {
   };
 }
 
-/** @param {string} url @param {Record<string, string>} headers @param {number} at @param {string | null} tag @param {Patience} patience @param {AbortSignal} [signal] */
-async function resume(url, headers, at, tag, patience, signal) {
-  const response = await request(url, { ...headers, Range: `bytes=${at}-`, ...(tag && !tag.startsWith('W/') ? { 'If-Range': tag } : {}) }, { ...patience, retries: 0 }, signal);
+/** @param {string} url @param {Asking} asking @param {number} at @param {string | null} tag @param {Patience} patience @param {AbortSignal} [signal] */
+async function resume(url, { headers, cache }, at, tag, patience, signal) {
+  const range = { ...headers, Range: `bytes=${at}-`, ...(tag && !tag.startsWith('W/') ? { 'If-Range': tag } : {}) };
+  const response = await request(url, { headers: range, cache }, { ...patience, retries: 0 }, signal);
   const from = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1];
   if (response.status === 206 && Number(from) === at) return response;
   void response.body?.cancel().catch(() => {});
   throw new EdgeNetError('NETWORK', `${url}: the download broke at byte ${at} and the server cannot continue there`, { detail: { final: true } });
 }
 
-/** @param {string} url @param {Record<string, string>} headers @param {Patience} patience @param {AbortSignal} [signal] @returns {Promise<Response>} */
-async function request(url, headers, { retries, timeout }, signal) {
+/** @param {string} url @param {Asking} asking @param {Patience} patience @param {AbortSignal} [signal] @returns {Promise<Response>} */
+async function request(url, asking, { retries, timeout }, signal) {
   for (let tries = 0; ; tries++) {
     throwIfAborted(signal);
     const control = new AbortController();
@@ -172,7 +175,7 @@ async function request(url, headers, { retries, timeout }, signal) {
     signal?.addEventListener('abort', stop, { once: true });
     const timer = setTimeout(stop, timeout);
     try {
-      const response = await fetch(url, { headers, signal: control.signal });
+      const response = await fetch(url, { ...asking, signal: control.signal });
       if (response.ok) return response;
       void response.body?.cancel().catch(() => {});
       const error = new EdgeNetError('NETWORK', `${url}: HTTP ${response.status}`, { detail: { status: response.status, final: true } });

@@ -71,6 +71,12 @@ export function candidates({ threads, inPlace }) {
   return { order, why };
 }
 
+/** @param {string} variant @param {number} threads @param {number} n cores @returns {string} */
+export function describe(variant, threads, n) {
+  const code = variant.startsWith('relaxed') ? 'relaxed SIMD' : variant.startsWith('simd128') ? '128-bit SIMD' : variant === 'scalar' ? 'scalar code' : 'the given wasm file';
+  return `The engine uses ${code} on ${threads > 1 ? threads : 'one'} of ${n} core${n === 1 ? '' : 's'}.`;
+}
+
 /** @param {WasmSource} source @returns {Promise<WebAssembly.Module>} */
 async function compile(source) {
   if (source instanceof WebAssembly.Module) return source;
@@ -96,13 +102,13 @@ export async function startInstance({ wasm, variant, threads, inPlace }) {
   if (!isFolder(wasm)) {
     const module = await compile(/** @type {WasmSource} */ (wasm)).catch((e) => { throw asError(e, 'UNSUPPORTED', 'the given wasm does not compile here: '); });
     if (isThreaded(module) && !features().sharedMemory) throw new EdgeNetError('UNSUPPORTED', 'the given wasm needs shared memory, which this page does not have (it is not cross-origin isolated)');
-    return { instance: await WasmInstance.create(module), variant: 'custom', why: ['The wasm file was given by the program.'] };
+    return { instance: await WasmInstance.create(module), variant: 'custom', why: ['The program gave the wasm file.'] };
   }
   const { order, why } = candidates({ threads, inPlace });
   /** @type {EdgeNetError | undefined} */ let last;
   for (const name of variant ? [variant] : order) {
     try {
-      return { instance: await WasmInstance.create(await compile(fileOf(wasm, name))), variant: name, why: variant ? ['The variant was chosen by the program.'] : why };
+      return { instance: await WasmInstance.create(await compile(fileOf(wasm, name))), variant: name, why: variant ? ['The program chose the variant.'] : why };
     } catch (e) {
       last = asError(e, e instanceof TypeError ? 'NETWORK' : 'UNSUPPORTED', `edge-net-${name}.wasm: `);
       why.push(`The faster variant ${name} did not start: ${last.message}.`);

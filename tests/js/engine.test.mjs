@@ -208,3 +208,10 @@ test('50 times load, use, dispose: the memory stays flat', async () => {
   }
   assert.ok(used[4] - used[0] < 40e6, `resident bytes after each ten: ${used.join(' ')}`);
 });
+
+test('a listener that throws ends its own call and nothing else', () => using(homeModel, {}, async (s) => {
+  const mistake = new Error('the page is gone');
+  const other = s.complete('other', { ...GREEDY, maxTokens: 30 });
+  await assert.rejects(s.complete('go', { ...GREEDY, maxTokens: 1e6, onToken: () => { throw mistake; } }), mistake);
+  assert.equal((await other).tokens.length, 30);
+}));

@@ -1,0 +1,56 @@
+// @ts-check
+// The file that touches the wasm memory: growth, exhaustion, traps, the stop word.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { built, wasmBytes } from './support/env.mjs';
+import { WasmInstance, isThreaded } from '../../js-glue/wasm-instance.js';
+import { features } from '../../js-glue/variants.js';
+
+for (const variant of built.filter((v) => features().relaxedSimd || !v.startsWith('relaxed'))) {
+  const create = () => WasmInstance.create(new WebAssembly.Module(wasmBytes(variant)));
+
+  test(`${variant}: memory is aligned, survives growth, comes back`, async () => {
+    const w = await create();
+    const at = w.alloc(1000);
+    assert.equal(at % 64, 0);
+    w.write(at, Uint8Array.of(1, 2, 3));
+    const before = w.memoryBytes;
+    const big = w.alloc(64 << 20);
+    assert.ok(w.memoryBytes > before);
+    w.move(big, at, 3);
+    assert.deepEqual(w.lend(big, 3, (view) => [...view]), [1, 2, 3]);
+    w.free(big);
+    for (let i = 0; i < 20; i++) w.free(w.alloc(60 << 20));
+    assert.ok(w.memoryBytes < before + (80 << 20), 'freed memory is used again');
+  });
+
+  test(`${variant}: more than there can be is NOMEM, and the instance lives on`, async () => {
+    const w = await create();
+    for (const bytes of [2 ** 32, 2 ** 40, 2 ** 32 - 1]) assert.throws(() => w.alloc(bytes), { code: 'NOMEM' });
+    assert.ok(w.alloc(1000));
+  });
+
+  test(`${variant}: a trap is CRASHED, and so is every call after it`, async () => {
+    const w = await create();
+    assert.throws(() => w.probe(0xffffff00, 1 << 20), { code: 'CRASHED', message: /w_probe/ });
+    assert.throws(() => w.alloc(1), { code: 'CRASHED', message: /w_probe/ });
+  });
+
+  test(`${variant}: a bad head is refused with the core's sentence`, async () => {
+    const w = await create();
+    const at = w.alloc(4096);
+    w.write(at, new TextEncoder().encode('GGUF'));
+    assert.equal(w.probe(at, 4), null, 'more is needed');
+    w.write(at, new TextEncoder().encode('<htm'));
+    assert.throws(() => w.probe(at, 4096), (/** @type {any} */ e) => e.code === 'FORMAT' && e.message.length > 10);
+  });
+
+  test(`${variant}: the stop word exists where the memory is shared`, async () => {
+    const module = new WebAssembly.Module(wasmBytes(variant));
+    const w = await WasmInstance.create(module);
+    assert.equal(isThreaded(module), variant.endsWith('-mt'));
+    assert.equal(w.stop !== undefined, variant.endsWith('-mt'));
+    if (w.stop) assert.ok(w.stop.buffer instanceof SharedArrayBuffer && w.stop.at % 4 === 0);
+    assert.ok(w.kernelNames().includes('ref'));
+  });
+}
