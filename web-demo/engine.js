@@ -14,7 +14,11 @@ import { formatBytes, plural } from './format.js';
 
 export { capabilities };
 
+export const DEFAULT_MODEL = new URL('../dist/models/home-random.gguf', import.meta.url);
+
 const loader = new ModelLoader();
+/** The built-in model is part of the site: the browser's own cache is enough for it. */
+const homeLoader = new ModelLoader({ cache: { enabled: false } });
 
 /** @param {File | URL} source @returns {string} a short name for people */
 export function nameOf(source) {
@@ -33,13 +37,13 @@ export function nameOf(source) {
  * @returns {Promise<Session>}
  */
 export function loadModel(source, options) {
-  return loader.load(source, options);
+  return (source === DEFAULT_MODEL ? homeLoader : loader).load(source, options);
 }
 
-/** @returns {Promise<KeptModel[]>} newest first */
+/** @returns {Promise<KeptModel[]>} the latest used first */
 export async function keptModels() {
   const models = await loader.getCachedModels();
-  return models.map(({ id, bytes }) => ({ id, bytes, name: nameOf(new URL(id, location.href)) }));
+  return models.map(({ source, size }) => ({ id: source, bytes: size, name: nameOf(new URL(source)) }));
 }
 
 /** @param {string} id */

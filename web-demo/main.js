@@ -3,7 +3,7 @@
 import { showBrowser } from './browser-panel.js';
 import { CachePanel } from './cache-panel.js';
 import { announce, byId } from './dom.js';
-import { capabilities, engineBuilds, forgetModel, isKept, keptModels, loadModel, nameOf, runningEngine } from './engine.js';
+import { DEFAULT_MODEL, capabilities, engineBuilds, forgetModel, isKept, keptModels, loadModel, nameOf, runningEngine } from './engine.js';
 import { LoadPanel } from './load-panel.js';
 import { showModel } from './model-panel.js';
 import { wireOpening } from './open-panel.js';
@@ -15,7 +15,6 @@ import { Writer } from './writer.js';
 
 /** @typedef {import('./engine.js').Session} Session */
 
-const DEFAULT_MODEL = new URL('../dist/models/home-random.gguf', import.meta.url);
 /** A model up to this size stays open until the next one is ready; a larger one goes first, for there may be no room for both. */
 const KEEP_WHILE_LOADING = 256 * 1024 * 1024;
 
@@ -110,7 +109,7 @@ class Page {
     this.#source = source;
     this.#progress.begin(name);
     this.#update();
-    const kept = source instanceof URL && source.href !== DEFAULT_MODEL.href ? source.href : undefined;
+    const kept = source instanceof URL && source !== DEFAULT_MODEL ? source.href : undefined;
     remember('opening', kept);
     const wanted = this.#settings.load;
     try {
@@ -152,7 +151,7 @@ class Page {
   /** Every visible state follows from here. */
   #update() {
     const loading = this.#loading !== null;
-    const placeholder = this.#session !== null && this.#source instanceof URL && this.#source.href === DEFAULT_MODEL.href;
+    const placeholder = this.#session !== null && this.#source === DEFAULT_MODEL;
     showModel(this.#session, this.#session || loading ? this.#label() : 'No model is open');
     byId('placeholder').hidden = !placeholder;
     this.#settings.pendingReload = !loading && this.#session !== null && JSON.stringify(this.#settings.load) !== this.#loadedWith;
@@ -161,7 +160,7 @@ class Page {
   }
 
   #label() {
-    return this.#source instanceof URL && this.#source.href === DEFAULT_MODEL.href ? 'Built-in placeholder' : nameOf(this.#source);
+    return this.#source === DEFAULT_MODEL ? 'Built-in placeholder' : nameOf(this.#source);
   }
 
   /** @param {unknown} error @param {File | URL} [source] the model that could not be opened, if that is what failed */
