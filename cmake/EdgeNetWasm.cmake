@@ -40,7 +40,7 @@ if(EN_WASM STREQUAL "wasi")
 else()
   list(TRANSFORM exports PREPEND "_")
   list(JOIN exports "," export_list)
-  target_link_options(${name} PRIVATE --no-entry -sSTANDALONE_WASM -sALLOW_MEMORY_GROWTH -sMAXIMUM_MEMORY=4GB
+  target_link_options(${name} PRIVATE --no-entry -sSTANDALONE_WASM -sALLOW_MEMORY_GROWTH -sMAXIMUM_MEMORY=4GB -sINITIAL_MEMORY=4MB
     -sTOTAL_STACK=${EN_STACK_BYTES} "-sEXPORTED_FUNCTIONS=${export_list}" -sERROR_ON_UNDEFINED_SYMBOLS=1)
   if(EN_WASM_THREADS)
     target_compile_options(en_flags INTERFACE -mbulk-memory)

@@ -11,7 +11,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { build } from './build.mjs';
-import { cmake, exec, files, have, must, root, seconds, setup } from './lib.mjs';
+import { cmake, exec, files, root, seconds, setup } from './lib.mjs';
 
 /**
  * @typedef {{ passed: number, failed: number, skipped: number }} Counts
@@ -105,12 +105,6 @@ async function oneCheck(command, args, log) {
   return { ...none(), passed: Number(code === 0), failed: Number(code !== 0) };
 }
 
-/** Compiles and links, counting what was linked. @param {string} preset @param {string} log @param {string[]} [wrap] */
-async function linkOnly(preset, log, wrap) {
-  await cmake(preset, { log, wrap });
-  return { ...none(), passed: 1 };
-}
-
 /** @type {Suite[]} */
 const SUITES = [
   { name: 'native-asan', what: 'unit tests under address and undefined-behaviour sanitizers',
@@ -126,11 +120,6 @@ const SUITES = [
   { name: 'browsers', what: 'the SDK and the demo in Chromium and Firefox', run: (log) => playwright(log) },
 ];
 
-/** Debian's Emscripten looks for its helpers in a folder that other Node builds do not search. */
-function emscriptenEnv() {
-  process.env.NODE_PATH ??= '/usr/share/nodejs';
-}
-
 /** @type {Suite[]} */
 const LONG = [
   { name: 'native-clang', what: 'unit tests, clang release build',
@@ -143,10 +132,18 @@ const LONG = [
     run: (log) => ctest('no-text', log) },
   { name: 'aarch64', what: 'unit tests for aarch64 under qemu',
     run: (log) => ctest('aarch64', log, { QEMU_LD_PREFIX: '/usr/aarch64-linux-gnu' }) },
-  { name: 'emscripten-simd128', what: 'Emscripten builds the engine',
-    run: (log) => { emscriptenEnv(); return linkOnly('emscripten-simd128', log, ['emcmake']); } },
-  { name: 'emscripten-simd128-mt', what: 'Emscripten builds the engine with threads',
-    run: (log) => { emscriptenEnv(); return linkOnly('emscripten-simd128-mt', log, ['emcmake']); } },
+  { name: 'emscripten', what: 'the engine by Emscripten, run by the same JavaScript',
+    run: async (log) => {
+      process.env.NODE_PATH ??= '/usr/share/nodejs'; // Debian's Emscripten has its helpers where other Node builds do not search
+      for (const variant of ['simd128', 'simd128-mt']) await cmake(`emscripten-${variant}`, { log: `${log}.build`, wrap: ['emcmake'] });
+      return nodeTests('tests/emscripten', log);
+    } },
+  { name: 'wasi-sdk-shaped', what: 'a toolchain file of wasi-sdk\'s shape gives the release build\'s engine',
+    run: async (log) => {
+      const built = await cmake('wasi-sdk-shaped', { log });
+      await build('wasm');
+      return oneCheck('cmp', [path.join(built, 'edge-net-relaxed-mt.wasm'), 'dist/wasm/edge-net-relaxed-mt.wasm'], log);
+    } },
   { name: 'wasi-cli', what: 'the CLI as a WASI command under node:wasi',
     run: async (log) => { await cmake('wasm-cli', { log }); return nodeTests('tests/cli-wasi', log); } },
   { name: 'browsers-long', what: 'large models, cancellation and repetition in browsers',
