@@ -86,7 +86,7 @@ export class Engine {
       meter.show('ready', fileBytes, fileBytes, true);
       return new Engine(w, parts);
     } catch (e) {
-      w.stopLanes();
+      w.close();
       throw e;
     }
   }
@@ -147,7 +147,7 @@ export class Engine {
   /** Ends what runs and lets go of the memory; the instance is garbage afterwards. */
   dispose() {
     this.#scheduler.close(new EdgeNetError('STATE', 'the session was disposed'));
-    this.#w.stopLanes();
+    this.#w.close();
   }
 
   #needTokenizer() {

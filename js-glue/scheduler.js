@@ -246,6 +246,7 @@ export class Scheduler {
       }
       this.#steps = Math.min(MAX_STEPS, Math.max(1, Math.floor(this.#steps * Math.min(8, SLICE_MS / Math.max(ms, 0.1)))));
       await this.#restIfDue();
+      if (this.#closed) return false; // the memory is gone already
       if (stale()) { w.evalDrop(session); return false; }
     }
   }

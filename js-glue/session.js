@@ -6,7 +6,7 @@ import { defaultThreads } from './capabilities.js';
 import { checkMessages } from './chat.js';
 import { createHandlers } from './handlers.js';
 import { checkSignal, generateSpec, knownOnly, numberIn } from './options.js';
-import { cores, isPage } from './platform.js';
+import { cores, isPage, noteDropped } from './platform.js';
 import { openWorker } from './ports.js';
 import { Client, localCaller } from './rpc.js';
 import { PATIENCE, sourceSpec } from './sources.js';
@@ -222,6 +222,8 @@ export class InferenceSession {
     await Promise.race([this.#caller.call('unload', {}).catch(() => {}), tooLong]);
     clearTimeout(timer);
     this.#caller.close(disposedError());
+    if (this.#stop) noteDropped(this.#memory.wasmBytes);
+    this.#stop = null;
   }
   /** For `await using session = …`. Where the platform does not know the symbol, this is a method that nobody calls. */
   [Symbol.asyncDispose]() { return this.dispose(); }

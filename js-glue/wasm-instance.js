@@ -2,6 +2,7 @@
 // The only file that calls the wasm exports or touches the wasm memory. Growth of the memory kills every view silently, so a view
 // is made for each access and never kept; what leaves this file are numbers, copies and strings.
 import { EdgeNetError, errorOfStatus } from './errors.js';
+import { noteDropped } from './platform.js';
 
 const EN_ABI = 1;
 const E_MORE = -3;
@@ -98,7 +99,7 @@ export class WasmInstance {
   }
 
   /** Bytes that the instance has; it never shrinks, only dropping the instance gives them back. */
-  get memoryBytes() { return this.#memory.buffer.byteLength; }
+  get memoryBytes() { return this.#memory?.buffer.byteLength ?? 0; }
   get lanes() { return this.#lanes.length + 1; }
 
   /** Where another thread may write a non-zero word to stop the running eval; undefined without shared memory. */
@@ -179,10 +180,15 @@ export class WasmInstance {
     const started = await Promise.allSettled(this.#lanes.map((l) => l.ready));
     this.#lanes = this.#lanes.filter((l, i) => started[i].status === 'fulfilled' || (l.close(), false));
   }
-  stopLanes() {
+  /** Stop the lanes and let go of the memory; nothing may be called afterwards. */
+  close() {
     if (this.#lanes.length && !this.#dead) this.#run('w_pool_stop');
     for (const l of this.#lanes) l.close();
     this.#lanes = [];
+    const bytes = this.memoryBytes;
+    this.#dead ||= 'the engine was closed';
+    this.#ex = this.#memory = /** @type {any} */ (null);
+    if (this.threaded) noteDropped(bytes);
   }
   /** Chunks of work that a lane has done. @param {number} lane @returns {number} */
   chunks(lane) { return this.threaded ? this.#run('w_pool_chunks', lane) >>> 0 : 0; }
