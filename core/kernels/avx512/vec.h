@@ -26,7 +26,12 @@ EN_INLINE vm v_gt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 EN_INLINE vm v_eq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 EN_INLINE int v_any(vm m) { return m != 0; }
 EN_INLINE vf v_select(vm m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
-EN_INLINE float v_sum(vf a) { return _mm512_reduce_add_ps(a); }
+EN_INLINE float v_sum(vf a) { /* _mm512_reduce_add_ps leaves the order to the compiler */
+  const __m256 e = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
 EN_INLINE float v_top(vf a) { return _mm512_reduce_max_ps(a); }
 
 EN_INLINE vi v_ld(const void *p) { return _mm512_loadu_si512(p); }

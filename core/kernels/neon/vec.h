@@ -26,7 +26,10 @@ EN_INLINE vm v_gt(vf a, vf b) { return vcgtq_f32(a, b); }
 EN_INLINE vm v_eq(vf a, vf b) { return vceqq_f32(a, b); }
 EN_INLINE int v_any(vm m) { return vmaxvq_u32(m) != 0; }
 EN_INLINE vf v_select(vm m, vf yes, vf no) { return vbslq_f32(m, yes, no); }
-EN_INLINE float v_sum(vf a) { return vaddvq_f32(a); }
+EN_INLINE float v_sum(vf a) { /* vaddvq adds neighbours first */
+  const float32x2_t s = vadd_f32(vget_low_f32(a), vget_high_f32(a));
+  return vget_lane_f32(s, 0) + vget_lane_f32(s, 1);
+}
 EN_INLINE float v_top(vf a) { return vmaxvq_f32(a); }
 
 EN_INLINE vi v_ld(const void *p) { return vreinterpretq_s32_u8(vld1q_u8(p)); }

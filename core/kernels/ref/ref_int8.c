@@ -1,6 +1,10 @@
-/* ref_int8.c - Q4_0 and Q8_0 with int8 activations in plain C. Every fast table computes the same integers; only the float sums may round differently. */
+/* ref_int8.c - Q4_0 and Q8_0 with int8 activations in plain C, and the row kernels over plain-C vectors: what the fast tables compute,
+ * to the last bit (their f32 products excepted). How far that is from exact arithmetic, ref.c tells. */
+#include "vec.h"
 #include "../int8.h"
 #include "ref.h"
+#define EN_ATTEND_WIDE 4
+#include "../simd/attend.h"
 
 static size_t act_bytes(int32_t cols, int32_t T) {
   return (size_t)(cols / EN_Q8_BLOCK) * (size_t)T * sizeof(en_q8_act);
@@ -33,7 +37,7 @@ static int32_t sum_q8(const uint8_t *w, int32_t r, const en_q8_act *a) {
   return s;
 }
 
-static void mul(const en_mm *a, int32_t r0, int32_t r1, int32_t block_bytes, int32_t (*sum)(const uint8_t *, int32_t, const en_q8_act *)) {
+static void mul(const en_mm *a, int32_t r0, int32_t r1, int32_t block_bytes, int32_t (*block_sum)(const uint8_t *, int32_t, const en_q8_act *)) {
   const int32_t n_blocks = a->cols / EN_Q8_BLOCK;
   for (int32_t r = r0; r < r1; r++)
     for (int32_t t = 0; t < a->T; t++) {
@@ -41,7 +45,7 @@ static void mul(const en_mm *a, int32_t r0, int32_t r1, int32_t block_bytes, int
       float *y = a->y + (size_t)t * a->ldy + r, s = 0;
       for (int32_t b = 0; b < n_blocks; b++, w += EN_R * block_bytes) {
         const en_q8_act *x = (const en_q8_act *)a->x + en_act_at(n_blocks, a->T, b, t);
-        s += (float)sum(w + EN_R * 2, r % EN_R, x) * (en_f16_to_f32(en_rd16(w + r % EN_R * 2)) * x->d);
+        s += (float)block_sum(w + EN_R * 2, r % EN_R, x) * (en_f16_to_f32(en_rd16(w + r % EN_R * 2)) * x->d);
       }
       *y = s + (a->bias ? a->bias[r] : 0) + (a->add ? *y : 0);
     }
@@ -61,4 +65,7 @@ const en_kernels en_kernels_ref_int8 = {
   .name = "ref-int8",
   .products = products, .n_products = EN_COUNT(products),
   .forms = forms, .n_forms = EN_COUNT(forms),
+#define EN_KERNEL(fn, ret, args) .fn = fn,
+#include "../kernels.def"
+#undef EN_KERNEL
 };

@@ -19,30 +19,33 @@ EN_INLINE vf kv_load(const void *base, size_t i, int32_t n, int f16) {
   return n >= VL ? v_f16((const uint16_t *)base + i) : f16_rest((const uint16_t *)base + i, n);
 }
 
-/* Sums of q . k over elements [e, e + VL) of nr rows and np positions; n < VL: only the first n count. */
+/* Sums of q . k over elements [e, e + n) of nr rows and np positions, n <= EN_LANES. */
 EN_INLINE void score_step(vf *sums, const attend_row *rows, const void *const *k, int32_t e, int32_t n, int nr, int np, int f16) {
-  vf kv[4];
-  EN_UNROLL for (int j = 0; j < np; j++) kv[j] = kv_load(k[j], (size_t)e, n, f16);
-  EN_UNROLL for (int r = 0; r < nr; r++) {
-    const vf q = v_load_n(rows[r].q + e, n);
-    EN_UNROLL for (int j = 0; j < np; j++) sums[r * np + j] = v_fma(q, kv[j], sums[r * np + j]);
+  EN_UNROLL for (int v = 0; v < EN_PARTS; v++) {
+    vf kv[4];
+    if (n <= v * VL) continue; /* nothing but zeros */
+    EN_UNROLL for (int j = 0; j < np; j++) kv[j] = kv_load(k[j], (size_t)(e + v * VL), n - v * VL, f16);
+    EN_UNROLL for (int r = 0; r < nr; r++) {
+      const vf q = v_load_n(rows[r].q + e + v * VL, n - v * VL);
+      EN_UNROLL for (int j = 0; j < np; j++) sums[(r * np + j) * EN_PARTS + v] = v_mac(q, kv[j], sums[(r * np + j) * EN_PARTS + v]);
+    }
   }
 }
 
 /* s[row][p] = scale q . k for positions [p0, p0 + np): nr rows by `step` positions share each load. */
 EN_INLINE void attend_scores(const en_attend *a, const attend_row *rows, float s[][EN_ATTEND_P], int32_t p0, int32_t np, int nr, int step, int f16) {
   const size_t row_bytes = (size_t)a->E * (f16 ? sizeof(uint16_t) : sizeof(float));
-  const int32_t whole = a->E / VL * VL;
+  const int32_t whole = a->E / EN_LANES * EN_LANES;
   for (int32_t p = 0; p < np; p += step) {
     vf sums[16];
     const void *k[4];
     EN_UNROLL for (int j = 0; j < step; j++) k[j] = (const uint8_t *)a->k + (size_t)(p0 + EN_MIN(p + j, np - 1)) * row_bytes; /* past the end: the last again */
-    EN_UNROLL for (int i = 0; i < nr * step; i++) sums[i] = v_zero();
-    for (int32_t e = 0; e < whole; e += VL) score_step(sums, rows, k, e, VL, nr, step, f16);
+    EN_UNROLL for (int i = 0; i < nr * step * EN_PARTS; i++) sums[i] = v_zero();
+    for (int32_t e = 0; e < whole; e += EN_LANES) score_step(sums, rows, k, e, EN_LANES, nr, step, f16);
     if (whole < a->E) score_step(sums, rows, k, whole, a->E - whole, nr, step, f16);
     EN_UNROLL for (int r = 0; r < nr; r++)
       EN_UNROLL for (int j = 0; j < step; j++)
-        if (p + j < np) s[r][p + j] = v_sum(sums[r * step + j]) * a->scale;
+        if (p + j < np) s[r][p + j] = v_fold(sums + (r * step + j) * EN_PARTS) * a->scale;
   }
 }
 
@@ -74,7 +77,7 @@ EN_INLINE void mix_step(const en_attend *a, const attend_row *rows, float s[][EN
     EN_UNROLL for (int j = 0; j < nv; j++) v[j] = kv_load(a->v, at + (size_t)(j * VL), n, f16);
     EN_UNROLL for (int r = 0; r < nr; r++) {
       const vf w = v_splat(&s[r][p]);
-      EN_UNROLL for (int j = 0; j < nv; j++) sums[r * nv + j] = v_fma(w, v[j], sums[r * nv + j]);
+      EN_UNROLL for (int j = 0; j < nv; j++) sums[r * nv + j] = v_mac(w, v[j], sums[r * nv + j]);
     }
   }
   EN_UNROLL for (int r = 0; r < nr; r++)
@@ -87,14 +90,14 @@ EN_INLINE void attend_mix(const en_attend *a, const attend_row *rows, float s[][
   EN_ROLL for (; e < a->E; e += VL) mix_step(a, rows, s, keep, p0, np, e, a->E - e, nr, 1, f16);
 }
 
-/* nr rows by `wide` positions (scores) or vectors of elements (output): that many sums stay in registers. */
+/* nr rows by `wide` vectors of elements of the output, or of lanes of the scores: about that many sums stay in registers. */
 EN_INLINE void attend_rows(const en_attend *a, attend_row *rows, int nr, int wide, int f16) {
   float s[EN_ATTEND_ROWS][EN_ATTEND_P], keep[EN_ATTEND_ROWS];
   int32_t lo = INT32_MAX, hi = 0;
   EN_ROLL for (int r = 0; r < nr; r++) lo = EN_MIN(lo, a->lo[rows[r].t]), hi = EN_MAX(hi, a->hi[rows[r].t]);
   for (int32_t p = lo; p < hi; p += EN_ATTEND_P) {
     const int32_t np = EN_MIN(EN_ATTEND_P, hi - p);
-    attend_scores(a, rows, s, p, np, nr, wide, f16);
+    attend_scores(a, rows, s, p, np, nr, wide > EN_PARTS ? wide / EN_PARTS : 1, f16);
     EN_ROLL for (int r = 0; r < nr; r++) keep[r] = attend_weights(a, &rows[r], s[r], p, np);
     attend_mix(a, rows, s, keep, p, np, nr, wide, f16);
   }

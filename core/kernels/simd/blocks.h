@@ -50,7 +50,7 @@ typedef struct { const en_mm *mm; const uint8_t *group; const void *x; int32_t s
 /* s[v][t] += i32 sums times both scales. */
 EN_INLINE void scale_sums(vf *acc, const vi *s, const uint8_t *scales, const float *d, size_t d_stride, int v, int nt) {
   const vf dw = v_f16((const uint16_t *)(const void *)scales + v * VL);
-  EN_UNROLL for (int t = 0; t < nt; t++) acc[t] = v_fma(v_to_f(s[t]), v_mul(dw, v_splat((const float *)(const void *)((const uint8_t *)d + (size_t)t * d_stride))), acc[t]);
+  EN_UNROLL for (int t = 0; t < nt; t++) acc[t] = v_mac(v_to_f(s[t]), v_mul(dw, v_splat((const float *)(const void *)((const uint8_t *)d + (size_t)t * d_stride))), acc[t]);
 }
 
 #ifdef EN_HAS_MADDUBS

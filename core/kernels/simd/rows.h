@@ -4,19 +4,28 @@
 #include "simd.h"
 #include <math.h>
 
-/* Sum of (x - mean)^2, in four chains. */
+/* The lanes of the last, ragged chunk of a sum: n of them, the rest zero. */
+EN_OUTLINE void lanes_of(float *lanes, const float *x, int32_t n, float minus) {
+  EN_ROLL for (int32_t i = 0; i < EN_LANES; i++) lanes[i] = i < n ? x[i] - minus : 0;
+}
+
+/* Sum of (x - mean)^2. */
 EN_INLINE float sum_squares(const float *x, int32_t n, float mean) {
-  vf s[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+  vf s[EN_PARTS];
   const vf m = v_set(mean);
   int32_t i = 0;
-  for (; i + 4 * VL <= n; i += 4 * VL)
-    EN_UNROLL for (int j = 0; j < 4; j++) {
+  EN_UNROLL for (int j = 0; j < EN_PARTS; j++) s[j] = v_zero();
+  for (; i + EN_LANES <= n; i += EN_LANES)
+    EN_UNROLL for (int j = 0; j < EN_PARTS; j++) {
       const vf d = v_sub(v_load(x + i + j * VL), m);
-      s[j] = v_fma(d, d, s[j]);
+      s[j] = v_mac(d, d, s[j]);
     }
-  float rest = 0;
-  for (; i < n; i++) rest += (x[i] - mean) * (x[i] - mean);
-  return v_sum(v_add(v_add(s[0], s[1]), v_add(s[2], s[3]))) + rest;
+  if (i < n) {
+    float lanes[EN_LANES];
+    lanes_of(lanes, x + i, n - i, mean);
+    EN_UNROLL for (int j = 0; j < EN_PARTS; j++) s[j] = v_mac(v_load(lanes + j * VL), v_load(lanes + j * VL), s[j]);
+  }
+  return v_fold(s);
 }
 
 static void rms_norm(float *y, const float *x, const float *w, int32_t n, float eps) {
@@ -24,10 +33,17 @@ static void rms_norm(float *y, const float *x, const float *w, int32_t n, float 
   for (int32_t i = 0; i < n; i += VL) v_store_n(y + i, v_mul(v_mul(v_load_n(x + i, n - i), r), v_load_n(w + i, n - i)), n - i);
 }
 
+EN_INLINE float sum(const float *x, int32_t n) {
+  vf s[EN_PARTS];
+  EN_UNROLL for (int j = 0; j < EN_PARTS; j++) s[j] = v_zero();
+  for (int32_t i = 0; i < n; i += EN_LANES)
+    EN_UNROLL for (int j = 0; j < EN_PARTS; j++)
+      if (n - i > j * VL) s[j] = v_add(s[j], v_load_n(x + i + j * VL, n - i - j * VL));
+  return v_fold(s);
+}
+
 static void layer_norm(float *y, const float *x, const float *w, const float *b, int32_t n, float eps) {
-  vf s = v_zero();
-  for (int32_t i = 0; i < n; i += VL) s = v_add(s, v_load_n(x + i, n - i));
-  const float mean = v_sum(s) / (float)n;
+  const float mean = sum(x, n) / (float)n;
   const vf m = v_set(mean), r = v_set(1 / sqrtf(sum_squares(x, n, mean) / (float)n + eps));
   for (int32_t i = 0; i < n; i += VL) {
     const vf z = v_mul(v_mul(v_sub(v_load_n(x + i, n - i), m), r), v_load_n(w + i, n - i));
@@ -44,17 +60,21 @@ static void scale(float *y, const float *x, float s, int32_t n) {
 }
 
 static void axpy(float *y, const float *x, float s, int32_t n) {
-  for (int32_t i = 0; i < n; i += VL) v_store_n(y + i, v_fma(v_set(s), v_load_n(x + i, n - i), v_load_n(y + i, n - i)), n - i);
+  for (int32_t i = 0; i < n; i += VL) v_store_n(y + i, v_mac(v_set(s), v_load_n(x + i, n - i), v_load_n(y + i, n - i)), n - i);
 }
 
 static float dot(const float *a, const float *b, int32_t n) {
-  vf s[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+  vf s[EN_PARTS];
   int32_t i = 0;
-  for (; i + 4 * VL <= n; i += 4 * VL)
-    EN_UNROLL for (int j = 0; j < 4; j++) s[j] = v_fma(v_load(a + i + j * VL), v_load(b + i + j * VL), s[j]);
-  float rest = 0;
-  for (; i < n; i++) rest += a[i] * b[i];
-  return v_sum(v_add(v_add(s[0], s[1]), v_add(s[2], s[3]))) + rest;
+  EN_UNROLL for (int j = 0; j < EN_PARTS; j++) s[j] = v_zero();
+  for (; i + EN_LANES <= n; i += EN_LANES)
+    EN_UNROLL for (int j = 0; j < EN_PARTS; j++) s[j] = v_mac(v_load(a + i + j * VL), v_load(b + i + j * VL), s[j]);
+  if (i < n) {
+    float la[EN_LANES], lb[EN_LANES];
+    lanes_of(la, a + i, n - i, 0), lanes_of(lb, b + i, n - i, 0);
+    EN_UNROLL for (int j = 0; j < EN_PARTS; j++) s[j] = v_mac(v_load(la + j * VL), v_load(lb + j * VL), s[j]);
+  }
+  return v_fold(s);
 }
 
 static void silu_mul(float *y, const float *g, const float *u, int32_t n) {
@@ -68,7 +88,7 @@ static void silu_mul(float *y, const float *g, const float *u, int32_t n) {
 static void gelu_mul(float *y, const float *g, const float *u, int32_t n) {
   const vf k = v_set(2 * 0.79788456f), c = v_set(0.044715f);
   for (int32_t i = 0; i < n; i += VL) {
-    const vf v = v_load_n(g + i, n - i), z = v_mul(k, v_fma(v_mul(v_mul(c, v), v), v, v)), r = v_mul(v, v_sigmoid(z));
+    const vf v = v_load_n(g + i, n - i), z = v_mul(k, v_mac(v_mul(v_mul(c, v), v), v, v)), r = v_mul(v, v_sigmoid(z));
     v_store_n(y + i, u ? v_mul(r, v_load_n(u + i, n - i)) : r, n - i);
   }
 }
@@ -96,20 +116,26 @@ EN_INLINE float top(const float *x, int32_t n) {
 
 /* y = e^(x - m), returns the sum. */
 EN_INLINE float exp_sum(float *y, const float *x, float m, int32_t n) {
-  vf s = v_zero();
+  vf s[EN_PARTS];
   int32_t i = 0;
-  for (; i + VL <= n; i += VL) {
-    const vf e = v_exp(v_sub(v_load(x + i), v_set(m)));
-    v_store(y + i, e);
-    s = v_add(s, e);
-  }
-  float sum = v_sum(s);
+  EN_UNROLL for (int j = 0; j < EN_PARTS; j++) s[j] = v_zero();
+  for (; i + EN_LANES <= n; i += EN_LANES)
+    EN_UNROLL for (int j = 0; j < EN_PARTS; j++) {
+      const vf e = v_exp(v_sub(v_load(x + i + j * VL), v_set(m)));
+      v_store(y + i + j * VL, e);
+      s[j] = v_add(s[j], e);
+    }
   if (i < n) {
-    float lanes[VL];
-    v_store(lanes, v_exp(v_sub(v_load_n(x + i, n - i), v_set(m))));
-    for (int32_t j = 0; i + j < n; j++) sum += y[i + j] = lanes[j];
+    float lanes[EN_LANES];
+    lanes_of(lanes, x + i, n - i, m);
+    EN_UNROLL for (int j = 0; j < EN_PARTS; j++) v_store(lanes + j * VL, v_exp(v_load(lanes + j * VL)));
+    EN_ROLL for (int32_t k = 0; k < EN_LANES; k++) {
+      if (i + k < n) y[i + k] = lanes[k];
+      else lanes[k] = 0;
+    }
+    EN_UNROLL for (int j = 0; j < EN_PARTS; j++) s[j] = v_add(s[j], v_load(lanes + j * VL));
   }
-  return sum;
+  return v_fold(s);
 }
 
 static void softmax(float *y, const float *x, int32_t n) {
