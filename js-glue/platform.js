@@ -6,9 +6,19 @@ export function isNode() { return typeof process !== 'undefined' && !!process.ve
 /** A page's own thread: it must not wait, and work belongs into a worker. */
 export function isPage() { return !isNode() && typeof document !== 'undefined'; }
 
+/**
+ * @typedef {{'node:fs': typeof import('node:fs'), 'node:fs/promises': typeof import('node:fs/promises'), 'node:os': typeof import('node:os'),
+ *   'node:path': typeof import('node:path'), 'node:worker_threads': typeof import('node:worker_threads')}} NodeModules
+ */
+/**
+ * A module of Node itself. The name is no literal on purpose: bundlers for browsers would look for it and give up.
+ * @template {keyof NodeModules} K @param {K} name @returns {Promise<NodeModules[K]>}
+ */
+export function nodeModule(name) { return import(/* webpackIgnore: true */ /* @vite-ignore */ name); }
+
 export async function cores() {
   if (!isNode()) return Math.max(1, globalThis.navigator?.hardwareConcurrency ?? 1);
-  const os = await import('node:os');
+  const os = await nodeModule('node:os');
   return os.availableParallelism?.() ?? os.cpus().length;
 }
 
@@ -34,6 +44,6 @@ export function makeYield() {
 export async function fetchAny(url) {
   const href = String(url);
   if (!href.startsWith('file:')) return fetch(href);
-  const { readFile } = await import('node:fs/promises');
+  const { readFile } = await nodeModule('node:fs/promises');
   return new Response(new Uint8Array(await readFile(new URL(href))));
 }

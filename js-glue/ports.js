@@ -1,7 +1,7 @@
 // @ts-check
 // Workers of the browser and of Node behind one small interface. Each URL is written in the form that bundlers look for.
 import { EdgeNetError } from './errors.js';
-import { isNode } from './platform.js';
+import { isNode, nodeModule } from './platform.js';
 
 /** @typedef {import('./protocol.js').Port} Port @typedef {import('./wasm-instance.js').LaneInit} LaneInit @typedef {import('./wasm-instance.js').Lane} Lane */
 /** What a worker factory may return: a browser's Worker or one of node:worker_threads. @typedef {Worker | import('node:worker_threads').Worker} AnyWorker */
@@ -51,7 +51,7 @@ export async function openWorker(factory) {
     return workerPort(worker);
   }
   if (!isNode()) return workerPort(new Worker(new URL('../worker/entry.js', import.meta.url), { type: 'module' }));
-  const { Worker: NodeWorker } = await import('node:worker_threads');
+  const { Worker: NodeWorker } = await nodeModule('node:worker_threads');
   return workerPort(new NodeWorker(new URL('../worker/entry.js', import.meta.url), NODE_WORKER));
 }
 
@@ -65,7 +65,7 @@ export function ownPort() {
 }
 /** @returns {Promise<Port>} */
 async function ownNodePort() {
-  const { parentPort } = await import('node:worker_threads');
+  const { parentPort } = await nodeModule('node:worker_threads');
   if (!parentPort) throw new EdgeNetError('STATE', 'this file is the body of a worker: do not import it');
   return { postMessage: (m, transfer) => parentPort.postMessage(m, /** @type {any} */ (transfer)), hold() {}, close: () => parentPort.close(), listen: (f) => { parentPort.on('message', f); } };
 }
@@ -73,7 +73,7 @@ async function ownNodePort() {
 /** A spawner of compute lanes. @param {string | null} url another place of worker/lane.js @returns {Promise<(init: LaneInit) => Lane>} */
 export async function laneSpawner(url) {
   if (!isNode()) return (init) => startLane(url ? new Worker(url, { type: 'module' }) : new Worker(new URL('../worker/lane.js', import.meta.url), { type: 'module' }), init);
-  const { Worker: NodeWorker } = await import('node:worker_threads');
+  const { Worker: NodeWorker } = await nodeModule('node:worker_threads');
   return (init) => startLane(new NodeWorker(url ? new URL(url) : new URL('../worker/lane.js', import.meta.url), NODE_WORKER), init);
 }
 /** @param {AnyWorker} worker @param {LaneInit} init @returns {Lane} */

@@ -2,7 +2,7 @@
 // Where a model's bytes come from. A Source is cheap to describe (a SourceSpec can be posted to a worker) and opens to an Artifact,
 // which streams the file from any offset. Later sources (content-addressed, peers) implement the same two shapes.
 import { EdgeNetError, abortError, asError, throwIfAborted } from './errors.js';
-import { isNode } from './platform.js';
+import { isNode, nodeModule } from './platform.js';
 
 /**
  * @typedef {{kind: 'url', url: string, headers?: Record<string, string>} | {kind: 'blob', blob: Blob} | {kind: 'bytes', bytes: Uint8Array} | {kind: 'path', path: string}} SourceSpec
@@ -110,7 +110,7 @@ export function syncArtifact(size, readInto, close) {
 
 /** @param {string} path @returns {Promise<Artifact>} */
 export async function openPath(path) {
-  const fs = await import('node:fs');
+  const fs = await nodeModule('node:fs');
   try {
     const fd = fs.openSync(path, 'r');
     let open = true;

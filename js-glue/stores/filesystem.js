@@ -1,6 +1,7 @@
 // @ts-check
 // Models in a folder (Node): <name>~<tag>.gguf holds the bytes, <name>.json the record.
 import { EdgeNetError, asError } from '../errors.js';
+import { nodeModule } from '../platform.js';
 import { openPath } from '../sources.js';
 import { fileName, freshTag, isStale } from './store.js';
 
@@ -8,9 +9,9 @@ import { fileName, freshTag, isStale } from './store.js';
 
 /** @param {string} [root] default: ~/.edge-net/models @returns {Promise<import('./store.js').Store>} */
 export async function openFilesystem(root) {
-  const fs = await import('node:fs/promises');
-  const path = await import('node:path');
-  const dir = root ?? path.join((await import('node:os')).homedir(), '.edge-net', 'models');
+  const fs = await nodeModule('node:fs/promises');
+  const path = await nodeModule('node:path');
+  const dir = root ?? path.join((await nodeModule('node:os')).homedir(), '.edge-net', 'models');
   const at = (/** @type {string} */ name) => path.join(dir, name);
   const recordOf = (/** @type {string} */ id) => at(`${fileName(id)}.json`);
 
