@@ -1,5 +1,6 @@
-/* adapter.c - LoRA factors beside a model: make, load, save. File format: llama.cpp's adapter GGUF (docs/formats.md). */
+/* adapter.c - LoRA factors beside a model: make, load, save. File format: llama.cpp's adapter GGUF (docs/formats.md); PEFT's: adapter_peft.c. */
 #include "adapter.h"
+#include "../format/writer.h"
 #include <math.h>
 
 /* GGUF names of the targets, in the order of the EN_LORA_* bits. */
@@ -22,9 +23,6 @@ int32_t en_lora_tensor(const en_arch *arch, int32_t i) {
   return EN_NONE;
 }
 
-/* Ranks of every (layer, tensor) come from a spec or from a file. */
-typedef struct { const en_adapter_spec *spec; const en_gguf *g; } source_t;
-
 static const en_gguf_tensor *file_tensor(const en_gguf *g, int32_t layer, int32_t target, const char *suffix) {
   char pattern[64], name[80];
   pattern_of(pattern, sizeof pattern, target, suffix);
@@ -32,20 +30,23 @@ static const en_gguf_tensor *file_tensor(const en_gguf *g, int32_t layer, int32_
   return en_gguf_find_tensor(g, name);
 }
 
-static int32_t rank_of(const source_t *src, int32_t layer, int32_t target) {
-  if (src->spec) return (uint32_t)layer >= src->spec->first_layer && src->spec->targets >> target & 1 ? (int32_t)src->spec->rank : 0;
-  const en_gguf_tensor *b = file_tensor(src->g, layer, target, ".weight.lora_b");
+static int32_t rank_in_spec(const void *ctx, int32_t layer, int32_t target) {
+  const en_adapter_spec *s = ctx;
+  return (uint32_t)layer >= s->first_layer && s->targets >> target & 1 ? (int32_t)s->rank : 0;
+}
+static int32_t rank_in_file(const void *ctx, int32_t layer, int32_t target) {
+  const en_gguf_tensor *b = file_tensor(ctx, layer, target, ".weight.lora_b");
   return b && b->ne[0] <= EN_LORA_MAX_RANK ? (int32_t)b->ne[0] : 0;
 }
 
-static uint64_t count_params(const en_model *m, const source_t *src) {
+static uint64_t count_params(const en_model *m, const en_ranks *src) {
   uint64_t n = 0;
   for (int32_t l = 0; l < m->c.L; l++)
     for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
       const int32_t t = en_lora_tensor(m->arch, i);
       if (t < 0) continue;
       const en_weight *w = en_model_layer(m, l) + t;
-      n += (uint64_t)rank_of(src, l, i) * ((uint64_t)w->rows + (uint64_t)w->cols);
+      n += (uint64_t)src->of(src->ctx, l, i) * ((uint64_t)w->rows + (uint64_t)w->cols);
     }
   return n;
 }
@@ -60,13 +61,13 @@ static size_t carve(en_adapter *at, void **self, const en_model *m, uint64_t n_p
 }
 
 /* Lay the table over params; returns the lowest layer with an update. */
-static int32_t lay_table(en_adapter *a, const source_t *src) {
+static int32_t lay_table(en_adapter *a, const en_ranks *src) {
   float *at = a->params;
   int32_t first = a->m->c.L;
   memset(a->table, 0, (size_t)a->m->c.L * (size_t)a->m->arch->n_layer * sizeof *a->table);
   for (int32_t l = 0; l < a->m->c.L; l++)
     for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
-      const int32_t t = en_lora_tensor(a->m->arch, i), rank = t < 0 ? 0 : rank_of(src, l, i);
+      const int32_t t = en_lora_tensor(a->m->arch, i), rank = t < 0 ? 0 : src->of(src->ctx, l, i);
       if (!rank) continue;
       const en_weight *w = en_model_layer(a->m, l) + t;
       en_lora *e = a->table + (size_t)l * (size_t)a->m->arch->n_layer + t;
@@ -103,13 +104,17 @@ static int32_t check_spec(const en_model *m, const en_adapter_spec *s, en_why *w
 }
 
 size_t en_adapter_bytes(const en_model *m, const en_adapter_spec *spec) {
-  en_adapter at;
-  void *self;
-  const source_t src = {.spec = spec};
-  return check_spec(m, spec, NULL) == EN_OK ? carve(&at, &self, m, count_params(m, &src), NULL) : 0;
+  const en_ranks src = {rank_in_spec, spec};
+  return check_spec(m, spec, NULL) == EN_OK ? en_adapter_block_bytes(m, count_params(m, &src)) : 0;
 }
 
-static int32_t make(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const source_t *src, float alpha, en_why *why) {
+size_t en_adapter_block_bytes(const en_model *m, uint64_t n_params) {
+  en_adapter at;
+  void *self;
+  return carve(&at, &self, m, n_params, NULL);
+}
+
+int32_t en_adapter_make(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const en_ranks *src, float alpha, en_why *why) {
   en_adapter at = {.m = m, .alpha = alpha, .n_params = count_params(m, src)};
   void *self;
   const size_t need = carve(&at, &self, m, at.n_params, NULL);
@@ -123,9 +128,9 @@ static int32_t make(en_adapter **out, void *mem, size_t mem_bytes, const en_mode
 }
 
 int32_t en_adapter_init(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const en_adapter_spec *spec, uint64_t seed, en_why *why) {
-  const source_t src = {.spec = spec};
+  const en_ranks src = {rank_in_spec, spec};
   EN_TRY(check_spec(m, spec, why));
-  EN_TRY(make(out, mem, mem_bytes, m, &src, spec->rslora ? spec->alpha * sqrtf((float)spec->rank) : spec->alpha, why));
+  EN_TRY(en_adapter_make(out, mem, mem_bytes, m, &src, spec->rslora ? spec->alpha * sqrtf((float)spec->rank) : spec->alpha, why));
   en_adapter *a = *out;
   uint64_t counter = 0;
   for (int32_t l = 0; l < m->c.L; l++)
@@ -198,9 +203,7 @@ static size_t carve_file(file_memory *f, const en_model *m, const en_gguf *g, vo
     if (t >= 0) n_params += ((uint64_t)m->layers[t].rows + (uint64_t)m->layers[t].cols) * EN_LORA_MAX_RANK * (uint64_t)m->c.L;
   }
   n_params = EN_MIN(n_params, g->file_bytes); /* no type stores more than one number a byte here: F32, F16, BF16, Q8_0 */
-  en_adapter at;
-  void *self;
-  f->adapter_bytes = carve(&at, &self, m, n_params, NULL);
+  f->adapter_bytes = en_adapter_block_bytes(m, n_params);
   const en_piece pieces[] = {{&f->adapter, f->adapter_bytes, 1}, {&f->index, en_gguf_bytes(g), 1}, {(void **)&f->row, widest(m), sizeof(float)}};
   return f->adapter_bytes && en_gguf_bytes(g) ? en_carve(pieces, EN_COUNT(pieces), mem) : 0;
 }
@@ -243,9 +246,9 @@ int32_t en_adapter_init_file(en_adapter **out, void *mem, size_t mem_bytes, cons
   carve_file(&f, m, &g, mem);
   EN_TRY(en_gguf_index(&g, f.index, en_gguf_bytes(&g), why));
   EN_TRY(check_file(m, &g, &alpha, why));
-  const source_t src = {.g = &g};
+  const en_ranks src = {rank_in_file, &g};
   en_adapter *a;
-  EN_TRY(make(&a, f.adapter, f.adapter_bytes, m, &src, alpha, why));
+  EN_TRY(en_adapter_make(&a, f.adapter, f.adapter_bytes, m, &src, alpha, why));
   EN_TRY(copy_factors(a, &g, f.row, why));
   *out = a;
   return EN_OK;
@@ -253,28 +256,18 @@ int32_t en_adapter_init_file(en_adapter **out, void *mem, size_t mem_bytes, cons
 
 /* ---- write ---- */
 
-typedef struct { uint8_t *p; size_t n, cap; } writer_t; /* counts on past the end */
-static void put(writer_t *w, const void *bytes, size_t n) {
-  if (w->n + n <= w->cap && w->p) memcpy(w->p + w->n, bytes, n);
-  w->n += n;
+static void put_text(en_writer *w, const char *s) {
+  en_put64(w, strlen(s));
+  en_put_str(w, s);
 }
-static void put32(writer_t *w, uint32_t v) { put(w, &v, 4); }
-static void put64(writer_t *w, uint64_t v) { put(w, &v, 8); }
-static void put_text(writer_t *w, const char *s) {
-  put64(w, strlen(s));
-  put(w, s, strlen(s));
-}
-static void put_kv_text(writer_t *w, const char *key, const char *value) {
+static void put_kv_text(en_writer *w, const char *key, const char *value) {
   put_text(w, key);
-  put32(w, EN_GGUF_STR);
+  en_put32(w, EN_GGUF_STR);
   put_text(w, value);
 }
-static void pad(writer_t *w) {
-  static const uint8_t zero[32];
-  put(w, zero, (32 - w->n % 32) % 32);
-}
+static void pad(en_writer *w) { en_put_fill(w, 0, (32 - w->n % 32) % 32); }
 
-static void put_factors(writer_t *w, const en_adapter *a, int32_t with_data, uint64_t *offset) {
+static void put_factors(en_writer *w, const en_adapter *a, int32_t with_data, uint64_t *offset) {
   for (int32_t l = 0; l < a->m->c.L; l++)
     for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
       const int32_t t = en_lora_tensor(a->m->arch, i);
@@ -288,18 +281,18 @@ static void put_factors(writer_t *w, const en_adapter *a, int32_t with_data, uin
           pattern_of(pattern, sizeof pattern, i, is_b ? ".weight.lora_b" : ".weight.lora_a");
           en_tensor_name(name, sizeof name, pattern, l);
           put_text(w, name);
-          put32(w, 2);
-          put64(w, cols);
-          put64(w, rows);
-          put32(w, EN_F32);
-          put64(w, *offset);
+          en_put32(w, 2);
+          en_put64(w, cols);
+          en_put64(w, rows);
+          en_put32(w, EN_F32);
+          en_put64(w, *offset);
           *offset += (cols * rows * 4 + 31) / 32 * 32;
         } else if (is_b) {
           for (int32_t r = 0; r < m->rows; r++)
-            for (int32_t j = 0; j < e->rank; j++) put(w, &e->b[(size_t)j * (size_t)m->rows + (size_t)r], 4);
+            for (int32_t j = 0; j < e->rank; j++) en_put(w, &e->b[(size_t)j * (size_t)m->rows + (size_t)r], 4);
           pad(w);
         } else {
-          put(w, e->a, (size_t)(cols * rows * 4));
+          en_put(w, e->a, (size_t)(cols * rows * 4));
           pad(w);
         }
       }
@@ -310,18 +303,18 @@ size_t en_adapter_save(const en_adapter *a, void *dst, size_t cap) {
   uint64_t n_tensors = 0, offset = 0;
   for (size_t i = 0; i < (size_t)a->m->c.L * (size_t)a->m->arch->n_layer; i++) n_tensors += a->table[i].rank ? 2 : 0;
   for (int pass = 0; pass < 2; pass++) { /* first count, then write if it fits */
-    writer_t w = {pass ? dst : NULL, 0, pass ? cap : 0};
+    en_writer w = {pass ? dst : NULL, 0, pass ? cap : 0};
     offset = 0;
-    put(&w, "GGUF", 4);
-    put32(&w, 3);
-    put64(&w, n_tensors);
-    put64(&w, 4);
+    en_put(&w, "GGUF", 4);
+    en_put32(&w, 3);
+    en_put64(&w, n_tensors);
+    en_put64(&w, 4);
     put_kv_text(&w, "general.architecture", a->m->arch->name);
     put_kv_text(&w, "general.type", "adapter");
     put_kv_text(&w, "adapter.type", "lora");
     put_text(&w, "adapter.lora.alpha");
-    put32(&w, EN_GGUF_F32);
-    put(&w, &a->alpha, 4);
+    en_put32(&w, EN_GGUF_F32);
+    en_put(&w, &a->alpha, 4);
     put_factors(&w, a, 0, &offset);
     pad(&w);
     put_factors(&w, a, 1, &offset);

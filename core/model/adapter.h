@@ -13,6 +13,11 @@ struct en_adapter {
   uint64_t n_params;
   int32_t first_layer; /* lowest layer with an update; L if none */
 };
+/* Where the ranks of a new adapter come from: a spec or a file. 0: that target of that layer has no update. */
+typedef struct { int32_t (*of)(const void *ctx, int32_t layer, int32_t target); const void *ctx; } en_ranks;
+size_t en_adapter_block_bytes(const en_model *m, uint64_t n_params); /* 0 on overflow */
+/* An adapter with its table laid over params, which hold nothing yet. */
+int32_t en_adapter_make(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const en_ranks *ranks, float alpha, en_why *why);
 /* Index into the per-layer tensors of target bit 1 << i, EN_NONE if the architecture lacks it. */
 int32_t en_lora_tensor(const en_arch *arch, int32_t i);
 static inline const en_lora *en_adapter_layer(const en_adapter *a, int32_t layer) { return a->table + (size_t)layer * (size_t)a->m->arch->n_layer; }

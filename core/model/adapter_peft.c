@@ -1,0 +1,366 @@
+/* adapter_peft.c - adapters as PEFT writes them (github.com/huggingface/peft): adapter_model.safetensors with the factors and
+ * adapter_config.json with how to use them. Layout: docs/formats.md. */
+#include "adapter.h"
+#include "../format/safetensors.h"
+#include <math.h>
+
+/* Modules of a layer, in the order of the EN_LORA_* bits. */
+static const char *const modules[EN_LORA_TARGETS] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"};
+static const char prefix[] = "base_model.model.model.layers.";
+
+/* Row of the model's matrix that row `row` of PEFT's B is. Checkpoints of the llama family keep the two halves of every rotated head apart
+ * (h E + s E/2 + i); their GGUF files have them side by side (h E + 2 i + s), for q and k only. Other architectures are stored alike. */
+static size_t model_row(const en_model *m, int32_t target, size_t row) {
+  const size_t size = (size_t)m->c.E, in_head = row % size;
+  if (1 << target > EN_LORA_K || strcmp(m->arch->name, "llama")) return row;
+  return row - in_head + in_head % (size / 2) * 2 + in_head / (size / 2);
+}
+
+/* ---- settings ---- */
+
+typedef struct { float alpha; uint64_t rank; int32_t rank_pattern, rslora; } settings_t;
+
+static int is_empty(en_json v) {
+  const en_json_kind kind = en_json_kind_of(v);
+  return kind <= EN_JSON_FALSE || ((kind == EN_JSON_ARRAY || kind == EN_JSON_OBJECT) && !en_json_count(v));
+}
+
+/* What changes the function in a way that the factors alone do not say. */
+static int32_t check_features(en_json c, en_why *why) {
+  static const struct { const char *key, *what; } unknown[] = {{"use_dora", "DoRA"}, {"modules_to_save", "whole modules saved beside the factors"}, {"lora_bias", "biases of the factors"},
+    {"alpha_pattern", "an alpha of its own for some modules"}, {"layer_replication", "repeated layers"}, {"fan_in_fan_out", "transposed weights"}, {"trainable_token_indices", "trained tokens"},
+    {"use_qalora", "QALoRA"}, {"target_parameters", "adapted parameters"}};
+  const en_json bias = en_json_get(c, "bias"), init = en_json_get(c, "init_lora_weights");
+  if (!en_json_is(en_json_get(c, "peft_type"), "LORA")) return en_fail(why, EN_E_UNSUPPORTED, "the adapter's peft_type is not LORA");
+  for (int32_t i = 0; i < EN_COUNT(unknown); i++)
+    if (!is_empty(en_json_get(c, unknown[i].key))) return en_fail(why, EN_E_UNSUPPORTED, "the adapter uses %s (%s), which is not supported", unknown[i].what, unknown[i].key);
+  if (!is_empty(bias) && !en_json_is(bias, "none")) return en_fail(why, EN_E_UNSUPPORTED, "the adapter trains biases (bias), which is not supported");
+  /* PiSSA, OLoRA, CorDA, LoftQ and the like take a part out of the base weights when training begins: their factors fit no other base. */
+  if (en_json_kind_of(init) == EN_JSON_STRING && !en_json_is(init, "gaussian") && !en_json_is(init, "eva") && !en_json_is(init, "orthogonal"))
+    return en_fail(why, EN_E_UNSUPPORTED, "the adapter was begun with init_lora_weights that change the base weights");
+  return EN_OK;
+}
+
+static int32_t read_settings(settings_t *s, const char *text, size_t n_bytes, en_why *why) {
+  en_json c;
+  double alpha;
+  *s = (settings_t){0};
+  EN_TRY(en_json_open(&c, text, n_bytes, why));
+  EN_TRY(check_features(c, why));
+  if (!en_json_u64(en_json_get(c, "r"), &s->rank) || !s->rank || s->rank > EN_LORA_MAX_RANK) return en_fail(why, EN_E_UNSUPPORTED, "the adapter's rank (r) is not from 1 to %d", EN_LORA_MAX_RANK);
+  if (!en_json_number(en_json_get(c, "lora_alpha"), &alpha) || !(alpha > 0 && alpha < 1e6)) return en_fail(why, EN_E_FORMAT, "the adapter's lora_alpha is not a positive number");
+  s->rslora = en_json_kind_of(en_json_get(c, "use_rslora")) == EN_JSON_TRUE;
+  s->rank_pattern = !is_empty(en_json_get(c, "rank_pattern"));
+  if (s->rslora && s->rank_pattern) return en_fail(why, EN_E_UNSUPPORTED, "use_rslora together with rank_pattern is not supported");
+  s->alpha = (float)(s->rslora ? alpha * sqrt((double)s->rank) : alpha);
+  return EN_OK;
+}
+
+/* ---- read ---- */
+
+typedef struct { en_st_tensor a, b; } pair_t; /* data NULL: not there */
+typedef struct { void *adapter; pair_t *pairs; size_t adapter_bytes; } memory_t;
+
+static size_t carve(memory_t *f, const en_model *m, const en_safetensors *s, void *mem) {
+  f->adapter_bytes = en_adapter_block_bytes(m, s->n_elems);
+  const en_piece pieces[] = {{&f->adapter, f->adapter_bytes, 1}, {(void **)&f->pairs, (uint64_t)m->c.L * EN_LORA_TARGETS, sizeof(pair_t)}};
+  return f->adapter_bytes ? en_carve(pieces, EN_COUNT(pieces), mem) : 0;
+}
+
+size_t en_adapter_peft_bytes(const en_model *m, const void *tensors, size_t n_bytes) {
+  en_safetensors s;
+  memory_t f;
+  return en_safetensors_open(&s, tensors, n_bytes, NULL) == EN_OK ? carve(&f, m, &s, NULL) : 0;
+}
+
+static int starts(const char **p, const char *end, const char *with) {
+  const size_t n = strlen(with);
+  if ((size_t)(end - *p) < n || memcmp(*p, with, n)) return 0;
+  *p += n;
+  return 1;
+}
+
+/* "base_model.model.model.layers.<layer>.<module>.lora_A.weight" -> where it belongs, NULL: it is none of these. */
+static en_st_tensor *place_of(const en_model *m, pair_t *pairs, const en_st_tensor *t) {
+  const char *p = t->name, *end = p + t->name_bytes;
+  int32_t layer = 0, n = 0;
+  if (!starts(&p, end, prefix)) return NULL;
+  for (; p < end && *p >= '0' && *p <= '9' && n < 6; p++, n++) layer = layer * 10 + (*p - '0');
+  if (!n || layer >= m->c.L || !starts(&p, end, ".")) return NULL;
+  for (int32_t i = 0; i < EN_LORA_TARGETS; i++)
+    if (starts(&p, end, modules[i])) {
+      const int is_a = starts(&p, end, ".lora_A.weight"), is_b = !is_a && starts(&p, end, ".lora_B.weight");
+      if (p != end || (!is_a && !is_b) || en_lora_tensor(m->arch, i) < 0) return NULL;
+      pair_t *pair = pairs + (size_t)layer * EN_LORA_TARGETS + i;
+      return is_a ? &pair->a : &pair->b;
+    }
+  return NULL;
+}
+
+static int32_t collect(const en_model *m, const en_safetensors *s, pair_t *pairs, en_why *why) {
+  const char *cursor = NULL;
+  en_st_tensor t;
+  memset(pairs, 0, (size_t)m->c.L * EN_LORA_TARGETS * sizeof *pairs);
+  if (!s->n_tensors) return en_fail(why, EN_E_FORMAT, "the adapter has no tensors");
+  while (en_safetensors_next(s, &cursor, &t)) {
+    en_st_tensor *place = place_of(m, pairs, &t);
+    if (!place) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S belongs to no matrix of this model that can be adapted", t.name_bytes, t.name);
+    if (place->data) return en_fail(why, EN_E_FORMAT, "tensor %S is there twice", t.name_bytes, t.name);
+    if (!en_st_is_float(&t)) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is not F32, F16 or BF16", t.name_bytes, t.name);
+    *place = t;
+  }
+  return EN_OK;
+}
+
+static int32_t check_shape(const en_st_tensor *t, uint64_t rows, uint64_t cols, en_why *why) {
+  if (t->n_dims == 2 && t->shape[0] == rows && t->shape[1] == cols) return EN_OK;
+  return en_fail(why, EN_E_ARG, "tensor %S does not fit this model: %z x %z, expected %z x %z", t->name_bytes, t->name, t->shape[0], t->shape[1], rows, cols);
+}
+
+static int32_t check_pairs(const en_model *m, const pair_t *pairs, const settings_t *set, en_why *why) {
+  for (int32_t l = 0; l < m->c.L; l++)
+    for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+      const pair_t *p = pairs + (size_t)l * EN_LORA_TARGETS + i;
+      const en_st_tensor *given = p->a.data ? &p->a : &p->b;
+      if (!given->data) continue;
+      if (!p->a.data || !p->b.data) return en_fail(why, EN_E_FORMAT, "tensor %S is one factor without the other", given->name_bytes, given->name);
+      const en_weight *w = en_model_layer(m, l) + en_lora_tensor(m->arch, i);
+      const uint64_t rank = p->a.shape[0];
+      if (!rank || rank > EN_LORA_MAX_RANK) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S has rank %z: at most %d is supported", given->name_bytes, given->name, rank, EN_LORA_MAX_RANK);
+      if (rank != set->rank && !set->rank_pattern) return en_fail(why, EN_E_FORMAT, "tensor %S has rank %z, the settings say %z", given->name_bytes, given->name, rank, set->rank);
+      EN_TRY(check_shape(&p->a, rank, (uint64_t)w->cols, why));
+      EN_TRY(check_shape(&p->b, (uint64_t)w->rows, rank, why));
+    }
+  return EN_OK;
+}
+
+typedef struct { const pair_t *pairs; } ranks_t;
+static int32_t rank_of(const void *ctx, int32_t layer, int32_t target) {
+  const pair_t *p = ((const ranks_t *)ctx)->pairs + (size_t)layer * EN_LORA_TARGETS + target;
+  return p->a.data ? (int32_t)p->a.shape[0] : 0;
+}
+
+static int32_t copy(const en_adapter *a, const pair_t *pairs, en_why *why) {
+  float row[EN_LORA_MAX_RANK];
+  for (int32_t l = 0; l < a->m->c.L; l++)
+    for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+      const pair_t *p = pairs + (size_t)l * EN_LORA_TARGETS + i;
+      if (!p->a.data) continue;
+      const int32_t t = en_lora_tensor(a->m->arch, i);
+      const en_lora *e = en_adapter_layer(a, l) + t;
+      const size_t rows = (size_t)(en_model_layer(a->m, l) + t)->rows, rank = (size_t)e->rank;
+      en_st_read(e->a, &p->a, 0, p->a.n_elems);
+      for (size_t r = 0; r < rows; r++) {
+        en_st_read(row, &p->b, (uint64_t)r * rank, rank);
+        for (size_t j = 0; j < rank; j++) e->b[j * rows + model_row(a->m, i, r)] = row[j];
+      }
+    }
+  for (uint64_t i = 0; i < a->n_params; i++)
+    if (!isfinite(a->params[i])) return en_fail(why, EN_E_NUMERIC, "the adapter has a number that is not finite");
+  return EN_OK;
+}
+
+int32_t en_adapter_init_peft(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const void *tensors, size_t n_bytes, const char *config, size_t config_bytes, en_why *why) {
+  en_safetensors s;
+  settings_t set;
+  memory_t f;
+  en_adapter *a;
+  EN_TRY(read_settings(&set, config, config_bytes, why));
+  EN_TRY(en_safetensors_open(&s, tensors, n_bytes, why));
+  const size_t need = carve(&f, m, &s, NULL);
+  if (!need || !mem || mem_bytes < need) return en_fail(why, EN_E_NOMEM, "the adapter needs %z bytes, %z were given", (uint64_t)need, (uint64_t)mem_bytes);
+  if ((uintptr_t)mem % EN_ALIGN) return en_fail(why, EN_E_ARG, "memory for an adapter must be aligned to %d bytes", EN_ALIGN);
+  carve(&f, m, &s, mem);
+  EN_TRY(collect(m, &s, f.pairs, why));
+  EN_TRY(check_pairs(m, f.pairs, &set, why));
+  const ranks_t at = {f.pairs};
+  EN_TRY(en_adapter_make(&a, f.adapter, f.adapter_bytes, m, &(en_ranks){rank_of, &at}, set.alpha, why));
+  EN_TRY(copy(a, f.pairs, why));
+  *out = a;
+  return EN_OK;
+}
+
+/* ---- write ---- */
+
+static const en_lora *entry(const en_adapter *a, int32_t layer, int32_t target, const en_weight **w) {
+  const int32_t t = en_lora_tensor(a->m->arch, target);
+  const en_lora *e = t < 0 ? NULL : en_adapter_layer(a, layer) + t;
+  if (!e || !e->rank) return NULL;
+  *w = en_model_layer(a->m, layer) + t;
+  return e;
+}
+
+static void declare(en_st_writer *s, int32_t layer, int32_t target, const char *factor, size_t rows, size_t cols) {
+  char name[96];
+  en_writer w = {(uint8_t *)name, 0, sizeof name};
+  en_put_str(&w, prefix);
+  en_put_decimal(&w, (uint64_t)layer);
+  en_put_str(&w, ".");
+  en_put_str(&w, modules[target]);
+  en_put_str(&w, factor);
+  en_put(&w, "", 1);
+  en_st_declare(s, name, rows, cols);
+}
+
+size_t en_adapter_save_peft(const en_adapter *a, void *dst, size_t cap) {
+  const en_weight *w;
+  en_st_writer s;
+  for (int pass = 0; pass < 2; pass++) { /* first count, then write if it fits */
+    en_st_begin(&s, pass ? dst : NULL, cap);
+    for (int32_t l = 0; l < a->m->c.L; l++)
+      for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+        const en_lora *e = entry(a, l, i, &w);
+        if (!e) continue;
+        declare(&s, l, i, ".lora_A.weight", (size_t)e->rank, (size_t)w->cols);
+        declare(&s, l, i, ".lora_B.weight", (size_t)w->rows, (size_t)e->rank);
+      }
+    en_st_head(&s);
+    for (int32_t l = 0; l < a->m->c.L; l++)
+      for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+        const en_lora *e = entry(a, l, i, &w);
+        if (!e) continue;
+        en_put(&s.w, e->a, (size_t)e->rank * (size_t)w->cols * sizeof(float));
+        for (size_t r = 0; r < (size_t)w->rows; r++)
+          for (size_t j = 0; j < (size_t)e->rank; j++) en_put(&s.w, &e->b[j * (size_t)w->rows + model_row(a->m, i, r)], sizeof(float));
+      }
+    if (!dst || s.w.n > cap) break;
+  }
+  return s.w.n;
+}
+
+/* The shortest decimal that reads back as the same float; v > 0. */
+static void put_float(en_writer *w, float v) {
+  const int32_t e10 = (int32_t)floor(log((double)v) / log(10));
+  int32_t exponent = 0;
+  uint64_t digits = 0;
+  for (int32_t n = 0; n < 10; n++) {
+    exponent = e10 - n;
+    digits = (uint64_t)floor((double)v * pow(10, -exponent) + 0.5);
+    if ((float)((double)digits * pow(10, exponent)) == v) break;
+  }
+  if (exponent >= 0 && exponent < 7) {
+    en_put_decimal(w, digits);
+    en_put_fill(w, '0', (size_t)exponent);
+    return;
+  }
+  en_put_decimal(w, digits);
+  en_put_str(w, exponent < 0 ? "e-" : "e");
+  en_put_decimal(w, (uint64_t)(exponent < 0 ? -exponent : exponent));
+}
+
+/* What is updated where. */
+typedef struct { int32_t rank, mixed /* more than one rank */, targets /* bits */, ragged /* not the same targets in every updated layer */, n_layers; } shape_t;
+
+static int32_t targets_of(const en_adapter *a, int32_t layer) {
+  const en_weight *w;
+  int32_t bits = 0;
+  for (int32_t i = 0; i < EN_LORA_TARGETS; i++) bits |= entry(a, layer, i, &w) ? 1 << i : 0;
+  return bits;
+}
+
+static shape_t shape_of(const en_adapter *a) {
+  const en_weight *w;
+  shape_t s = {0};
+  for (int32_t l = 0; l < a->m->c.L; l++) {
+    const int32_t bits = targets_of(a, l);
+    if (!bits) continue;
+    s.n_layers++;
+    s.ragged |= s.targets && bits != s.targets;
+    s.targets |= bits;
+    for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+      const en_lora *e = entry(a, l, i, &w);
+      if (!e) continue;
+      s.mixed |= s.rank && e->rank != s.rank;
+      s.rank = s.rank ? s.rank : e->rank;
+    }
+  }
+  return s;
+}
+
+/* Comma before all but the first. */
+static void item(en_writer *w, int32_t *n) {
+  if ((*n)++) en_put_str(w, ", ");
+}
+static void put_module(en_writer *w, int32_t layer, int32_t target) {
+  en_put_str(w, "\"model.layers.");
+  en_put_decimal(w, (uint64_t)layer);
+  en_put_str(w, ".");
+  en_put_str(w, modules[target]);
+  en_put_str(w, "\"");
+}
+
+/* Names that PEFT matches against the ends of module paths: "q_proj" where all updated layers are alike, else every single one. */
+static void put_targets(en_writer *w, const en_adapter *a, const shape_t *s) {
+  int32_t n = 0;
+  en_put_str(w, "[");
+  for (int32_t i = 0; i < EN_LORA_TARGETS && !s->ragged; i++) {
+    if (!(s->targets >> i & 1)) continue;
+    item(w, &n);
+    en_put_quoted(w, strchr(modules[i], '.') + 1);
+  }
+  for (int32_t l = 0; l < a->m->c.L && s->ragged; l++)
+    for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+      if (!(targets_of(a, l) >> i & 1)) continue;
+      item(w, &n);
+      put_module(w, l, i);
+    }
+  en_put_str(w, "]");
+}
+
+static void put_rank_pattern(en_writer *w, const en_adapter *a, const shape_t *s) {
+  const en_weight *unused;
+  int32_t n = 0;
+  en_put_str(w, "{");
+  for (int32_t l = 0; l < a->m->c.L; l++)
+    for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
+      const en_lora *e = entry(a, l, i, &unused);
+      if (!e || e->rank == s->rank) continue;
+      item(w, &n);
+      put_module(w, l, i);
+      en_put_str(w, ": ");
+      en_put_decimal(w, (uint64_t)e->rank);
+    }
+  en_put_str(w, "}");
+}
+
+static void put_layers(en_writer *w, const en_adapter *a, const shape_t *s) {
+  int32_t n = 0;
+  if (s->n_layers == a->m->c.L || s->ragged) { en_put_str(w, "null"); return; }
+  en_put_str(w, "[");
+  for (int32_t l = 0; l < a->m->c.L; l++) {
+    if (!targets_of(a, l)) continue;
+    item(w, &n);
+    en_put_decimal(w, (uint64_t)l);
+  }
+  en_put_str(w, "]");
+}
+
+size_t en_adapter_save_peft_config(const en_adapter *a, const en_peft_config *config, void *dst, size_t cap) {
+  const shape_t s = shape_of(a);
+  const int32_t rslora = config->rslora && !s.mixed && a->alpha != 0;
+  en_writer w = {0};
+  for (int pass = 0; pass < 2; pass++) {
+    w = (en_writer){pass ? dst : NULL, 0, cap};
+    en_put_str(&w, "{\n  \"alpha_pattern\": {},\n  \"base_model_name_or_path\": ");
+    if (config->base_model) en_put_quoted(&w, config->base_model);
+    else en_put_str(&w, "null");
+    en_put_str(&w, ",\n  \"bias\": \"none\",\n  \"fan_in_fan_out\": false,\n  \"inference_mode\": true,\n  \"init_lora_weights\": true,\n  \"layers_pattern\": null,\n  \"layers_to_transform\": ");
+    put_layers(&w, a, &s);
+    en_put_str(&w, ",\n  \"lora_alpha\": ");
+    /* A file without alpha has scale 1. */
+    put_float(&w, a->alpha == 0 ? (float)s.rank : rslora ? (float)((double)a->alpha / sqrt((double)s.rank)) : a->alpha);
+    en_put_str(&w, ",\n  \"lora_dropout\": ");
+    if (config->dropout > 0) put_float(&w, config->dropout);
+    else en_put_str(&w, "0");
+    en_put_str(&w, ",\n  \"modules_to_save\": null,\n  \"peft_type\": \"LORA\",\n  \"r\": ");
+    en_put_decimal(&w, (uint64_t)s.rank);
+    en_put_str(&w, ",\n  \"rank_pattern\": ");
+    put_rank_pattern(&w, a, &s);
+    en_put_str(&w, ",\n  \"target_modules\": ");
+    put_targets(&w, a, &s);
+    en_put_str(&w, ",\n  \"task_type\": \"CAUSAL_LM\",\n  \"use_dora\": false,\n  \"use_rslora\": ");
+    en_put_str(&w, rslora ? "true\n}\n" : "false\n}\n");
+    if (!dst || w.n > cap) break;
+  }
+  return w.n;
+}
