@@ -76,7 +76,13 @@ static int take(cli_args *a, int i, const char *text) {
   v->given++;
   if (o->kind == ARG_FLAG) { v->number = 1; return 1; }
   v->text = text;
-  if (o->kind == ARG_TEXTS) { a->texts[a->n_texts++] = text; return 1; }
+  if (o->kind == ARG_TEXTS) {
+    const char **more = realloc(v->texts, (size_t)v->given * sizeof *more);
+    if (!more) return complain("no memory for the arguments");
+    v->texts = more;
+    more[v->given - 1] = text;
+    return 1;
+  }
   if (o->kind == ARG_INTS) return read_ints(o, text, v);
   return o->kind == ARG_TEXT || read_number(o, text, strlen(text), &v->number);
 }
@@ -108,8 +114,7 @@ static int read_all(cli_args *a, int argc, char **argv) {
 int args_read(cli_args *a, const cli_command *command, int argc, char **argv) {
   *a = (cli_args){.command = command, .argv = argv};
   a->values = calloc((size_t)command->n_options + 1, sizeof *a->values);
-  a->texts = calloc((size_t)argc + 1, sizeof *a->texts);
-  if (!a->values || !a->texts) { args_free(a); return complain("no memory for the arguments"); }
+  if (!a->values) return complain("no memory for the arguments");
   for (int i = 0; i < command->n_options; i++) a->values[i].number = option_fallback(command->options + i);
   if (read_all(a, argc, argv)) return 1;
   args_free(a);
@@ -117,11 +122,12 @@ int args_read(cli_args *a, const cli_command *command, int argc, char **argv) {
 }
 
 void args_free(cli_args *a) {
-  for (int i = 0; a->values && i < a->command->n_options; i++) free(a->values[i].ints);
+  for (int i = 0; a->values && i < a->command->n_options; i++) {
+    free(a->values[i].ints);
+    free(a->values[i].texts);
+  }
   free(a->values);
-  free(a->texts);
   a->values = NULL;
-  a->texts = NULL;
 }
 
 void args_help(const cli_command *c) {

@@ -30,14 +30,13 @@ typedef struct {
   const char *text;    /* the last one */
   int32_t *ints;       /* ARG_INTS */
   size_t n_ints;
+  const char **texts;  /* ARG_TEXTS: the `given` texts in order */
 } arg_value;
 typedef struct {
   const cli_command *command;
   char **argv;         /* operands are moved to the front: argv[0..n_operands-1] */
   int n_operands;
   arg_value *values;   /* one for each option of the table */
-  const char **texts;  /* every ARG_TEXTS value, in order */
-  int n_texts;
 } cli_args;
 
 struct cli_command {

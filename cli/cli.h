@@ -30,6 +30,8 @@ char *cli_read_file(const char *path, size_t *n_bytes);
 double cli_now_ms(void *unused); /* a clock that never goes back */
 double cli_cpu_ms(void);         /* processor time of this process, all threads; 0 where it is not known */
 
+enum { CLI_MAX_ADAPTERS = 8 }; /* as many as a session takes */
+typedef struct { en_adapter *adapter; void *mem; float scale; } cli_adapter;
 /* A model file loaded and sealed, with threads and, if asked for and there, its tokenizer. */
 typedef struct {
   const char *path;
@@ -39,6 +41,8 @@ typedef struct {
   en_host host;
   en_threads *threads;
   void *image, *model_mem, *tokenizer_mem;
+  cli_adapter adapters[CLI_MAX_ADAPTERS]; /* on every session of this model */
+  int n_adapters;
 } cli_model;
 typedef struct {
   const char *kernels;  /* NULL: "auto" */
@@ -47,6 +51,7 @@ typedef struct {
   int32_t head_only;    /* read no weights: there is no model then, and nothing but the offsets in info */
   int32_t quiet;        /* report nothing on stderr; the sentence is left in why */
   en_why *why;          /* or NULL */
+  const arg_value *adapters; /* values of --adapter, or NULL */
 } cli_open_spec;
 /* EN_OK or a status, after a message on stderr unless quiet. cli_close on success. */
 int32_t cli_open(cli_model *m, const char *path, const cli_open_spec *spec);

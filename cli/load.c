@@ -1,5 +1,5 @@
 /* load.c - a model file into memory: probe the head, then stream the rest in chunks and let the core pack them as they arrive. */
-#include "cli.h"
+#include "adapters.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -113,12 +113,17 @@ int32_t cli_open(cli_model *m, const char *path, const cli_open_spec *spec) {
     cli_close(m);
     return status;
   }
+  if (spec->adapters && !cli_adapters_open(m, spec->adapters)) {
+    cli_close(m);
+    return EN_E_ARG;
+  }
   if (!spec->head_only) m->threads = en_threads_start(spec->n_threads, &m->host);
   return EN_OK;
 }
 
 void cli_close(cli_model *m) {
   en_threads_stop(m->threads);
+  cli_adapters_close(m);
   free(m->tokenizer_mem);
   free(m->model_mem);
   free(m->image);
@@ -131,7 +136,8 @@ int32_t cli_session(const cli_model *m, const en_session_spec *spec, en_session 
   if (n == 0) return en_fail(why, EN_E_ARG, "a session of %u positions is not possible", spec->n_ctx);
   void *block = cli_alloc(n);
   if (!block) return en_fail(why, EN_E_NOMEM, "no memory for a session (%z bytes)", (uint64_t)n);
-  const int32_t status = en_session_init(out, block, n, m->model, spec, &m->host, why);
+  int32_t status = en_session_init(out, block, n, m->model, spec, &m->host, why);
+  for (int i = 0; status == EN_OK && i < m->n_adapters; i++) status = en_session_attach(*out, m->adapters[i].adapter, m->adapters[i].scale, why);
   if (status != EN_OK) free(block);
   else *mem = block;
   return status;

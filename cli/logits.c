@@ -1,5 +1,6 @@
 /* logits.c - edge-net logits: the raw logits of every position, and the loop over slices that parity and perplexity share. */
 #include "logits.h"
+#include "adapters.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@ int32_t cli_logits(const cli_model *m, const cli_logits_spec *spec, const int32_
   return status;
 }
 
-enum { LOGITS_TOKENS, LOGITS_OUT, LOGITS_CTX, LOGITS_KERNELS, LOGITS_THREADS, LOGITS_KV };
+enum { LOGITS_TOKENS, LOGITS_OUT, LOGITS_CTX, LOGITS_KERNELS, LOGITS_THREADS, LOGITS_KV, LOGITS_ADAPTER };
 static const arg_option options[] = {
     [LOGITS_TOKENS] = {.name = "tokens", .value = "1,2,3", .help = "the token ids", .kind = ARG_INTS, .max = INT32_MAX, .flags = ARG_REQUIRED},
     [LOGITS_OUT] = {.name = "out", .value = "FILE.f32", .help = "where to write them", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
@@ -36,6 +37,7 @@ static const arg_option options[] = {
     [LOGITS_KERNELS] = {.name = "kernels", .value = "NAME", .help = "kernel table: auto, ref, or one that `capabilities` lists", .kind = ARG_TEXT},
     [LOGITS_THREADS] = {.name = "threads", .value = "N", .help = "threads (default: one for each core)", .kind = ARG_INT, .max = EN_POOL_MAX_LANES},
     [LOGITS_KV] = {.name = "kv", .value = "f32|f16", .help = "type of the cached keys and values (default f32)", .kind = ARG_TEXT},
+    [LOGITS_ADAPTER] = CLI_ADAPTER_OPTION,
 };
 
 int cli_read_kv(const char *text, uint32_t *kv_type) {
@@ -57,7 +59,7 @@ static int run(const cli_args *a) {
   const arg_value *tokens = a->values + LOGITS_TOKENS;
   const char *path = args_text(a, LOGITS_OUT);
   if (!cli_read_kv(args_text(a, LOGITS_KV), &kv_type)) return 2;
-  if (cli_open(&m, a->argv[0], &(cli_open_spec){.kernels = args_text(a, LOGITS_KERNELS), .n_threads = args_int(a, LOGITS_THREADS)}) != EN_OK) return 1;
+  if (cli_open(&m, a->argv[0], &(cli_open_spec){.kernels = args_text(a, LOGITS_KERNELS), .n_threads = args_int(a, LOGITS_THREADS), .adapters = a->values + LOGITS_ADAPTER}) != EN_OK) return 1;
   FILE *f = fopen(path, "wb");
   int code = f ? 0 : cli_fail(path, "%s", strerror(errno));
   const cli_logits_spec spec = {.n_ctx = (uint32_t)args_int(a, LOGITS_CTX), .kv_type = kv_type};

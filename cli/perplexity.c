@@ -1,9 +1,10 @@
 /* perplexity.c - edge-net perplexity: how well the model predicts a text, window by window, as llama.cpp's tool counts it. */
+#include "adapters.h"
 #include "logits.h"
 #include <math.h>
 #include <stdlib.h>
 
-enum { PPL_FILE, PPL_CTX, PPL_KERNELS, PPL_THREADS, PPL_KV, PPL_JSON };
+enum { PPL_FILE, PPL_CTX, PPL_KERNELS, PPL_THREADS, PPL_KV, PPL_JSON, PPL_ADAPTER };
 static const arg_option options[] = {
     [PPL_FILE] = {.name = "f", .value = "FILE", .help = "the text, UTF-8", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
     [PPL_CTX] = {.name = "ctx", .value = "N", .help = "tokens per window", .kind = ARG_INT, .min = 4, .max = INT32_MAX, .fallback = 512},
@@ -11,6 +12,7 @@ static const arg_option options[] = {
     [PPL_THREADS] = {.name = "threads", .value = "N", .help = "threads (default: one for each core)", .kind = ARG_INT, .max = EN_POOL_MAX_LANES},
     [PPL_KV] = {.name = "kv", .value = "f32|f16", .help = "type of the cached keys and values (default f32)", .kind = ARG_TEXT},
     [PPL_JSON] = {.name = "json", .help = "print one JSON object", .kind = ARG_FLAG},
+    [PPL_ADAPTER] = CLI_ADAPTER_OPTION,
 };
 
 /* Sum of -log p(next token) and of its squares, over what has been scored. */
@@ -70,7 +72,7 @@ static int run(const cli_args *a) {
   if (!cli_read_kv(args_text(a, PPL_KV), &spec.kv_type)) return 2;
   char *text = cli_read_file(args_text(a, PPL_FILE), &n_bytes);
   if (!text) return 1;
-  if (cli_open(&m, a->argv[0], &(cli_open_spec){.need_tokenizer = 1, .kernels = args_text(a, PPL_KERNELS), .n_threads = args_int(a, PPL_THREADS)}) == EN_OK) {
+  if (cli_open(&m, a->argv[0], &(cli_open_spec){.need_tokenizer = 1, .kernels = args_text(a, PPL_KERNELS), .n_threads = args_int(a, PPL_THREADS), .adapters = a->values + PPL_ADAPTER}) == EN_OK) {
     int32_t *ids = cli_encode(&m, text, n_bytes, EN_TOK_BOS, &n);
     if (ids) code = score_text(&m, &spec, ids, n, &s, &why) == EN_OK ? 0 : cli_fail(m.path, "%s", why.text);
     if (!code) report(a, &s, n);

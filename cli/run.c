@@ -1,10 +1,11 @@
 /* run.c - edge-net run: prompt in, text out as it comes. */
+#include "adapters.h"
 #include "chat.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { RUN_P, RUN_N, RUN_TEMP, RUN_TOP_K, RUN_TOP_P, RUN_MIN_P, RUN_REPEAT, RUN_SEED, RUN_THREADS, RUN_CTX, RUN_STOP, RUN_CHAT, RUN_JSON, RUN_KERNELS };
+enum { RUN_P, RUN_N, RUN_TEMP, RUN_TOP_K, RUN_TOP_P, RUN_MIN_P, RUN_REPEAT, RUN_SEED, RUN_THREADS, RUN_CTX, RUN_STOP, RUN_CHAT, RUN_JSON, RUN_KERNELS, RUN_ADAPTER };
 static const arg_option options[] = {
     [RUN_P] = {.name = "p", .value = "TEXT", .help = "the prompt", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
     [RUN_N] = {.name = "n", .value = "N", .help = "tokens to generate at most", .kind = ARG_INT, .max = 1 << 24, .fallback = 128},
@@ -20,6 +21,7 @@ static const arg_option options[] = {
     [RUN_CHAT] = {.name = "chat", .help = "the prompt is a user's message to a chat model", .kind = ARG_FLAG},
     [RUN_JSON] = {.name = "json", .help = "print one JSON object at the end instead of the text", .kind = ARG_FLAG},
     [RUN_KERNELS] = {.name = "kernels", .value = "NAME", .help = "kernel table: auto, ref, or one that `capabilities` lists", .kind = ARG_TEXT},
+    [RUN_ADAPTER] = CLI_ADAPTER_OPTION,
 };
 
 /* Everything that one generation needs, and what comes out of it. */
@@ -69,13 +71,14 @@ static int32_t open_sampler(generation *g, en_why *why) {
 
 /* The stop strings one after another with their NULs, as en_stream_init wants them. */
 static int32_t open_stream(generation *g, int32_t at_start, en_why *why) {
+  const arg_value *given = g->a->values + RUN_STOP;
   size_t n_stops = 0;
-  for (int i = 0; i < g->a->n_texts; i++) n_stops += strlen(g->a->texts[i]) + 1;
+  for (int i = 0; i < given->given; i++) n_stops += strlen(given->texts[i]) + 1;
   char *stops = malloc(n_stops + 1), *p = stops;
-  for (int i = 0; stops && i < g->a->n_texts; i++) p = (char *)memcpy(p, g->a->texts[i], strlen(g->a->texts[i]) + 1) + strlen(g->a->texts[i]) + 1;
+  for (int i = 0; stops && i < given->given; i++) p = (char *)memcpy(p, given->texts[i], strlen(given->texts[i]) + 1) + strlen(given->texts[i]) + 1;
   const size_t n = en_stream_bytes(n_stops);
   g->stream_mem = stops ? cli_alloc(n) : NULL;
-  const int32_t status = g->stream_mem ? en_stream_init(&g->stream, g->stream_mem, n, g->m.tokenizer, stops, n_stops, g->a->n_texts, at_start) : EN_E_NOMEM;
+  const int32_t status = g->stream_mem ? en_stream_init(&g->stream, g->stream_mem, n, g->m.tokenizer, stops, n_stops, given->given, at_start) : EN_E_NOMEM;
   free(stops);
   return status == EN_OK ? EN_OK : en_fail(why, status, "--stop: the stop texts are not possible (%s)", en_status_name(status));
 }
@@ -152,7 +155,7 @@ static int32_t run_all(generation *g, const char *prompt, en_why *why) {
 static int run(const cli_args *a) {
   generation g = {.a = a};
   en_why why = {""};
-  if (cli_open(&g.m, a->argv[0], &(cli_open_spec){.need_tokenizer = 1, .kernels = args_text(a, RUN_KERNELS), .n_threads = args_int(a, RUN_THREADS)}) != EN_OK) return 1;
+  if (cli_open(&g.m, a->argv[0], &(cli_open_spec){.need_tokenizer = 1, .kernels = args_text(a, RUN_KERNELS), .n_threads = args_int(a, RUN_THREADS), .adapters = a->values + RUN_ADAPTER}) != EN_OK) return 1;
   int code = 1;
   char *chat = args_given(a, RUN_CHAT) ? cli_chat_prompt(&g.m, args_text(a, RUN_P)) : NULL;
   if (chat || !args_given(a, RUN_CHAT)) {

@@ -1,0 +1,116 @@
+/* pairs.c - see pairs.h. */
+#include "pairs.h"
+#include "../core/base/base.h"
+#include "json.h"
+#include <stdlib.h>
+#include <string.h>
+
+static int reserve(cli_pairs *p, size_t n_ids) {
+  if (p->cap_samples < (size_t)p->n + 2) {
+    p->cap_samples = ((size_t)p->n + 2) * 2;
+    size_t *more = realloc(p->start, p->cap_samples * sizeof *more);
+    if (!more) return 0;
+    p->start = more;
+  }
+  const size_t used = p->n ? p->start[p->n] : 0;
+  if (p->cap_ids >= used + n_ids) return 1;
+  p->cap_ids = (used + n_ids) * 2;
+  int32_t *ids = realloc(p->ids, p->cap_ids * sizeof *ids);
+  if (ids) p->ids = ids;
+  float *weight = ids ? realloc(p->weight, p->cap_ids * sizeof *weight) : NULL;
+  if (weight) p->weight = weight;
+  return weight != NULL;
+}
+
+/* Tokens of a member's text; NULL after a message. */
+static int32_t *tokens_of(const cli_model *m, const json *j, uint32_t node, int32_t flags, size_t *n) {
+  const size_t cap = (size_t)j->nodes[node].n_bytes + 1;
+  char *text = malloc(cap);
+  int32_t *ids = NULL;
+  if (text && json_string(j, node, text, cap)) ids = cli_encode(m, text, strlen(text), flags, n);
+  else cli_fail(NULL, "a text holds a NUL character");
+  free(text);
+  return ids;
+}
+
+/* Prompt (may be NULL) and answer as one sample. */
+static int add_sample(cli_pairs *p, const cli_model *m, const int32_t *prompt, size_t n_prompt, const int32_t *answer, size_t n_answer, uint32_t max_length) {
+  const int32_t eos = en_tokenizer_special(m->tokenizer)->eos;
+  const size_t n_all = n_prompt + n_answer + (eos >= 0), n = EN_MIN(n_all, (size_t)max_length);
+  if (!reserve(p, n)) return cli_fail(NULL, "no memory for the training data"), 0;
+  if (!p->n) p->start[0] = 0;
+  int32_t *ids = p->ids + p->start[p->n];
+  float *weight = p->weight + p->start[p->n];
+  size_t targets = 0;
+  for (size_t i = 0; i < n; i++) {
+    ids[i] = i < n_prompt ? prompt[i] : i < n_prompt + n_answer ? answer[i - n_prompt] : eos;
+    weight[i] = i >= n_prompt ? 1 : 0;
+    targets += i >= n_prompt && i > 0; /* the first token has nothing before it to be predicted from */
+  }
+  p->n_cut += n < n_all;
+  if (!targets) { p->n_dropped++; return 1; }
+  p->n_targets += targets;
+  p->longest = EN_MAX(p->longest, (uint32_t)n);
+  p->start[p->n + 1] = p->start[p->n] + n;
+  p->n++;
+  return 1;
+}
+
+static int add_line(cli_pairs *p, const cli_model *m, const json *j, uint32_t max_length) {
+  const uint32_t text = json_get(j, 0, "text"), input = json_get(j, 0, "input"), output = json_get(j, 0, "output");
+  const int whole = json_kind_of(j, text) == JSON_STRING && input == JSON_NONE && output == JSON_NONE;
+  size_t n_prompt = 0, n_answer = 0;
+  if (!whole && (json_kind_of(j, input) != JSON_STRING || json_kind_of(j, output) != JSON_STRING)) return cli_fail(NULL, "neither \"input\" and \"output\" nor \"text\" are there as strings"), 0;
+  int32_t *prompt = whole ? NULL : tokens_of(m, j, input, EN_TOK_BOS | EN_TOK_SPECIAL, &n_prompt);
+  int32_t *answer = whole || prompt ? tokens_of(m, j, whole ? text : output, whole ? EN_TOK_BOS | EN_TOK_SPECIAL : EN_TOK_SPECIAL, &n_answer) : NULL;
+  const int ok = answer && add_sample(p, m, prompt, n_prompt, answer, n_answer, max_length);
+  free(prompt);
+  free(answer);
+  return ok;
+}
+
+int cli_pairs_read(cli_pairs *out, const cli_model *m, const char *path, uint32_t max_length) {
+  size_t n_bytes, line = 0;
+  int ok = 1;
+  *out = (cli_pairs){0};
+  char *text = cli_read_file(path, &n_bytes);
+  if (!text) return 0;
+  for (const char *p = text, *end = text + n_bytes; ok && p < end;) {
+    const char *newline = memchr(p, '\n', (size_t)(end - p)), *stop = newline ? newline : end, *error;
+    size_t at;
+    json j;
+    line++;
+    if (strspn(p, " \t\r") < (size_t)(stop - p)) { /* not an empty line */
+      if (!json_read(&j, p, (size_t)(stop - p), &error, &at)) ok = (cli_fail(NULL, "%s", error), 0);
+      else {
+        ok = add_line(out, m, &j, max_length);
+        json_free(&j);
+      }
+    }
+    p = newline ? newline + 1 : end;
+  }
+  free(text);
+  if (!ok) cli_fail(path, "line %zu cannot be used", line);
+  else if (!out->n) ok = (cli_fail(path, "there is nothing to learn in it"), 0);
+  if (!ok) { cli_pairs_free(out); return 0; }
+  out->hash = en_hash64(EN_HASH64, out->ids, out->start[out->n] * sizeof *out->ids);
+  out->hash = en_hash64(out->hash, out->weight, out->start[out->n] * sizeof *out->weight);
+  for (uint32_t i = 0; i < out->n; i++) out->hash = en_hash64(out->hash, &(uint64_t){out->start[i]}, sizeof(uint64_t));
+  return 1;
+}
+
+void cli_pairs_free(cli_pairs *p) {
+  free(p->ids);
+  free(p->weight);
+  free(p->start);
+  *p = (cli_pairs){0};
+}
+
+void cli_shuffle(uint32_t *order, uint32_t n, uint64_t seed, uint64_t epoch) {
+  for (uint32_t i = 0; i < n; i++) order[i] = i;
+  for (uint32_t i = n; i > 1; i--) { /* Fisher-Yates */
+    const uint32_t k = (uint32_t)(en_uniform(seed, epoch << 32 | i) * i), kept = order[i - 1];
+    order[i - 1] = order[k];
+    order[k] = kept;
+  }
+}
