@@ -141,6 +141,9 @@ export class Engine {
     const ids = typeof input === 'string' ? [...this.tokenize(input)] : this.#checkIds(input);
     return this.#scheduler.logits(ids, all, signal);
   }
+  saveState() { return this.#scheduler.saveState(); }
+  /** @param {Uint8Array} state */
+  loadState(state) { return this.#scheduler.loadState(state); }
   clear() { this.#scheduler.clear(); }
   profile() { return this.#w.profile(this.#session.handle); }
 

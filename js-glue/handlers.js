@@ -46,6 +46,8 @@ export function createHandlers({ inPlace }) {
     async detokenize({ ids, specialTokens }) { return ready().detokenize(ids, { specialTokens }); },
     async logits({ input, all }, { signal }) { return ready().logits(input, all, signal); },
     async profile() { return { rows: ready().profile(), laneChunks: ready().laneChunks }; },
+    async saveState() { return ready().saveState(); },
+    async loadState({ state }) { await ready().loadState(state); return ready().memory; },
     async clear() { ready().clear(); return ready().memory; },
     capabilities: () => capabilities(),
     async unload() {

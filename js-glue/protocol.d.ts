@@ -24,6 +24,8 @@ export interface Calls {
   detokenize: { args: { ids: readonly number[]; specialTokens: boolean }; result: string; event: never };
   logits: { args: { input: string | readonly number[]; all: boolean }; result: Float32Array; event: never };
   profile: { args: Record<string, never>; result: { rows: { name: string; ms: number; macs: number; bytes: number; calls: number }[]; laneChunks: number[] }; event: never };
+  saveState: { args: Record<string, never>; result: Uint8Array; event: never };
+  loadState: { args: { state: Uint8Array }; result: MemoryInfo; event: never };
   clear: { args: Record<string, never>; result: MemoryInfo; event: never };
   capabilities: { args: Record<string, never>; result: Capabilities; event: never };
   unload: { args: Record<string, never>; result: null; event: never };

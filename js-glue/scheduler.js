@@ -8,6 +8,8 @@ import { makeYield } from './platform.js';
 
 const SLICE_MS = 20;
 const MAX_STEPS = 0x7fffffff;
+/** "ENS1": magic, count of ids, ids (32 bits each, little-endian), then en_seq_save's bytes. */
+const STATE_MAGIC = 0x31534e45;
 
 /**
  * @typedef {import('./wasm-instance.js').WasmInstance} WasmInstance
@@ -102,6 +104,36 @@ export class Scheduler {
       }
       if (!all) w.logits(session, 0, vocab, out);
       return out;
+    });
+  }
+
+  /** Ids and KV cache of the text that was worked on last. @returns {Promise<Uint8Array>} */
+  saveState() {
+    return this.#alone(async () => {
+      const { w, session } = this.#p;
+      const { seq, cached } = this.#slots.reduce((a, b) => (b.used > a.used ? b : a));
+      const lead = 4 * (2 + cached.length);
+      const out = w.saveSeq(session, seq, lead);
+      const head = new DataView(out.buffer);
+      [STATE_MAGIC, cached.length, ...cached].forEach((v, i) => head.setUint32(4 * i, v, true));
+      return out;
+    });
+  }
+  /** Put a saved state into the sequence that was unused for longest. @param {Uint8Array} state */
+  loadState(state) {
+    return this.#alone(async () => {
+      const { w, session } = this.#p;
+      const head = new DataView(state.buffer, state.byteOffset, state.byteLength);
+      const n = state.length >= 8 && head.getUint32(0, true) === STATE_MAGIC ? head.getUint32(4, true) : -1;
+      if (n < 0 || state.length < 8 + 4 * n) throw new EdgeNetError('FORMAT', 'this is not a saved state, or it is cut short');
+      const slot = this.#slots.reduce((a, b) => (b.used < a.used ? b : a));
+      const positions = w.loadSeq(session, slot.seq, state.subarray(8 + 4 * n));
+      slot.cached = Array.from({ length: n }, (_, i) => head.getUint32(8 + 4 * i, true));
+      slot.used = ++this.#clock;
+      if (positions !== n) {
+        this.#forget(slot);
+        throw new EdgeNetError('FORMAT', 'the saved state contradicts itself');
+      }
     });
   }
 

@@ -208,6 +208,17 @@ export class InferenceSession {
     this.#memory = { ...this.#memory, cachedTokens: 0 };
     this.#memory = await this.#caller.call('clear', {});
   }
+  /**
+   * What the last call left in the KV cache, to continue after a reload without reading the prompt again. About kvCacheBytes for a full context.
+   * @returns {Promise<Uint8Array>}
+   */
+  async saveState() { this.#alive(); return this.#caller.call('saveState', {}); }
+  /** Take back a saved state; the next prompt that begins with its text is not computed again. The model and kvType must be the same. @param {Uint8Array} state @returns {Promise<void>} */
+  async loadState(state) {
+    if (!(state instanceof Uint8Array)) throw new EdgeNetError('ARG', 'state must be a Uint8Array from saveState()', { detail: { option: 'state' } });
+    this.#alive();
+    this.#memory = await this.#caller.call('loadState', { state });
+  }
   /** Time per kind of step and work per compute thread since the start. @returns {Promise<import('./protocol.js').Calls['profile']['result']>} */
   async profile() { this.#alive(); return this.#caller.call('profile', {}); }
   get disposed() { return this.#disposed; }

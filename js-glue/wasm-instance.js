@@ -302,6 +302,26 @@ export class WasmInstance {
   }
   /** @param {number} session @param {number} seq @param {number} n */
   keep(session, seq, n) { this.#must('w_seq_keep', session, seq, n); }
+  /** The cache of a sequence, after `lead` bytes that the caller fills. @param {number} session @param {number} seq @param {number} lead @returns {Uint8Array} */
+  saveSeq(session, seq, lead) {
+    const n = this.#run('w_seq_state_bytes', session, seq) >>> 0;
+    const at = this.alloc(n);
+    try {
+      this.#must('w_seq_save', session, seq, at, n);
+      const out = new Uint8Array(lead + n);
+      out.set(new Uint8Array(this.#memory.buffer, at, n), lead);
+      return out;
+    } finally { this.free(at); }
+  }
+  /** @param {number} session @param {number} seq @param {Uint8Array} state @returns {number} positions that the sequence has now */
+  loadSeq(session, seq, state) {
+    const at = this.alloc(state.length);
+    try {
+      this.write(at, state);
+      this.#must('w_seq_load', session, seq, at, state.length);
+      return this.#run('w_seq_length', session, seq);
+    } finally { this.free(at); }
+  }
   /** @param {number} session */
   profile(session) {
     const rows = [];

@@ -215,3 +215,22 @@ test('a listener that throws ends its own call and nothing else', () => using(ho
   await assert.rejects(s.complete('go', { ...GREEDY, maxTokens: 1e6, onToken: () => { throw mistake; } }), mistake);
   assert.equal((await other).tokens.length, 30);
 }));
+
+test('a saved state continues in another session; foreign and broken states are refused', () => using(homeModel, { kvType: 'f32' }, async (s) => {
+  const prompt = 'the long history of the village by the sea';
+  const { text } = await s.complete(prompt, { ...GREEDY, maxTokens: 20 });
+  const state = await s.saveState();
+  const expected = await s.complete(`${prompt}${text} and`, { ...GREEDY, maxTokens: 20 });
+  await using(homeModel, { kvType: 'f32', contextLength: 500 }, async (other) => {
+    await other.loadState(state);
+    assert.ok(other.getMemoryInfo().cachedTokens > 20);
+    const continued = await other.complete(`${prompt}${text} and`, { ...GREEDY, maxTokens: 20 });
+    assert.deepEqual(continued.tokens, expected.tokens);
+    assert.ok(expected.timings.cachedTokens > 5);
+    assert.equal(continued.timings.cachedTokens, expected.timings.cachedTokens);
+    for (const broken of [new Uint8Array(0), state.subarray(0, 30), state.subarray(0, state.length - 1), state.subarray(4)]) await assert.rejects(other.loadState(broken), { code: 'FORMAT' });
+    assert.deepEqual((await other.complete(`${prompt}${text} and`, { ...GREEDY, maxTokens: 20 })).tokens, expected.tokens);
+  });
+  await using(homeModel, { kvType: 'f16' }, (other) => assert.rejects(other.loadState(state), { code: 'ARG' }));
+  await using(homeModel, { contextLength: 16, kvType: 'f32' }, (other) => assert.rejects(other.loadState(state), { code: 'FULL' }));
+}));
