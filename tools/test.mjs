@@ -146,6 +146,8 @@ const LONG = [
     } },
   { name: 'wasi-cli', what: 'the CLI as a WASI command under node:wasi',
     run: async (log) => { await cmake('wasm-cli', { log }); return nodeTests('tests/cli-wasi', log); } },
+  { name: 'agreement', what: 'a 0.5B model: every native table and wasm build computes the same logits',
+    run: async (log) => { await build(); return nodeTests('tests/long', log, ['--experimental-wasm-relaxed-simd', '--no-liftoff']); } },
   { name: 'browsers-long', what: 'large models, cancellation and repetition in browsers',
     run: (log) => playwright(log, ['--config', 'tests/browser-long/playwright.config.mjs']) },
 ];
