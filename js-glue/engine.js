@@ -4,7 +4,7 @@ import { EdgeNetError, throwIfAborted } from './errors.js';
 import { Meter, streamIn } from './load.js';
 import { Scheduler } from './scheduler.js';
 import { describe, startInstance } from './variants.js';
-import { cores } from './platform.js';
+import { cores, isPage } from './platform.js';
 import { checkMessages, renderChat } from './chat.js';
 
 /** en.h: EN_TOK_BOS, EN_TOK_SPECIAL */
@@ -74,7 +74,8 @@ export class Engine {
     const meter = new Meter(onProgress);
     const { instance: w, variant, why } = await startInstance(options);
     try {
-      await w.startLanes(options.threads, spawnLane);
+      // A page must not wait for lanes; there even a threaded binary that was asked for runs alone.
+      await w.startLanes(options.inPlace && isPage() ? 1 : options.threads, spawnLane);
       throwIfAborted(signal);
       const model = await streamIn(w, artifact, { phase, signal, meter, tee, prepare: ({ handle }) => { if (options.kernels) w.useKernels(handle, options.kernels); } });
       const { fileBytes } = model.info;

@@ -34,14 +34,38 @@ double *w_mail(void) { return mail; }
 const char *w_why(void) { return why.text; }
 int32_t *w_stop_word(void) { return &stop_word; }
 
+/* The C library cannot give 2 GiB or more at once. Such blocks, a large model's image above all, are taken from the memory itself;
+ * a freed one is kept for the next of its kind. (Emscripten's heap wants to be the only one who grows the memory.) */
+enum { N_LARGE = 8, PAGE_BYTES = 65536 };
+static const uint32_t LARGE = UINT32_C(1) << 30;
+static struct { void *block; uint64_t bytes; int32_t used; } large[N_LARGE];
+
+static void *alloc_large(uint64_t n_bytes) {
+#if !defined(__EMSCRIPTEN__)
+  for (int32_t i = 0; i < N_LARGE; i++)
+    if (large[i].block && !large[i].used && large[i].bytes >= n_bytes) { large[i].used = 1; return large[i].block; }
+  for (int32_t i = 0; i < N_LARGE; i++)
+    if (!large[i].block) {
+      const size_t n_pages = (size_t)((n_bytes + PAGE_BYTES - 1) / PAGE_BYTES), first = __builtin_wasm_memory_grow(0, n_pages);
+      if (first == SIZE_MAX) return NULL;
+      large[i].block = (void *)(first * PAGE_BYTES);
+      large[i].bytes = (uint64_t)n_pages * PAGE_BYTES;
+      large[i].used = 1;
+      return large[i].block;
+    }
+#endif
+  return NULL;
+}
 /* Memory aligned to EN_ALIGN; NULL when there is none. The heap grows the wasm memory: views taken before are dead afterwards. */
 void *w_alloc(uint32_t n_bytes) {
-  size_t whole;
-  uint64_t sum;
-  if (!en_add_u64(n_bytes, EN_ALIGN - 1, &sum) || !en_fit_size(sum & ~(uint64_t)(EN_ALIGN - 1), &whole)) return NULL;
-  return aligned_alloc(EN_ALIGN, whole ? whole : EN_ALIGN);
+  const uint64_t whole = EN_MAX(EN_ALIGN, ((uint64_t)n_bytes + EN_ALIGN - 1) / EN_ALIGN * EN_ALIGN);
+  return whole >= LARGE ? alloc_large(whole) : aligned_alloc(EN_ALIGN, (size_t)whole);
 }
-void w_free(void *block) { free(block); }
+void w_free(void *block) {
+  for (int32_t i = 0; i < N_LARGE; i++)
+    if (block && large[i].block == block) { large[i].used = 0; return; }
+  free(block);
+}
 
 /* Allocates n_bytes and reports the block; the caller fills mail[0] with the handle. */
 static void *open_block(size_t n_bytes, const char *what) {

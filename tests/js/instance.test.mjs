@@ -3,7 +3,10 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { built, wasmBytes } from './support/env.mjs';
+import { readFileSync } from 'node:fs';
+import { built, homeModel, wasmBytes } from './support/env.mjs';
+import { Meter, streamIn } from '../../js-glue/load.js';
+import { bytesArtifact } from '../../js-glue/sources.js';
 import { WasmInstance, isThreaded } from '../../js-glue/wasm-instance.js';
 import { features } from '../../js-glue/variants.js';
 
@@ -44,6 +47,29 @@ for (const variant of built.filter((v) => features().relaxedSimd || !v.startsWit
     assert.equal(w.probe(at, 4), null, 'more is needed');
     w.write(at, new TextEncoder().encode('<htm'));
     assert.throws(() => w.probe(at, 4096), (/** @type {any} */ e) => e.code === 'FORMAT' && e.message.length > 10);
+  });
+
+  test(`${variant}: a model works above 2 GiB, where pointers are negative to a careless eye`, async () => {
+    const w = await create();
+    w.alloc(2200 * 2 ** 20); // never touched
+    while (w.alloc(65536) < 2 ** 31); // use up what is free below
+    const { handle, image, head, info } = await streamIn(w, bytesArtifact(new Uint8Array(readFileSync(homeModel))), { phase: 'read', meter: new Meter(undefined), prepare() {} });
+    assert.ok(image > 2 ** 31);
+    w.seal(handle);
+    assert.equal(w.metadata(handle)['general.architecture'], 'llama');
+    const tokenizer = w.openTokenizer(image, head);
+    const ids = w.encode(tokenizer.handle, 'hello', 0);
+    assert.equal(w.decode(tokenizer.handle, ids, 0, true), 'hello');
+    const session = w.openSession(handle, { nCtx: 64, nBatch: 8, nSeq: 1, nLogits: 1, kvType: 1 });
+    const batch = w.openBatch(8);
+    w.fillBatch(batch, ids, [...ids].fill(0), [...ids].map((_, i) => Number(i === ids.length - 1)));
+    w.evalBegin(session.handle, batch);
+    assert.equal(w.evalRun(session.handle, 1e6), 'done');
+    assert.ok(w.logits(session.handle, 0, info.vocab).every(Number.isFinite));
+    const sampler = w.openSampler(info.vocab, [[0, 0]], []);
+    const stream = w.openStream(tokenizer.handle, ['\u2603'], false);
+    assert.ok(w.pick(session.handle, 0, sampler.handle, tokenizer.handle, stream.handle, true).id >= 0);
+    assert.ok(w.saveSeq(session.handle, 0, 0).length > 100);
   });
 
   test(`${variant}: the stop word exists where the memory is shared`, async () => {
