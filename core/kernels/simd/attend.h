@@ -87,7 +87,7 @@ EN_INLINE void mix_step(const en_attend *a, const attend_row *rows, float s[][EN
 EN_INLINE void attend_mix(const en_attend *a, const attend_row *rows, float s[][EN_ATTEND_P], const float *keep, int32_t p0, int32_t np, int nr, int nv, int f16) {
   int32_t e = 0;
   for (; e + nv * VL <= a->E; e += nv * VL) mix_step(a, rows, s, keep, p0, np, e, VL, nr, nv, f16);
-  if (nv > 2) /* heads of 48, 80 or 96 */
+  if (nv > 2 && VL > 4) /* heads of 48, 80 or 96 */
     EN_ROLL for (; e + 2 * VL <= a->E; e += 2 * VL) mix_step(a, rows, s, keep, p0, np, e, VL, nr, 2, f16);
   EN_ROLL for (; e < a->E; e += VL) mix_step(a, rows, s, keep, p0, np, e, a->E - e, nr, 1, f16);
 }

@@ -10,7 +10,7 @@ EN_OUTLINE void lanes_of(float *lanes, const float *x, int32_t n, float minus) {
 }
 
 /* Sum of (x - mean)^2. */
-EN_INLINE float sum_squares(const float *x, int32_t n, float mean) {
+EN_OUTLINE float sum_squares(const float *x, int32_t n, float mean) {
   vf s[EN_PARTS];
   const vf m = v_set(mean);
   int32_t i = 0;
@@ -102,10 +102,10 @@ static void softcap(float *y, const float *x, float cap, int32_t n) {
 }
 
 /* Largest of n floats, NaN left out; -infinity if there is none. */
-EN_INLINE float top(const float *x, int32_t n) {
+EN_OUTLINE float top(const float *x, int32_t n) {
   vf m = v_set(-INFINITY);
   int32_t i = 0;
-  for (; i + VL <= n; i += VL) {
+  EN_ROLL for (; i + VL <= n; i += VL) {
     const vf v = v_load(x + i);
     m = v_select(v_gt(v, m), v, m);
   }
@@ -115,7 +115,7 @@ EN_INLINE float top(const float *x, int32_t n) {
 }
 
 /* y = e^(x - m), returns the sum. */
-EN_INLINE float exp_sum(float *y, const float *x, float m, int32_t n) {
+EN_OUTLINE float exp_sum(float *y, const float *x, float m, int32_t n) {
   vf s[EN_PARTS];
   int32_t i = 0;
   EN_UNROLL for (int j = 0; j < EN_PARTS; j++) s[j] = v_zero();
