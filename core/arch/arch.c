@@ -64,11 +64,30 @@ static int32_t read_float(reader_t *r, const char *key, float dflt, float lo, fl
   return EN_OK;
 }
 
+/* YaRN (Peng et al. 2023); keys and defaults as llama.cpp has them. */
+static int32_t read_yarn(reader_t *r, en_rope *rope, float factor) {
+  float attn;
+  EN_TRY(read_float(r, "rope.scaling.yarn_ext_factor", 1.0f, 0.0f, 1.0f, &rope->yarn));
+  EN_TRY(read_float(r, "rope.scaling.yarn_attn_factor", 1.0f, 1e-3f, 1e3f, &attn));
+  EN_TRY(read_float(r, "rope.scaling.yarn_beta_fast", 32.0f, 1e-3f, 1e6f, &rope->beta_fast));
+  EN_TRY(read_float(r, "rope.scaling.yarn_beta_slow", 1.0f, 1e-3f, 1e6f, &rope->beta_slow));
+  en_value unused;
+  if (en_gguf_get(r->g, en_arch_key(r->key, r->arch, "rope.scaling.yarn_log_multiplier"), &unused))
+    return en_fail(r->why, EN_E_UNSUPPORTED, "%s is not supported", r->key);
+  rope->mscale *= attn;
+  if (rope->yarn > 0) rope->mscale *= (float)(1 + 0.1 * log((double)factor));
+  return EN_OK;
+}
+
 static int32_t read_rope(reader_t *r, en_config *c) {
   EN_TRY(read_int(r, "rope.dimension_count", c->E, 2, c->E, &c->rot));
   if (c->rot % 2) return en_fail(r->why, EN_E_FORMAT, "%s.rope.dimension_count is odd", r->arch);
-  EN_TRY(read_float(r, "rope.freq_base", 10000.0f, 1.0f, 1e12f, &c->rope_base));
-  c->rope_scale = c->rope_mscale = 1;
+  EN_TRY(read_int(r, "rope.scaling.original_context_length", c->n_ctx_train, 1, 1 << 30, &c->n_ctx_orig));
+  c->n_rope = 1;
+  en_rope *rope = &c->rope[0];
+  *rope = (en_rope){.scale = 1};
+  EN_TRY(read_float(r, "rope.freq_base", 10000.0f, 1.0f, 1e12f, &rope->base));
+  EN_TRY(read_float(r, "rope.scaling.attn_factor", 1.0f, 1e-3f, 1e3f, &rope->mscale));
   const char *type = "none";
   uint64_t n = 4;
   en_value scaling;
@@ -78,10 +97,10 @@ static int32_t read_rope(reader_t *r, en_config *c) {
   EN_TRY(read_float(r, "rope.scaling.factor", 1.0f, 1.0f, 1e6f, &factor));
   if (!given) EN_TRY(read_float(r, "rope.scale_linear", factor, 1.0f, 1e6f, &factor));
   if (given && en_str_is(type, n, "none")) return EN_OK;
-  if (given && !en_str_is(type, n, "linear"))
-    return en_fail(r->why, EN_E_UNSUPPORTED, "rope scaling of type %S is not supported", (size_t)n, type);
-  c->rope_scale = 1 / factor;
-  return EN_OK;
+  rope->scale = 1 / factor;
+  if (!given || en_str_is(type, n, "linear") || en_str_is(type, n, "longrope")) return EN_OK;
+  if (en_str_is(type, n, "yarn")) return read_yarn(r, rope, factor);
+  return en_fail(r->why, EN_E_UNSUPPORTED, "rope scaling of type %S is not supported", (size_t)n, type);
 }
 
 int32_t en_config_common(en_config *c, const en_gguf *g, const char *arch, const char *eps_key, en_why *why) {
@@ -108,5 +127,20 @@ int32_t en_config_common(en_config *c, const en_gguf *g, const char *arch, const
   const int64_t n_tokens = has_tokens ? (int64_t)tokens.n : -1;
   EN_TRY(read_int(&r, "vocab_size", n_tokens, 1, 1 << 24, &c->V));
   c->attn_scale = (float)(1 / sqrt(c->E));
+  c->embed_scale = 1;
   return EN_OK;
+}
+
+int32_t en_config_int(int32_t *out, const en_gguf *g, const char *arch, const char *key, int64_t dflt, int64_t lo, int64_t hi, en_why *why) {
+  reader_t r = {g, arch, why, {0}};
+  return read_int(&r, key, dflt, lo, hi, out);
+}
+
+int32_t en_config_float(float *out, const en_gguf *g, const char *arch, const char *key, float dflt, float lo, float hi, en_why *why) {
+  reader_t r = {g, arch, why, {0}};
+  return read_float(&r, key, dflt, lo, hi, out);
+}
+
+int32_t en_arch_uses(const en_arch *a, int32_t slot) {
+  return en_steps_touch(a->begin, a->n_begin, slot) || en_steps_touch(a->each, a->n_each, slot) || en_steps_touch(a->end, a->n_end, slot);
 }

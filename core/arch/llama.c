@@ -8,5 +8,5 @@ static int32_t configure(en_config *c, const en_gguf *g, en_why *why) {
   return EN_OK;
 }
 
-static const en_step steps[] = EN_DECODER_STEPS(EN_OP_ROPE_PAIRS);
-const en_arch en_arch_llama = EN_DECODER_ARCH("llama", configure, steps);
+static const en_step steps[] = {EN_DECODER_STEPS(EN_OP_ROPE_PAIRS, EN_OP_SILU_MUL)};
+const en_arch en_arch_llama = {.name = "llama", .configure = configure, EN_DECODER_OUTER(en_decoder_globals, en_decoder_begin, en_decoder_end), EN_DECODER_LAYER(en_decoder_tensors, steps)};

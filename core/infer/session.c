@@ -3,7 +3,6 @@
  * asked for logits, the end steps. Sequence lengths change only when the whole batch is done: a stop, an error or en_eval_drop leaves
  * every sequence as it was (what the slices wrote lies beyond the lengths). */
 #include "session.h"
-#include <math.h>
 
 enum { PART_BEGIN, PART_LAYERS, PART_END };
 
@@ -31,7 +30,8 @@ static size_t carve(en_session *at, void **self, const en_model *m, const en_ses
   scratch = EN_MAX(scratch, (size_t)widest * 4); /* one row of any weight type */
   const uint64_t kv = kv_layer_bytes(m, s);
   if (!kv) return 0;
-  en_piece pieces[14 + EN_S_LOGITS] = {
+  enum { FIXED = 15 };
+  en_piece pieces[FIXED + EN_S_LOGITS] = {
     {self, 1, sizeof(en_session)},
     {(void **)&at->length, s->n_seq, sizeof(uint32_t)},
     {(void **)&at->pending, s->n_seq, sizeof(uint32_t)},
@@ -40,7 +40,8 @@ static size_t carve(en_session *at, void **self, const en_model *m, const en_ses
     {(void **)&at->hi, s->n_batch, sizeof(int32_t)},
     {(void **)&at->want, s->n_batch, sizeof(int32_t)},
     {(void **)&at->pos, s->n_batch, sizeof(uint32_t)},
-    {(void **)&at->cs, (uint64_t)s->n_batch * (uint64_t)m->c.rot, sizeof(float)},
+    {(void **)&at->lo_window, m->c.window ? s->n_batch : 0, sizeof(int32_t)},
+    {(void **)&at->cs, (uint64_t)m->c.n_rope * s->n_batch * (uint64_t)m->c.rot, sizeof(float)},
     {(void **)&at->tiles, s->n_batch, sizeof(en_tile)},
     {(void **)&at->logits, (uint64_t)s->n_logits * (uint64_t)m->c.V, sizeof(float)},
     {(void **)&at->kv, (uint64_t)m->c.L * 2, kv},
@@ -48,7 +49,7 @@ static size_t carve(en_session *at, void **self, const en_model *m, const en_ses
     {(void **)&at->run.lora_u, s->n_batch, EN_LORA_MAX_RANK * sizeof(float)},
   };
   for (int32_t i = 0; i < EN_S_LOGITS; i++)
-    pieces[14 + i] = (en_piece){(void **)&at->run.slot[i], s->n_batch, (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)i)) * sizeof(float)};
+    pieces[FIXED + i] = (en_piece){(void **)&at->run.slot[i], en_arch_uses(m->arch, i) ? s->n_batch : 0, (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)i)) * sizeof(float)};
   return en_carve(pieces, EN_COUNT(pieces), mem);
 }
 
@@ -81,6 +82,7 @@ int32_t en_session_init(en_session **out, void *mem, size_t mem_bytes, const en_
   carve(&at, &self, m, &at.spec, mem);
   memset(at.length, 0, at.spec.n_seq * sizeof *at.length);
   at.layer_kv_bytes = kv_layer_bytes(m, &at.spec);
+  for (int32_t l = 0; l < m->c.L; l++) at.ropes |= 1 << en_arch_kind(m->arch, &m->c, l, (int32_t)at.spec.n_ctx).rope;
   en_session *s = self;
   *s = at;
   s->run.k = &m->k;
@@ -88,9 +90,7 @@ int32_t en_session_init(en_session **out, void *mem, size_t mem_bytes, const en_
   s->run.c = &m->c;
   s->run.ids = s->ids;
   s->run.pos = s->pos;
-  s->run.cs = s->cs;
   s->run.tiles = s->tiles;
-  s->run.lo = s->lo;
   s->run.hi = s->hi;
   s->run.kv_f16 = s->spec.kv_type == EN_KV_F16;
   s->run.n_ctx = (int32_t)s->spec.n_ctx;
@@ -121,25 +121,21 @@ int32_t en_eval_begin(en_session *s, const en_batch *b, en_why *why) {
   return EN_OK;
 }
 
-static void fill_rope(en_session *s, int32_t t) {
-  const int32_t half = s->m->c.rot / 2;
-  const double scale = (double)s->m->c.rope_mscale;
-  float *cs = s->cs + (size_t)t * (size_t)s->m->c.rot;
-  if (t && s->pos[t] == s->pos[t - 1]) { /* one token of several sequences at the same position */
-    memcpy(cs, cs - s->m->c.rot, (size_t)s->m->c.rot * sizeof *cs);
-    return;
-  }
-  for (int32_t i = 0; i < half; i++) {
-    const double angle = (double)s->pos[t] * s->m->freq[i];
-    cs[2 * i] = (float)(scale * cos(angle));
-    cs[2 * i + 1] = (float)(scale * sin(angle));
-  }
+static float *angles_of(en_session *s, int32_t table) { return s->cs + (size_t)table * s->spec.n_batch * (size_t)s->m->c.rot; }
+
+/* `before`: row t - 1 is done, on this lane. */
+static void fill_rope(en_session *s, int32_t table, int32_t t, int32_t before) {
+  const int32_t rot = s->m->c.rot;
+  float *cs = angles_of(s, table) + (size_t)t * (size_t)rot;
+  if (before && s->pos[t] == s->pos[t - 1]) memcpy(cs, cs - rot, (size_t)rot * sizeof *cs); /* one token of several sequences at the same position */
+  else en_rope_angles(cs, en_model_freq(s->m, table), rot, s->m->c.rope[table].mscale, s->pos[t]);
 }
 
 static void rope_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
   en_session *s = *(en_session *const *)ctx;
-  for (int32_t t = lo; t < hi; t++) fill_rope(s, t);
+  for (int32_t table = 0; table < s->m->c.n_rope; table++)
+    for (int32_t t = lo; s->ropes >> table & 1 && t < hi; t++) fill_rope(s, table, t, t > lo);
 }
 
 static void start_slice(en_session *s) {
@@ -153,6 +149,7 @@ static void start_slice(en_session *s) {
     s->pos[t] = s->pending[seq]++;
     s->lo[t] = 0;
     s->hi[t] = (int32_t)s->pos[t] + 1;
+    if (s->m->c.window) s->lo_window[t] = EN_MAX(0, s->hi[t] - s->m->c.window);
     if (wanted(b, i)) s->want[s->job.n_want++] = t;
     en_tile *last = n_tiles ? &s->tiles[n_tiles - 1] : NULL;
     if (last && last->seq == seq && last->n < EN_ATTEND_TILE) last->n++;
@@ -181,6 +178,9 @@ static const en_step *program(en_session *s, int32_t *n) {
   s->run.n_lora = 0;
   if (j->part == PART_BEGIN) { *n = arch->n_begin; return arch->begin; }
   if (j->part == PART_END) { *n = arch->n_end; return arch->end; }
+  const en_layer_kind kind = en_arch_kind(arch, &s->m->c, j->layer, s->run.n_ctx);
+  s->run.cs = angles_of(s, kind.rope);
+  s->run.lo = kind.window ? s->lo_window : s->lo;
   s->run.w = en_model_layer(s->m, j->layer);
   s->run.kv_k = s->kv + (size_t)(s->layer_kv_bytes * 2 * (uint64_t)j->layer);
   s->run.kv_v = s->run.kv_k + (size_t)s->layer_kv_bytes;

@@ -23,8 +23,10 @@ struct en_session {
   uint32_t *length;     /* [n_seq] positions in the cache */
   uint32_t *pending;    /* [n_seq] lengths when the batch is done */
   int32_t *ids, *lo, *hi, *want; /* [n_batch] */
+  int32_t *lo_window;   /* [n_batch] what layers with a sliding window see from; empty if there is none */
   uint32_t *pos;        /* [n_batch] */
-  float *cs;            /* [n_batch, rot] */
+  float *cs;            /* [n_rope, n_batch, rot] */
+  int32_t ropes;        /* bit k: some layer uses table k */
   en_tile *tiles;       /* [n_batch] */
   float *logits;        /* [n_logits, V] */
   uint8_t *kv;          /* [2, L, n_seq, K, n_ctx, E] */

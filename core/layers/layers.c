@@ -3,13 +3,18 @@
 
 int64_t en_dim_size(const en_config *c, en_dim d) {
   switch (d) {
+    case EN_DIM_0: return 0;
     case EN_DIM_1: return 1;
     case EN_DIM_D: return c->D;
+    case EN_DIM_E: return c->E;
     case EN_DIM_HE: return (int64_t)c->H * c->E;
     case EN_DIM_KE: return (int64_t)c->K * c->E;
     case EN_DIM_F: return c->F;
     case EN_DIM_V: return c->V;
     case EN_DIM_HALF_ROT: return c->rot / 2;
+    case EN_DIM_QK: return ((int64_t)c->H + c->K) * c->E;
+    case EN_DIM_QKV: return ((int64_t)c->H + 2 * (int64_t)c->K) * c->E;
+    case EN_DIM_2F: return 2 * (int64_t)c->F;
   }
   return 0;
 }
@@ -34,16 +39,33 @@ const char *en_slot_name(en_slot s) {
 
 const char *en_op_name(en_op op) {
   static const char *const names[EN_OP_COUNT] = {
-#define EN_OP(NAME, function) #function,
+#define EN_OP(NAME, function, reads) #function,
 #include "ops.def"
 #undef EN_OP
   };
   return (uint32_t)op < EN_OP_COUNT ? names[op] : "?";
 }
 
+int32_t en_step_reads(const en_step *step, int32_t slot) {
+  static const uint8_t reads[EN_OP_COUNT] = {
+#define EN_OP(NAME, function, reads) reads,
+#include "ops.def"
+#undef EN_OP
+  };
+  const int32_t r = reads[step->op];
+  return (r & EN_READS_IN && step->in == slot) || (r & EN_READS_IN2 && step->in2 == slot) || (r & EN_READS_KV && (slot == EN_S_K || slot == EN_S_V)) ||
+         (step->add && step->out == slot);
+}
+
+int32_t en_steps_touch(const en_step *steps, int32_t n_steps, int32_t slot) {
+  for (int32_t i = 0; i < n_steps; i++)
+    if (steps[i].out == slot || en_step_reads(&steps[i], slot)) return 1;
+  return 0;
+}
+
 int32_t en_step_forward(const en_run *r, const en_step *step, int32_t n_steps) {
   static const en_forward forwards[EN_OP_COUNT] = {
-#define EN_OP(NAME, function) en_##function##_forward,
+#define EN_OP(NAME, function, reads) en_##function##_forward,
 #include "ops.def"
 #undef EN_OP
   };
@@ -52,7 +74,7 @@ int32_t en_step_forward(const en_run *r, const en_step *step, int32_t n_steps) {
 
 void en_step_backward(const en_back *b, const en_step *step) {
   static void (*const backwards[EN_OP_COUNT])(const en_back *, const en_step *) = {
-#define EN_OP(NAME, function) en_##function##_backward,
+#define EN_OP(NAME, function, reads) en_##function##_backward,
 #include "ops.def"
 #undef EN_OP
   };

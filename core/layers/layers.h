@@ -8,8 +8,26 @@
 #define EN_LAYERS_H
 #include "../kernels/kernels.h"
 
-/* Symbolic sizes that tensor and slot tables refer to. */
-typedef enum { EN_DIM_1, EN_DIM_D, EN_DIM_HE, EN_DIM_KE, EN_DIM_F, EN_DIM_V, EN_DIM_HALF_ROT } en_dim;
+/* Symbolic sizes that tensor and slot tables refer to. The last ones: first rows and heights of fused tensors (arch.h). */
+typedef enum {
+  EN_DIM_0, EN_DIM_1, EN_DIM_D, EN_DIM_E, EN_DIM_HE, EN_DIM_KE, EN_DIM_F, EN_DIM_V, EN_DIM_HALF_ROT,
+  EN_DIM_QK /* (H + K) E */, EN_DIM_QKV /* (H + 2K) E */, EN_DIM_2F
+} en_dim;
+
+/* One table of rotary angles: angle of pair i at position p = p * base^(-2i/rot) / factor[i] * scale. With yarn > 0 (Peng et al. 2023) pairs that
+ * turn often within n_ctx_orig positions keep their unscaled angle: scale goes over into 1 between beta_slow and beta_fast turns. */
+typedef struct en_rope {
+  float base, scale;
+  float mscale;                     /* multiplies cos and sin */
+  float yarn, beta_fast, beta_slow; /* yarn 0: off, 1: in full */
+} en_rope;
+enum { EN_ROPES = 2 };
+
+/* What differs between layers of one model. */
+typedef struct en_layer_kind {
+  uint8_t rope;   /* its table of angles, below n_rope */
+  uint8_t window; /* 1: a token sees itself and the `window` - 1 positions before it, 0: all before it */
+} en_layer_kind;
 
 typedef struct en_config {
   int32_t L, D, H, K, E, F, V;
@@ -17,9 +35,13 @@ typedef struct en_config {
   int32_t rot;            /* leading dimensions of a head that rotate; even, <= E */
   float norm_eps;
   float attn_scale;       /* score = attn_scale * q.k */
-  float attn_softcap;     /* 0: off */
-  float rope_base, rope_scale; /* angle = position * rope_scale * rope_base^(-2i/rot) / rope_freqs[i] */
-  float rope_mscale;      /* multiplies cos and sin */
+  float attn_softcap, logit_softcap; /* 0: off */
+  float embed_scale;      /* SCALE_EMBED multiplies by it */
+  int32_t window;         /* positions that a layer with a sliding window sees; 0: the model has no such layer */
+  int32_t window_period;  /* for the architecture's rule of which layers those are */
+  int32_t n_ctx_orig;     /* context before its rotary angles were stretched */
+  int32_t n_rope;         /* tables in use, 1 to EN_ROPES */
+  en_rope rope[EN_ROPES];
 } en_config;
 int64_t en_dim_size(const en_config *c, en_dim d);
 
@@ -36,20 +58,24 @@ en_dim en_slot_dim(en_slot s);
 const char *en_slot_name(en_slot s);
 
 typedef enum {
-#define EN_OP(NAME, function) EN_OP_##NAME,
+#define EN_OP(NAME, function, reads) EN_OP_##NAME,
 #include "ops.def"
 #undef EN_OP
   EN_OP_COUNT
 } en_op;
 const char *en_op_name(en_op op);
+/* What an operation reads, for ops.def. */
+enum { EN_READS_NONE = 0, EN_READS_IN = 1, EN_READS_IN2 = 2, EN_READS_KV = 4 /* slots K and V */ };
 
 enum { EN_NONE = -1 }; /* no weight */
 /* w, b: index into the architecture's per-layer tensor table, or (in begin and end lists) into its global table. */
 typedef struct en_step {
   uint8_t op, out, in, in2;
   int8_t w, b;
-  uint8_t add; /* LINEAR: add to what the slot holds (the residual) */
+  uint8_t add; /* LINEAR, ADD: add to what the slot holds (the residual) */
 } en_step;
+int32_t en_step_reads(const en_step *step, int32_t slot);                    /* 1: its result depends on what the slot held */
+int32_t en_steps_touch(const en_step *steps, int32_t n_steps, int32_t slot); /* 1: some step reads or writes it */
 
 /* Tokens of one sequence that sit side by side in the slice: attention works on one tile at a time. */
 enum { EN_ATTEND_TILE = 8 };
@@ -70,7 +96,7 @@ typedef struct en_run {
   int32_t T;
   const int32_t *ids;          /* [T] */
   const uint32_t *pos;         /* [T] */
-  const float *cs;             /* [T, rot]: cos, sin of every rotating pair */
+  const float *cs;             /* [T, rot]: cos, sin of every rotating pair, from this layer's table */
   const en_tile *tiles;        /* cover the T tokens in order */
   int32_t n_tiles;
   const int32_t *lo, *hi;      /* [T] visible positions [lo, hi) */
@@ -88,6 +114,11 @@ typedef struct en_run {
 int32_t en_step_forward(const en_run *r, const en_step *step, int32_t n_steps);
 /* Multiply-accumulates and weight bytes of that step, for profiles. */
 void en_step_cost(const en_run *r, const en_step *step, double *macs, double *bytes);
+
+/* Angle per position of every rotary pair, freq[rot/2], in double so that long contexts keep their phase. factors: [rot/2] or NULL. */
+void en_rope_frequencies(double *freq, const en_config *c, const en_rope *rope, const float *factors);
+/* cs[rot]: mscale times cos, sin of every pair at a position. */
+void en_rope_angles(float *cs, const double *freq, int32_t rot, float mscale, double position);
 
 /* ---- backward ---- */
 /* The same steps, read from their end. r->slot[] holds what each slot held *before* the step (what it read); `out` is what the step wrote.

@@ -5,7 +5,7 @@
 
 /* Does step[0] and maybe more; returns how many steps it did. */
 typedef int32_t (*en_forward)(const en_run *r, const en_step *step, int32_t n_steps);
-#define EN_OP(NAME, function) \
+#define EN_OP(NAME, function, reads) \
   int32_t en_##function##_forward(const en_run *r, const en_step *step, int32_t n_steps); \
   void en_##function##_backward(const en_back *b, const en_step *step);
 #include "ops.def"

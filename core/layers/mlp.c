@@ -1,4 +1,4 @@
-/* mlp.c - gated activations of the feed-forward block. */
+/* mlp.c - activations of the feed-forward block, with and without a gate. In place: out and in are the same slot. */
 #include "layers_internal.h"
 #include <math.h>
 
@@ -38,3 +38,47 @@ void en_silu_mul_backward(const en_back *b, const en_step *step) {
   const en_back_job job = {b, step};
   en_rows_parallel(b->r, silu_back_rows, &job);
 }
+
+static void gelu_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const en_row_job *j = ctx;
+  const int32_t n = (int32_t)en_slot_width(j->r, j->s->in), gated = j->s->op == EN_OP_GELU_MUL;
+  for (int32_t t = lo; t < hi; t++)
+    j->r->k->gelu_mul(en_slot_row(j->r, j->s->out, t), en_slot_row(j->r, j->s->in, t), gated ? en_slot_row(j->r, j->s->in2, t) : NULL, n);
+}
+
+int32_t en_gelu_mul_forward(const en_run *r, const en_step *step, int32_t n_steps) {
+  (void)n_steps;
+  const en_row_job job = {r, step};
+  en_rows_parallel(r, gelu_rows, &job);
+  return 1;
+}
+
+int32_t en_gelu_forward(const en_run *r, const en_step *step, int32_t n_steps) { return en_gelu_mul_forward(r, step, n_steps); }
+
+/* The tanh form (Hendrycks, Gimpel 2016): gelu(x) = x (1 + h) / 2 with h = tanh(z), z = sqrt(2/pi) (x + a x^3), a = 0.044715, so
+ *   gelu'(x) = (1 + h) / 2 + x (1 - h^2) / 2 * sqrt(2/pi) (1 + 3 a x^2). */
+static void gelu_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const en_back_job *j = ctx;
+  const en_run *r = j->b->r;
+  const int32_t n = (int32_t)en_slot_width(r, j->s->in), gated = j->s->op == EN_OP_GELU_MUL;
+  const float a = 0.044715f, root = 0.79788456f;
+  for (int32_t t = lo; t < hi; t++) {
+    const float *x = en_slot_row(r, j->s->in, t), *u = gated ? en_slot_row(r, j->s->in2, t) : NULL;
+    float *dx = en_grad_row(j->b, j->s->in, t), *du = gated ? en_grad_row(j->b, j->s->in2, t) : NULL;
+    for (int32_t i = 0; i < n; i++) {
+      const float h = tanhf(root * (x[i] + a * x[i] * x[i] * x[i])), dy = dx[i];
+      const float slope = 0.5f * (1 + h) + 0.5f * x[i] * (1 - h * h) * root * (1 + 3 * a * x[i] * x[i]);
+      if (gated) du[i] += dy * 0.5f * x[i] * (1 + h);
+      dx[i] = dy * slope * (gated ? u[i] : 1);
+    }
+  }
+}
+
+void en_gelu_mul_backward(const en_back *b, const en_step *step) {
+  const en_back_job job = {b, step};
+  en_rows_parallel(b->r, gelu_back_rows, &job);
+}
+
+void en_gelu_backward(const en_back *b, const en_step *step) { en_gelu_mul_backward(b, step); }

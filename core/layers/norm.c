@@ -2,12 +2,16 @@
 #include "layers_internal.h"
 #include <math.h>
 
+/* RMS_NORM works on whole rows, HEAD_NORM on every head of a row by itself: both are rows of n values. */
+static int32_t norm_width(const en_run *r, const en_step *s) { return s->op == EN_OP_HEAD_NORM ? r->c->E : (int32_t)en_slot_width(r, s->in); }
+
 static void rms_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
   const en_row_job *j = ctx;
-  const int32_t n = (int32_t)en_slot_width(j->r, j->s->in);
+  const int32_t n = norm_width(j->r, j->s), width = (int32_t)en_slot_width(j->r, j->s->in);
+  const float *w = en_vector(j->r, j->s->w);
   for (int32_t t = lo; t < hi; t++)
-    j->r->k->rms_norm(en_slot_row(j->r, j->s->out, t), en_slot_row(j->r, j->s->in, t), en_vector(j->r, j->s->w), n, j->r->c->norm_eps);
+    for (int32_t i = 0; i < width; i += n) j->r->k->rms_norm(en_slot_row(j->r, j->s->out, t) + i, en_slot_row(j->r, j->s->in, t) + i, w, n, j->r->c->norm_eps);
 }
 
 int32_t en_rms_norm_forward(const en_run *r, const en_step *step, int32_t n_steps) {
@@ -17,31 +21,40 @@ int32_t en_rms_norm_forward(const en_run *r, const en_step *step, int32_t n_step
   return 1;
 }
 
-/* r = 1/sqrt(mean x^2 + eps), g = dy w:  dx += r g - x r^3 mean(g x) */
+int32_t en_head_norm_forward(const en_run *r, const en_step *step, int32_t n_steps) { return en_rms_norm_forward(r, step, n_steps); }
+
+/* r = 1/sqrt(mean x^2 + eps), g = dy w:  dx += r g - x r^3 mean(g x). In place dx takes the place of dy. */
+static void rms_back(float *dx, const float *dy, const float *x, const float *w, int32_t n, float eps) {
+  double square = 0, gx = 0;
+  for (int32_t i = 0; i < n; i++) {
+    square += (double)x[i] * (double)x[i];
+    gx += (double)dy[i] * (double)w[i] * (double)x[i];
+  }
+  const double inv = 1 / sqrt(square / n + (double)eps), back = inv * inv * inv * gx / n;
+  for (int32_t i = 0; i < n; i++) {
+    const float d = (float)(inv * (double)dy[i] * (double)w[i] - (double)x[i] * back);
+    dx[i] = dx == dy ? d : dx[i] + d;
+  }
+}
+
 static void rms_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
   const en_back_job *j = ctx;
   const en_run *r = j->b->r;
-  const int32_t n = (int32_t)en_slot_width(r, j->s->in);
+  const int32_t n = norm_width(r, j->s), width = (int32_t)en_slot_width(r, j->s->in);
   const float *w = en_vector(r, j->s->w);
-  for (int32_t t = lo; t < hi; t++) {
-    const float *x = en_slot_row(r, j->s->in, t), *dy = en_grad_row(j->b, j->s->out, t);
-    float *dx = en_grad_row(j->b, j->s->in, t);
-    double square = 0, gx = 0;
-    for (int32_t i = 0; i < n; i++) {
-      square += (double)x[i] * (double)x[i];
-      gx += (double)dy[i] * (double)w[i] * (double)x[i];
-    }
-    const double inv = 1 / sqrt(square / n + (double)r->c->norm_eps), back = inv * inv * inv * gx / n;
-    for (int32_t i = 0; i < n; i++) dx[i] += (float)(inv * (double)dy[i] * (double)w[i] - (double)x[i] * back);
-  }
+  for (int32_t t = lo; t < hi; t++)
+    for (int32_t i = 0; i < width; i += n)
+      rms_back(en_grad_row(j->b, j->s->in, t) + i, en_grad_row(j->b, j->s->out, t) + i, en_slot_row(r, j->s->in, t) + i, w, n, r->c->norm_eps);
 }
 
 void en_rms_norm_backward(const en_back *b, const en_step *step) {
   const en_back_job job = {b, step};
   en_rows_parallel(b->r, rms_back_rows, &job);
-  en_grad_clear(b, step->out);
+  if (step->out != step->in) en_grad_clear(b, step->out);
 }
+
+void en_head_norm_backward(const en_back *b, const en_step *step) { en_rms_norm_backward(b, step); }
 
 static void layer_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;

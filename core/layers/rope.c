@@ -1,5 +1,30 @@
 /* rope.c - rotary position embedding (Su et al. 2021) of every head of a slot, in place. The angles come ready as cos, sin pairs. */
 #include "layers_internal.h"
+#include <math.h>
+
+/* The pair (as a real number) that turns `turns` times within the original context. */
+static double pair_of(const en_config *c, const en_rope *r, double turns) {
+  const double pi = 3.14159265358979323846;
+  return c->rot * log(c->n_ctx_orig / (turns * 2 * pi)) / (2 * log((double)r->base));
+}
+
+void en_rope_frequencies(double *freq, const en_config *c, const en_rope *r, const float *factors) {
+  const double lo = fmax(0, floor(pair_of(c, r, (double)r->beta_fast))), hi = fmin(c->rot - 1, ceil(pair_of(c, r, (double)r->beta_slow)));
+  for (int32_t i = 0; i < c->rot / 2; i++) {
+    const double plain = pow((double)r->base, -2.0 * i / c->rot) / (factors ? (double)factors[i] : 1.0), scaled = plain * (double)r->scale;
+    freq[i] = scaled;
+    if (!(r->yarn > 0)) continue;
+    const double along = fmin(fmax((i - lo) / fmax(0.001, hi - lo), 0), 1), keep = (1 - along) * (double)r->yarn;
+    freq[i] = scaled * (1 - keep) + plain * keep;
+  }
+}
+
+void en_rope_angles(float *cs, const double *freq, int32_t rot, float mscale, double position) {
+  for (int32_t i = 0; i < rot / 2; i++) {
+    cs[2 * i] = (float)((double)mscale * cos(position * freq[i]));
+    cs[2 * i + 1] = (float)((double)mscale * sin(position * freq[i]));
+  }
+}
 
 typedef void (*rope_kernel)(float *x, const float *cs, int32_t n_head, int32_t head, int32_t rot);
 typedef struct { const en_run *r; const en_step *s; rope_kernel rotate; } rope_job;

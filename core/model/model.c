@@ -1,7 +1,6 @@
 /* model.c - probe a GGUF head, lay tables over the lent image, pack weights as their bytes arrive, seal.
  * The image is the file itself, in place: weights are packed where they were written, so that no second copy ever exists. */
 #include "model.h"
-#include <math.h>
 
 enum { TENSOR_UNKNOWN, TENSOR_KEPT, TENSOR_PACKED };
 
@@ -71,7 +70,7 @@ static size_t carve(en_model *at, void **self, void **index, const plan_t *p, vo
     {index, en_gguf_bytes(&p->g), 1},
     {(void **)&at->globals, (uint64_t)p->arch->n_globals, sizeof(en_weight)},
     {(void **)&at->layers, (uint64_t)p->c.L * (uint64_t)p->arch->n_layer, sizeof(en_weight)},
-    {(void **)&at->freq, (uint64_t)(p->c.rot / 2), sizeof(double)},
+    {(void **)&at->freq, (uint64_t)p->c.n_rope * (uint64_t)(p->c.rot / 2), sizeof(double)},
     {(void **)&at->pack, p->g.n_tensors, 1},
     {&at->scratch, pack_scratch_bytes(p), 1},
   };
@@ -106,25 +105,56 @@ static int32_t bind_vector(const char *name, const en_gguf_tensor *t, en_why *wh
   return EN_OK;
 }
 
+static uint64_t n_rows(const en_gguf_tensor *t) { return t->ne[0] ? t->n_elems / t->ne[0] : 0; }
+
+/* Does the file have the tensor as a part of `t`? */
+static int32_t is_part(const en_model *m, const en_tensor_spec *s, const en_gguf_tensor *t) {
+  return s->fused && (s->flags & EN_T_VECTOR ? t->n_elems : n_rows(t)) == (uint64_t)en_dim_size(&m->c, (en_dim)s->whole);
+}
+
+/* The tensor that holds what spec asks for, whole or as a part; its name in `name`. NULL: the file has neither. */
+static const en_gguf_tensor *find(const en_model *m, const en_tensor_spec *spec, int32_t layer, char *name, size_t cap) {
+  en_tensor_name(name, cap, spec->name, layer);
+  const en_gguf_tensor *t = en_gguf_find_tensor(&m->g, name);
+  if (t || !spec->fused) return t;
+  char fused[80];
+  en_tensor_name(fused, sizeof fused, spec->fused, layer);
+  t = en_gguf_find_tensor(&m->g, fused);
+  if (!t || !is_part(m, spec, t)) return NULL;
+  memcpy(name, fused, EN_MIN(cap, sizeof fused));
+  return t;
+}
+
+/* Packed rows come in groups of EN_R. A fused matrix with a part that begins inside a group stays plain: slower, and right. */
+static int32_t parts_split_groups(const en_model *m, const en_tensor_spec *spec) {
+  for (int32_t i = 0; i < m->arch->n_layer; i++) {
+    const en_tensor_spec *s = &m->arch->layer[i];
+    if (s->fused && !strcmp(s->fused, spec->fused) && en_dim_size(&m->c, (en_dim)s->first) % EN_R) return 1;
+  }
+  return 0;
+}
+
 static int32_t bind(en_model *m, en_weight *w, const en_tensor_spec *spec, int32_t layer, en_why *why) {
   char name[80];
-  en_tensor_name(name, sizeof name, spec->name, layer);
-  const en_gguf_tensor *t = en_gguf_find_tensor(&m->g, name);
+  const en_gguf_tensor *t = find(m, spec, layer, name, sizeof name);
   *w = (en_weight){0};
   if (!t) return spec->flags & EN_T_OPTIONAL ? EN_OK : en_fail(why, EN_E_FORMAT, "tensor %s is missing", name);
   const int64_t rows = en_dim_size(&m->c, (en_dim)spec->rows), cols = en_dim_size(&m->c, (en_dim)spec->cols);
-  const uint64_t got_rows = t->ne[0] ? t->n_elems / t->ne[0] : 0;
-  if (t->ne[0] != (uint64_t)cols || got_rows != (uint64_t)rows)
-    return en_fail(why, EN_E_FORMAT, "tensor %s is %z x %z, expected %z x %z", name, t->ne[0], got_rows, (uint64_t)cols, (uint64_t)rows);
+  const int32_t part = is_part(m, spec, t), vector = spec->flags & EN_T_VECTOR;
+  const int64_t whole = en_dim_size(&m->c, (en_dim)spec->whole), first = part ? en_dim_size(&m->c, (en_dim)spec->first) : 0;
+  const uint64_t want_cols = (uint64_t)(part && vector ? whole : cols), want_rows = (uint64_t)(part && !vector ? whole : rows);
+  if (t->ne[0] != want_cols || n_rows(t) != want_rows)
+    return en_fail(why, EN_E_FORMAT, "tensor %s is %z x %z, expected %z x %z", name, t->ne[0], n_rows(t), want_cols, want_rows);
   const en_type *type = en_type_by_id(t->type);
   if (!type) return en_fail(why, EN_E_UNSUPPORTED, "tensor %s has a weight type that is not supported", name);
-  if (spec->flags & EN_T_VECTOR) EN_TRY(bind_vector(name, t, why));
+  if (vector) EN_TRY(bind_vector(name, t, why));
   uint8_t *data = m->image + (size_t)m->g.data_offset + (size_t)t->offset;
   if ((uintptr_t)data % 4) return en_fail(why, EN_E_UNSUPPORTED, "tensor %s is not aligned to 4 bytes", name);
+  data += (size_t)first * (vector ? sizeof(float) : (size_t)(t->n_bytes / n_rows(t)));
   *w = (en_weight){type, data, (int32_t)rows, (int32_t)cols, 0};
   const size_t index = (size_t)(t - m->g.tensors);
-  if (m->pack[index]) return en_fail(why, EN_E_FORMAT, "tensor %s is used twice", name);
-  m->pack[index] = spec->flags & EN_T_VECTOR ? TENSOR_KEPT : TENSOR_PACKED;
+  if (m->pack[index] && !part) return en_fail(why, EN_E_FORMAT, "tensor %s is used twice", name);
+  m->pack[index] = vector || (part && parts_split_groups(m, spec)) ? TENSOR_KEPT : TENSOR_PACKED;
   if (m->pack[index] == TENSOR_PACKED) w->n_packed = w->rows / EN_R * EN_R;
   return EN_OK;
 }
@@ -192,14 +222,18 @@ int32_t en_model_feed(en_model *m, uint64_t upto) {
   return EN_OK;
 }
 
-/* Angle per position of every rotary pair, in double once, so that long contexts keep their phase. */
+/* The rotary tables, with the factors that the file has for them. */
 static int32_t fill_freq(en_model *m, en_why *why) {
-  const en_weight *factors = m->arch->rope_freqs >= 0 ? &m->globals[m->arch->rope_freqs] : NULL;
-  const float *factor = factors && en_weight_given(factors) ? (const float *)(const void *)factors->data : NULL;
-  for (int32_t i = 0; i < m->c.rot / 2; i++) {
-    const double f = factor ? (double)factor[i] : 1.0;
-    if (!(f > 0)) return en_fail(why, EN_E_FORMAT, "tensor rope_freqs.weight has an element that is not positive");
-    m->freq[i] = (double)m->c.rope_scale * pow((double)m->c.rope_base, -2.0 * i / m->c.rot) / f;
+  const int32_t half = m->c.rot / 2;
+  for (int32_t table = 0; table < m->c.n_rope; table++) {
+    const float *factors = NULL;
+    for (int32_t i = 0; i < m->arch->n_globals; i++) {
+      if (!(m->arch->globals[i].flags & EN_T_ROPE << table) || !en_weight_given(&m->globals[i])) continue;
+      factors = (const float *)(const void *)m->globals[i].data;
+      for (int32_t j = 0; j < half; j++)
+        if (!(factors[j] > 0)) return en_fail(why, EN_E_FORMAT, "tensor %s has an element that is not positive", m->arch->globals[i].name);
+    }
+    en_rope_frequencies(m->freq + (size_t)table * (size_t)half, &m->c, &m->c.rope[table], factors);
   }
   return EN_OK;
 }

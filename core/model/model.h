@@ -11,7 +11,7 @@ struct en_model {
   en_kernels k;
   en_weight *globals;  /* [arch->n_globals] */
   en_weight *layers;   /* [L, arch->n_layer] */
-  double *freq;        /* [rot/2] angle per position of every rotary pair (scaling and factors included); filled by seal */
+  double *freq;        /* [n_rope, rot/2] angle per position of every rotary pair (scaling and factors included); filled by seal */
   uint8_t *pack;       /* [n_tensors] 1: a matrix that is packed */
   void *scratch;       /* one group of the widest matrix, for packing */
   uint8_t *image;
@@ -21,5 +21,6 @@ struct en_model {
 };
 /* Replace '*' of a per-layer tensor name by the layer number. */
 void en_tensor_name(char *out, size_t cap, const char *pattern, int32_t layer);
+static inline const double *en_model_freq(const en_model *m, int32_t table) { return m->freq + (size_t)table * (size_t)(m->c.rot / 2); }
 static inline const en_weight *en_model_layer(const en_model *m, int32_t layer) { return m->layers + (size_t)layer * (size_t)m->arch->n_layer; }
 #endif

@@ -1,5 +1,6 @@
-/* head.c - loss of the rows that predict: cross-entropy through the end program (final norm, output matrix). The logits live a few rows at a
- * time: softmax, loss and dlogits happen in place, and the gradient goes straight back through the output matrix. */
+/* head.c - loss of the rows that predict: cross-entropy through the end program: a final norm, the output matrix and, in some models, steps
+ * that change the logits in place. The logits live a few rows at a time: softmax, loss and dlogits happen in place, and the gradient goes
+ * straight back through the output matrix. */
 #include "trainer.h"
 #include <math.h>
 
@@ -21,8 +22,25 @@ static double cross_entropy(float *logits, int32_t n, int32_t target, float weig
   return log(sum) - z;
 }
 
-/* The output matrix over rows [0, run.T) of its input slot, EN_HEAD_ROWS at a time. */
-static double head_rows(en_trainer *t, const en_step *step, int32_t with_grad) {
+int32_t en_head_step(const en_arch *arch) {
+  int32_t i = 0;
+  while (i < arch->n_end - 1 && arch->end[i].out != EN_S_LOGITS) i++;
+  return i;
+}
+
+/* Cross-entropy of row i of the piece that begins at goal `at`. The gradient takes the place of the logits, or, where later steps need what
+ * they wrote, its own. */
+static double row_loss(en_trainer *t, int32_t at, int32_t i) {
+  const size_t V = (size_t)t->m->c.V;
+  float *z = t->run.slot[EN_S_LOGITS] + (size_t)i * V, *dz = t->dhead[EN_S_LOGITS] + (size_t)i * V;
+  if (dz != z) memcpy(dz, z, V * sizeof *dz);
+  return (double)t->goal_weight[at + i] * cross_entropy(dz, (int32_t)V, t->goal[at + i], t->goal_weight[at + i]);
+}
+
+/* The output matrix and what follows it over rows [0, run.T) of its input slot, EN_HEAD_ROWS at a time. */
+static double head_rows(en_trainer *t, int32_t head, int32_t with_grad) {
+  const en_step *end = t->m->arch->end, *step = &end[head];
+  const int32_t n_end = t->m->arch->n_end;
   en_run *r = &t->run;
   const int32_t n = r->T;
   const size_t in = width(t, step->in), V = (size_t)t->m->c.V;
@@ -31,9 +49,14 @@ static double head_rows(en_trainer *t, const en_step *step, int32_t with_grad) {
   for (int32_t at = 0; at < n; at += EN_HEAD_ROWS) {
     r->T = EN_MIN(EN_HEAD_ROWS, n - at);
     r->slot[step->in] = x + (size_t)at * in;
-    en_step_forward(r, step, 1);
-    for (int32_t i = 0; i < r->T; i++) loss += (double)t->goal_weight[at + i] * cross_entropy(r->slot[EN_S_LOGITS] + (size_t)i * V, (int32_t)V, t->goal[at + i], t->goal_weight[at + i]);
-    if (with_grad) en_matmul_t(r->k, r->host, &r->w[step->w], r->slot[EN_S_LOGITS], V, dx + (size_t)at * in, in, r->T, r->scratch);
+    for (int32_t i = head; i < n_end; i++) en_step_forward(r, &end[i], 1);
+    for (int32_t i = 0; i < r->T; i++) loss += row_loss(t, at, i);
+    if (!with_grad) continue;
+    for (int32_t i = n_end - 1; i > head; i--) { /* in place, and their backward asks for what they wrote only */
+      const en_back back = {r, t->dhead, r->slot[EN_S_LOGITS], NULL, t->du, 1};
+      en_step_backward(&back, &end[i]);
+    }
+    en_matmul_t(r->k, r->host, &r->w[step->w], t->dhead[EN_S_LOGITS], V, dx + (size_t)at * in, in, r->T, r->scratch);
   }
   r->slot[step->in] = x;
   r->T = n;
@@ -42,7 +65,7 @@ static double head_rows(en_trainer *t, const en_step *step, int32_t with_grad) {
 
 double en_head_loss(en_trainer *t, const float *x, int32_t with_grad) {
   const en_arch *arch = t->m->arch;
-  const int32_t T = t->run.T, n = t->n_goals, n_end = arch->n_end;
+  const int32_t T = t->run.T, n = t->n_goals, head = en_head_step(arch);
   const size_t D = width(t, EN_S_X);
   en_run *r = &t->run;
   if (!n) return 0;
@@ -51,12 +74,12 @@ double en_head_loss(en_trainer *t, const float *x, int32_t with_grad) {
   r->w = t->m->globals;
   r->n_lora = 0;
   memcpy(r->slot, t->head, sizeof r->slot);
-  for (int32_t i = 0; i < n_end - 1; i++) en_step_forward(r, &arch->end[i], 1);
+  for (int32_t i = 0; i < head; i++) en_step_forward(r, &arch->end[i], 1);
   for (int32_t s = 0; s < EN_S_LOGITS; s++)
     if (t->dhead[s]) memset(t->dhead[s], 0, (size_t)n * width(t, s) * sizeof(float));
-  const double loss = head_rows(t, &arch->end[n_end - 1], with_grad);
+  const double loss = head_rows(t, head, with_grad);
   if (with_grad) {
-    for (int32_t i = n_end - 2; i >= 0; i--) {
+    for (int32_t i = head - 1; i >= 0; i--) {
       const en_back back = {r, t->dhead, r->slot[arch->end[i].out], NULL, t->du, 1};
       en_step_backward(&back, &arch->end[i]);
     }

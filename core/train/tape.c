@@ -5,12 +5,6 @@
 
 static size_t width(const en_trainer *t, int32_t slot) { return (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)slot)); }
 
-static int32_t reads(const en_step *s, int32_t slot) {
-  if (s->add && s->out == slot) return 1;
-  if (s->op == EN_OP_ATTEND) return slot == EN_S_K || slot == EN_S_V || slot == s->in;
-  return s->in == slot || (s->op == EN_OP_SILU_MUL && s->in2 == slot);
-}
-
 void en_tape_slots(const en_trainer *t, float *x, float *tape, int32_t i, float **slot, float **out) {
   const en_step *steps = t->m->arch->each;
   memset(slot, 0, EN_S_COUNT * sizeof *slot);
@@ -39,6 +33,9 @@ static int32_t together(const en_step *steps, int32_t i, int32_t n) {
 
 static void enter_layer(en_trainer *t, int32_t l, float *lse) {
   const size_t half = (size_t)t->spec.n_tokens * width(t, EN_S_K);
+  const en_layer_kind kind = en_arch_kind(t->m->arch, &t->m->c, l, t->run.n_ctx);
+  t->run.cs = t->cs + (size_t)kind.rope * (size_t)t->spec.n_tokens * (size_t)t->m->c.rot;
+  t->run.lo = kind.window ? t->lo_window : t->lo;
   t->run.w = en_model_layer(t->m, l);
   t->run.lora[0] = en_adapter_layer(t->a, l);
   t->run.n_lora = 1;
@@ -55,7 +52,7 @@ void en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse
     int32_t k = together(steps, i, n), done = 0;
     float *out;
     en_tape_slots(t, x, tape, i, t->run.slot, &out);
-    if (reads(&steps[i], steps[i].out)) memcpy(out, t->run.slot[steps[i].out], (size_t)t->run.T * width(t, steps[i].out) * sizeof *out);
+    if (en_step_reads(&steps[i], steps[i].out)) memcpy(out, t->run.slot[steps[i].out], (size_t)t->run.T * width(t, steps[i].out) * sizeof *out);
     for (int32_t s = 0; s < k; s++) {
       float *unused[EN_S_COUNT];
       en_tape_slots(t, x, tape, i + s, unused, &out);

@@ -1,7 +1,6 @@
 /* trainer.c - LoRA training: micro-batches in, AdamW steps out. Layers below the lowest trained one only run forward; from there up every layer's
  * values are kept, or its input is, and the rest is computed again on the way back (Chen et al. 2016). */
 #include "trainer.h"
-#include <math.h>
 
 /* ---- memory ---- */
 
@@ -21,23 +20,18 @@ static int32_t settle(en_train_spec *s) {
          s->weight_decay >= 0 && s->clip_norm >= 0;
 }
 
-/* Slots that the end program touches before the logits. */
-static int32_t end_uses(const en_arch *arch, int32_t slot) {
-  for (int32_t i = 0; i < arch->n_end; i++)
-    if (arch->end[i].in == slot || arch->end[i].out == slot) return 1;
-  return 0;
-}
-
 static size_t carve(en_trainer *at, void **self, void *mem) {
   const en_model *m = at->m;
   const uint64_t T = at->spec.n_tokens, kept = (uint64_t)at->n_kept, n_layer = (uint64_t)m->c.L * (uint64_t)m->arch->n_layer;
   int64_t widest = m->c.V; /* en_matmul_t's input is as wide as the logits; its panels are not */
-  enum { FIXED = 22 };
+  enum { FIXED = 24 };
+  const int32_t caps = en_head_step(m->arch) < m->arch->n_end - 1; /* logits change after the output matrix: their gradient needs a place of its own */
   en_piece pieces[FIXED + 3 * EN_S_COUNT] = {
     {self, 1, sizeof(en_trainer)},
     {(void **)&at->lo, T, sizeof(int32_t)}, {(void **)&at->hi, T, sizeof(int32_t)}, {(void **)&at->pos, T, sizeof(uint32_t)},
     {(void **)&at->goal_row, T, sizeof(int32_t)}, {(void **)&at->goal, T, sizeof(int32_t)}, {(void **)&at->goal_weight, T, sizeof(float)},
-    {(void **)&at->cs, T * (uint64_t)m->c.rot, sizeof(float)},
+    {(void **)&at->lo_window, m->c.window ? T : 0, sizeof(int32_t)},
+    {(void **)&at->cs, (uint64_t)m->c.n_rope * T * (uint64_t)m->c.rot, sizeof(float)},
     {(void **)&at->tiles, T, sizeof(en_tile)},
     {(void **)&at->inputs, (uint64_t)(m->c.L - at->first + 1) * T, (uint64_t)m->c.D * sizeof(float)},
     {(void **)&at->tape, kept * tape_floats(m, at->spec.n_tokens), sizeof(float)},
@@ -51,19 +45,22 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->moment2, at->a->n_params, sizeof(float)},
     {(void **)&at->backup, at->a->n_params, sizeof(float)},
     {(void **)&at->head[EN_S_LOGITS], EN_HEAD_ROWS, (uint64_t)m->c.V * sizeof(float)},
+    {(void **)&at->dhead[EN_S_LOGITS], caps ? EN_HEAD_ROWS : 0, (uint64_t)m->c.V * sizeof(float)},
   };
-  int32_t n = 21;
+  int32_t n = 23;
   for (int32_t s = 0; s < EN_S_LOGITS; s++) {
     const uint64_t bytes = (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)s)) * sizeof(float);
     widest = EN_MAX(widest, en_dim_size(&m->c, en_slot_dim((en_slot)s)));
     pieces[n++] = (en_piece){(void **)&at->d[s], T, bytes};
-    if (!end_uses(m->arch, s)) continue;
+    if (!en_steps_touch(m->arch->end, m->arch->n_end, s)) continue;
     pieces[n++] = (en_piece){(void **)&at->head[s], T, bytes};
     pieces[n++] = (en_piece){(void **)&at->dhead[s], T, bytes};
   }
   const size_t scratch = EN_MAX(en_matmul_scratch(&m->k, (int32_t)widest, (int32_t)T, en_lanes(&at->host)), (size_t)widest * 4);
   pieces[n++] = (en_piece){&at->run.scratch, scratch, 1};
-  return tape_floats(m, at->spec.n_tokens) ? en_carve(pieces, n, mem) : 0;
+  const size_t need = tape_floats(m, at->spec.n_tokens) ? en_carve(pieces, n, mem) : 0;
+  if (!caps) at->dhead[EN_S_LOGITS] = at->head[EN_S_LOGITS];
+  return need;
 }
 
 static int32_t plan(en_trainer *at, const en_adapter *a, const en_train_spec *spec, const en_host *host) {
@@ -99,9 +96,7 @@ int32_t en_trainer_init(en_trainer **out, void *mem, size_t mem_bytes, en_adapte
   r->host = &t->host;
   r->c = &t->m->c;
   r->pos = t->pos;
-  r->cs = t->cs;
   r->tiles = t->tiles;
-  r->lo = t->lo;
   r->hi = t->hi;
   r->n_ctx = (int32_t)t->spec.n_tokens;
   r->lora_scale[0] = 1;
@@ -122,7 +117,7 @@ static int32_t check_batch(const en_trainer *t, const en_train_batch *b, en_why 
 
 /* Rows, positions, tiles and goals of the batch. Returns the sum of the goals' weights. */
 static double lay_out(en_trainer *t, const en_train_batch *b) {
-  const int32_t n = (int32_t)b->n, half = t->m->c.rot / 2;
+  const int32_t n = (int32_t)b->n, rot = t->m->c.rot;
   int32_t start = 0, n_tiles = 0;
   double sum = 0;
   t->n_goals = 0;
@@ -131,11 +126,9 @@ static double lay_out(en_trainer *t, const en_train_batch *b) {
     t->lo[i] = start;
     t->hi[i] = i + 1;
     t->pos[i] = (uint32_t)i;
-    for (int32_t j = 0; j < half; j++) {
-      const double angle = (i - start) * t->m->freq[j];
-      t->cs[(size_t)i * (size_t)t->m->c.rot + 2 * (size_t)j] = (float)((double)t->m->c.rope_mscale * cos(angle));
-      t->cs[(size_t)i * (size_t)t->m->c.rot + 2 * (size_t)j + 1] = (float)((double)t->m->c.rope_mscale * sin(angle));
-    }
+    if (t->m->c.window) t->lo_window[i] = EN_MAX(start, i + 1 - t->m->c.window);
+    for (int32_t table = 0; table < t->m->c.n_rope; table++)
+      en_rope_angles(t->cs + ((size_t)table * t->spec.n_tokens + (size_t)i) * (size_t)rot, en_model_freq(t->m, table), rot, t->m->c.rope[table].mscale, i - start);
     if (i % EN_ATTEND_TILE == 0) t->tiles[n_tiles++] = (en_tile){i, EN_MIN(EN_ATTEND_TILE, n - i), 0};
     const float weight = b->weight ? b->weight[i] : 1;
     if (i == start || !(weight > 0)) continue; /* the first token of a sequence is predicted by nothing */

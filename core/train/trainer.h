@@ -16,11 +16,12 @@ struct en_trainer {
   int32_t first, n_kept;  /* lowest trained layer; layers whose tapes are kept at once */
   size_t tape_floats;     /* one layer's values after every step */
   int32_t *lo, *hi;       /* [n_tokens] rows that a row sees: from its sequence's first row on */
+  int32_t *lo_window;     /* [n_tokens] the same through a sliding window; empty if the model has none */
   uint32_t *pos;          /* [n_tokens] row numbers: keys lie where their row is */
   int32_t *goal_row, *goal; /* [n_tokens] n_goals rows that predict, and the ids that they should */
   float *goal_weight;     /* [n_tokens] */
   int32_t n_goals;
-  float *cs;              /* [n_tokens, rot] */
+  float *cs;              /* [n_rope, n_tokens, rot] */
   en_tile *tiles;
   float *inputs;          /* [L - first + 1, n_tokens, D]: X at the start of every trained layer, and after the last */
   float *tape;            /* [n_kept, tape_floats] */
@@ -43,5 +44,6 @@ void en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse
 float *en_tape_result(const en_trainer *t, float *x, float *tape); /* X after the layer */
 void en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float *lse);
 /* Weighted sum of the loss of the rows that predict; x: X after the last layer. with_grad: adds the gradient to d[X]. */
+int32_t en_head_step(const en_arch *arch); /* the step of the end program that makes logits */
 double en_head_loss(en_trainer *t, const float *x, int32_t with_grad);
 #endif
