@@ -22,21 +22,34 @@ static int reserve(cli_pairs *p, size_t n_ids) {
   return weight != NULL;
 }
 
-/* Tokens of a member's text; NULL after a message. */
-static int32_t *tokens_of(const cli_model *m, const json *j, uint32_t node, int32_t flags, size_t *n) {
+/* 1: the tokenizer puts a space before every text. Seen from outside: decoded in the middle of a text, a lone letter has one. */
+static int adds_space(const cli_model *m) {
+  char text[32];
+  size_t n = 0, n_bytes = 0;
+  int32_t *ids = cli_encode(m, "a", 1, 0, &n);
+  const int found = ids && en_decode(m->tokenizer, ids, n, 0, 0, text, sizeof text, &n_bytes) == EN_OK && n_bytes && text[0] == ' ';
+  free(ids);
+  return found;
+}
+
+/* Tokens of a member's text; NULL after a message. skip_space: leave out one space that it begins with. */
+static int32_t *tokens_of(const cli_model *m, const json *j, uint32_t node, int32_t flags, int skip_space, size_t *n) {
   const size_t cap = (size_t)j->nodes[node].n_bytes + 1;
   char *text = malloc(cap);
   int32_t *ids = NULL;
-  if (text && json_string(j, node, text, cap)) ids = cli_encode(m, text, strlen(text), flags, n);
+  if (text && json_string(j, node, text, cap)) {
+    const size_t from = skip_space && *text == ' ';
+    ids = cli_encode(m, text + from, strlen(text + from), flags, n);
+  }
   else cli_fail(NULL, "a text holds a NUL character");
   free(text);
   return ids;
 }
 
 /* Prompt (may be NULL) and answer as one sample. */
-static int add_sample(cli_pairs *p, const cli_model *m, const int32_t *prompt, size_t n_prompt, const int32_t *answer, size_t n_answer, uint32_t max_length) {
-  const int32_t eos = en_tokenizer_special(m->tokenizer)->eos;
-  const size_t n_all = n_prompt + n_answer + (eos >= 0), n = EN_MIN(n_all, (size_t)max_length);
+static int add_sample(cli_pairs *p, const cli_model *m, const int32_t *prompt, size_t n_prompt, const int32_t *answer, size_t n_answer, const cli_pairs_spec *spec) {
+  const int32_t eos = spec->no_end ? -1 : en_tokenizer_special(m->tokenizer)->eos;
+  const size_t n_all = n_prompt + n_answer + (eos >= 0), n = EN_MIN(n_all, (size_t)spec->max_length);
   if (!reserve(p, n)) return cli_fail(NULL, "no memory for the training data"), 0;
   if (!p->n) p->start[0] = 0;
   int32_t *ids = p->ids + p->start[p->n];
@@ -56,25 +69,26 @@ static int add_sample(cli_pairs *p, const cli_model *m, const int32_t *prompt, s
   return 1;
 }
 
-static int add_line(cli_pairs *p, const cli_model *m, const json *j, uint32_t max_length) {
+static int add_line(cli_pairs *p, const cli_model *m, const json *j, const cli_pairs_spec *spec, int skip_space) {
   const uint32_t text = json_get(j, 0, "text"), input = json_get(j, 0, "input"), output = json_get(j, 0, "output");
   const int whole = json_kind_of(j, text) == JSON_STRING && input == JSON_NONE && output == JSON_NONE;
   size_t n_prompt = 0, n_answer = 0;
   if (!whole && (json_kind_of(j, input) != JSON_STRING || json_kind_of(j, output) != JSON_STRING)) return cli_fail(NULL, "neither \"input\" and \"output\" nor \"text\" are there as strings"), 0;
-  int32_t *prompt = whole ? NULL : tokens_of(m, j, input, EN_TOK_BOS | EN_TOK_SPECIAL, &n_prompt);
-  int32_t *answer = whole || prompt ? tokens_of(m, j, whole ? text : output, whole ? EN_TOK_BOS | EN_TOK_SPECIAL : EN_TOK_SPECIAL, &n_answer) : NULL;
-  const int ok = answer && add_sample(p, m, prompt, n_prompt, answer, n_answer, max_length);
+  int32_t *prompt = whole ? NULL : tokens_of(m, j, input, EN_TOK_BOS | EN_TOK_SPECIAL, 0, &n_prompt);
+  int32_t *answer = whole || prompt ? tokens_of(m, j, whole ? text : output, whole ? EN_TOK_BOS | EN_TOK_SPECIAL : EN_TOK_SPECIAL, !whole && skip_space, &n_answer) : NULL;
+  const int ok = answer && add_sample(p, m, prompt, n_prompt, answer, n_answer, spec);
   free(prompt);
   free(answer);
   return ok;
 }
 
-int cli_pairs_read(cli_pairs *out, const cli_model *m, const char *path, uint32_t max_length) {
+int cli_pairs_read(cli_pairs *out, const cli_model *m, const char *path, const cli_pairs_spec *spec) {
   size_t n_bytes, line = 0;
   int ok = 1;
   *out = (cli_pairs){0};
   char *text = cli_read_file(path, &n_bytes);
   if (!text) return 0;
+  const int skip_space = adds_space(m);
   for (const char *p = text, *end = text + n_bytes; ok && p < end;) {
     const char *newline = memchr(p, '\n', (size_t)(end - p)), *stop = newline ? newline : end, *error;
     size_t at;
@@ -83,7 +97,7 @@ int cli_pairs_read(cli_pairs *out, const cli_model *m, const char *path, uint32_
     if (strspn(p, " \t\r") < (size_t)(stop - p)) { /* not an empty line */
       if (!json_read(&j, p, (size_t)(stop - p), &error, &at)) ok = (cli_fail(NULL, "%s", error), 0);
       else {
-        ok = add_line(out, m, &j, max_length);
+        ok = add_line(out, m, &j, spec, skip_space);
         json_free(&j);
       }
     }

@@ -1,0 +1,389 @@
+/* train.c - edge-net train: LoRA adapters from pairs of texts, on the command line. What one step sees follows from the seed and the step's number
+ * alone, so a run that goes on from a checkpoint is the run that was never interrupted. */
+#include "../core/base/base.h"
+#include "../core/include/en_train.h"
+#include "../core/train/schedule.h"
+#include "adapters.h"
+#include "pairs.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#if !defined(__wasi__)
+#include <signal.h>
+#endif
+
+enum {
+  T_DATA, T_OUT, T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_LAYERS, T_LR, T_STEPS, T_EPOCHS, T_BATCH, T_ACCUM, T_WARMUP, T_SCHEDULE, T_MIN_LR,
+  T_CLIP, T_DECAY, T_MAX_LENGTH, T_NO_END, T_EVAL, T_SEED, T_KEEP, T_SAVE_EVERY, T_STOP_AFTER, T_RESUME, T_CSV, T_BASE, T_THREADS, T_KERNELS, T_JSON, T_QUIET
+};
+static const arg_option options[] = {
+    [T_DATA] = {.name = "data", .value = "FILE.jsonl", .help = "lines of {\"input\": ..., \"output\": ...} or {\"text\": ...}", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
+    [T_OUT] = {.name = "out", .value = "PATH", .help = "the adapter: a folder (peft) or a file (gguf)", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
+    [T_FORMAT] = {.name = "format", .value = "peft|gguf", .help = "of the adapter (default: gguf if PATH ends so, else peft)", .kind = ARG_TEXT},
+    [T_RANK] = {.name = "rank", .value = "N", .help = "rank of the update", .kind = ARG_INT, .min = 1, .max = 64, .fallback = 8},
+    [T_ALPHA] = {.name = "alpha", .value = "X", .help = "the update is scaled by alpha / rank (default twice the rank)", .kind = ARG_NUMBER, .max = 1e5},
+    [T_TARGETS] = {.name = "targets", .value = "q,v,...", .help = "matrices to adapt: q k v o gate up down, or all (default all)", .kind = ARG_TEXT},
+    [T_RSLORA] = {.name = "rslora", .help = "scale by alpha / sqrt(rank)", .kind = ARG_FLAG},
+    [T_LAYERS] = {.name = "layers", .value = "N", .help = "adapt only the top N layers (default all)", .kind = ARG_INT, .max = INT32_MAX},
+    [T_LR] = {.name = "lr", .value = "X", .help = "highest learning rate", .kind = ARG_NUMBER, .max = 10, .fallback = 2e-4},
+    [T_STEPS] = {.name = "steps", .value = "N", .help = "optimizer steps (default: as --epochs says)", .kind = ARG_INT, .max = 1e9},
+    [T_EPOCHS] = {.name = "epochs", .value = "N", .help = "times through the data", .kind = ARG_INT, .min = 1, .max = 1e6, .fallback = 3},
+    [T_BATCH] = {.name = "batch", .value = "N", .help = "samples packed into one micro-batch", .kind = ARG_INT, .min = 1, .max = 65536, .fallback = 4},
+    [T_ACCUM] = {.name = "accum", .value = "N", .help = "micro-batches of one step", .kind = ARG_INT, .min = 1, .max = 65536, .fallback = 1},
+    [T_WARMUP] = {.name = "warmup", .value = "N", .help = "steps over which the rate rises", .kind = ARG_INT, .max = 1e9},
+    [T_SCHEDULE] = {.name = "schedule", .value = "NAME", .help = "cosine, linear or constant (default cosine)", .kind = ARG_TEXT},
+    [T_MIN_LR] = {.name = "min-lr", .value = "X", .help = "what the rate falls to", .kind = ARG_NUMBER, .max = 10},
+    [T_CLIP] = {.name = "clip", .value = "X", .help = "greatest norm of the gradient, 0: any", .kind = ARG_NUMBER, .max = 1e6, .fallback = 1},
+    [T_DECAY] = {.name = "weight-decay", .value = "X", .help = "AdamW's", .kind = ARG_NUMBER, .max = 10},
+    [T_MAX_LENGTH] = {.name = "max-length", .value = "N", .help = "tokens of a sample, longer ones are cut (default 512, or the model's context)", .kind = ARG_INT, .min = 2, .max = 65536},
+    [T_NO_END] = {.name = "no-end", .help = "samples do not end with the end-of-text token", .kind = ARG_FLAG},
+    [T_EVAL] = {.name = "eval", .value = "X", .help = "share of the samples to hold out and measure", .kind = ARG_NUMBER, .max = 0.9},
+    [T_SEED] = {.name = "seed", .value = "N", .help = "of the start values and the order", .kind = ARG_INT, .max = INT32_MAX},
+    [T_KEEP] = {.name = "keep", .value = "inputs|all", .help = "what of a layer stays in memory for the way back: its input (default), or all (faster)", .kind = ARG_TEXT},
+    [T_SAVE_EVERY] = {.name = "save-every", .value = "N", .help = "write PATH.checkpoint every N steps, 0: never", .kind = ARG_INT, .max = 1e9, .fallback = 50},
+    [T_STOP_AFTER] = {.name = "stop-after", .value = "N", .help = "leave off after N steps with a checkpoint", .kind = ARG_INT, .max = 1e9},
+    [T_RESUME] = {.name = "resume", .help = "go on from PATH.checkpoint", .kind = ARG_FLAG},
+    [T_CSV] = {.name = "loss-csv", .value = "FILE", .help = "one line for every step", .kind = ARG_TEXT},
+    [T_BASE] = {.name = "base-name", .value = "TEXT", .help = "the base model's name for PEFT's settings", .kind = ARG_TEXT},
+    [T_THREADS] = {.name = "threads", .value = "N", .help = "threads (default: one for each core)", .kind = ARG_INT, .max = EN_POOL_MAX_LANES},
+    [T_KERNELS] = {.name = "kernels", .value = "NAME", .help = "kernel table: auto, ref, or one that `capabilities` lists", .kind = ARG_TEXT},
+    [T_JSON] = {.name = "json", .help = "print the summary as one JSON object", .kind = ARG_FLAG},
+    [T_QUIET] = {.name = "quiet", .help = "no progress on stderr", .kind = ARG_FLAG},
+};
+
+typedef struct {
+  const cli_args *a;
+  cli_model m;
+  cli_pairs data;
+  en_adapter *adapter;
+  en_trainer *trainer;
+  void *adapter_mem, *trainer_mem;
+  char *checkpoint;       /* path */
+  en_schedule schedule;
+  uint32_t *sample;       /* [data.n] samples: n_train to learn, then those held out */
+  uint32_t *order;        /* [n_train] of this epoch */
+  uint32_t n_train, n_tokens /* most of one micro-batch */;
+  uint64_t per_epoch, first, step /* the next one */, settings;
+  int32_t *ids;           /* [n_tokens] the micro-batch */
+  uint32_t *segment;
+  float *weight;
+  FILE *csv;
+  double loss_first, loss_last, eval_first, eval_last, ms, tokens;
+} training;
+
+/* ---- settings ---- */
+
+static int read_targets(const char *text, uint32_t *out) {
+  static const char *const names[] = {"q", "k", "v", "o", "gate", "up", "down"};
+  *out = EN_LORA_ALL;
+  if (!text || !strcmp(text, "all")) return 1;
+  *out = 0;
+  for (const char *p = text;; p++) {
+    const size_t n = strcspn(p, ","), word = n > 5 && !memcmp(p + n - 5, "_proj", 5) ? n - 5 : n;
+    size_t i = 0;
+    while (i < 7 && (strlen(names[i]) != word || memcmp(names[i], p, word))) i++;
+    if (i == 7) return cli_fail(NULL, "--targets %s: must be of q k v o gate up down, or all", text), 0;
+    *out |= 1u << i;
+    p += n;
+    if (!*p) return 1;
+  }
+}
+
+static int read_word(const char *option, const char *text, const char *const *words, uint32_t *out) {
+  for (*out = 0; text && words[*out]; (*out)++)
+    if (!strcmp(words[*out], text)) return 1;
+  if (!text) return 1;
+  fprintf(stderr, "edge-net: --%s %s: must be one of", option, text);
+  for (int i = 0; words[i]; i++) fprintf(stderr, " %s", words[i]);
+  fputs("\n", stderr);
+  return 0;
+}
+
+/* What a checkpoint must agree with. */
+static uint64_t hash_settings(const training *t, const en_adapter_spec *as, const en_train_spec *ts) {
+  const double numbers[] = {as->rank, (double)as->alpha, as->targets, as->rslora, as->first_layer, (double)ts->clip_norm, (double)ts->weight_decay, t->schedule.kind, t->schedule.lr, t->schedule.min_lr,
+    (double)t->schedule.warmup, (double)t->schedule.steps, args_number(t->a, T_BATCH), args_number(t->a, T_ACCUM), args_number(t->a, T_EVAL), args_number(t->a, T_SEED)};
+  return en_hash64(en_hash64(t->data.hash, numbers, sizeof numbers), &t->n_train, sizeof t->n_train);
+}
+
+static int by_length(const void *a, const void *b) {
+  const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+  return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Which samples to learn and which to hold out; the room that the longest ones of a micro-batch need. */
+static int plan_samples(training *t) {
+  const uint32_t n = t->data.n, batch = (uint32_t)args_int(t->a, T_BATCH), n_eval = (uint32_t)(args_number(t->a, T_EVAL) * n + 0.5);
+  size_t sum = 0, *lengths = malloc(n * sizeof *lengths);
+  t->sample = malloc(n * sizeof *t->sample);
+  t->order = malloc(n * sizeof *t->order);
+  if (!lengths || !t->sample || !t->order) { free(lengths); return cli_fail(NULL, "no memory for the training data"), 0; }
+  for (uint32_t i = 0; i < n; i++) lengths[i] = t->data.start[i + 1] - t->data.start[i];
+  qsort(lengths, n, sizeof *lengths, by_length);
+  for (uint32_t i = 0; i < EN_MIN(batch, n); i++) sum += lengths[i];
+  free(lengths);
+  if (sum > 65536) return cli_fail(NULL, "a micro-batch may reach %zu tokens, at most 65536 are possible; see --batch and --max-length", sum), 0;
+  t->n_tokens = (uint32_t)sum;
+  t->n_train = n - EN_MIN(n_eval, n - 1);
+  if (args_number(t->a, T_EVAL) > 0 && t->n_train == n) t->n_train = n - (n > 1); /* at least one */
+  cli_shuffle(t->sample, n, (uint64_t)args_int(t->a, T_SEED), UINT32_MAX);
+  const uint64_t per_step = (uint64_t)batch * (uint64_t)args_int(t->a, T_ACCUM);
+  t->per_epoch = (t->n_train + per_step - 1) / per_step;
+  return 1;
+}
+
+static int plan_schedule(training *t) {
+  static const char *const kinds[] = {"constant", "linear", "cosine", NULL};
+  const cli_args *a = t->a;
+  uint32_t kind;
+  if (!read_word("schedule", args_text(a, T_SCHEDULE), kinds, &kind)) return 0;
+  const uint64_t steps = args_given(a, T_STEPS) ? (uint64_t)args_int(a, T_STEPS) : t->per_epoch * (uint64_t)args_int(a, T_EPOCHS);
+  t->schedule = (en_schedule){args_text(a, T_SCHEDULE) ? kind : EN_SCHEDULE_COSINE, args_number(a, T_LR), args_number(a, T_MIN_LR), (uint64_t)args_int(a, T_WARMUP), steps};
+  return steps > 0 || (cli_fail(NULL, "--steps 0: there is nothing to do"), 0);
+}
+
+static int make(training *t) {
+  static const char *const keeps[] = {"inputs", "all", NULL};
+  const cli_args *a = t->a;
+  const int32_t rank = args_int(a, T_RANK), layers = args_int(a, T_LAYERS), n_layer = (int32_t)t->m.info.n_layer;
+  en_adapter_spec as = {.rank = (uint32_t)rank, .alpha = args_given(a, T_ALPHA) ? (float)args_number(a, T_ALPHA) : 2 * (float)rank, .rslora = (uint32_t)args_given(a, T_RSLORA)};
+  en_train_spec ts = {.n_tokens = EN_MAX(t->n_tokens, 2), .clip_norm = (float)args_number(a, T_CLIP), .weight_decay = (float)args_number(a, T_DECAY)};
+  en_why why = {""};
+  as.rslora = as.rslora != 0;
+  as.first_layer = layers && layers < n_layer ? (uint32_t)(n_layer - layers) : 0;
+  if (!read_targets(args_text(a, T_TARGETS), &as.targets) || !read_word("keep", args_text(a, T_KEEP), keeps, &ts.keep)) return 0;
+  t->settings = hash_settings(t, &as, &ts);
+  const size_t n_adapter = en_adapter_bytes(t->m.model, &as);
+  t->adapter_mem = cli_alloc(n_adapter);
+  if (!t->adapter_mem) return cli_fail(NULL, "no memory for the adapter (%zu bytes)", n_adapter), 0;
+  if (en_adapter_init(&t->adapter, t->adapter_mem, n_adapter, t->m.model, &as, (uint64_t)args_int(a, T_SEED), &why) != EN_OK) return cli_fail(t->m.path, "%s", why.text), 0;
+  const size_t n_trainer = en_trainer_bytes(t->adapter, &ts, &t->m.host);
+  t->trainer_mem = n_trainer ? cli_alloc(n_trainer) : NULL;
+  if (n_trainer && !t->trainer_mem) return cli_fail(NULL, "no memory for training (%.0f MB); see --batch, --max-length and --layers", (double)n_trainer * 1e-6), 0;
+  if (en_trainer_init(&t->trainer, t->trainer_mem, n_trainer, t->adapter, &ts, &t->m.host, &why) != EN_OK) return cli_fail(t->m.path, "%s", why.text), 0;
+  t->ids = malloc(ts.n_tokens * sizeof *t->ids);
+  t->segment = malloc(ts.n_tokens * sizeof *t->segment);
+  t->weight = malloc(ts.n_tokens * sizeof *t->weight);
+  return (t->ids && t->segment && t->weight) || (cli_fail(NULL, "no memory for a micro-batch"), 0);
+}
+
+/* ---- checkpoints ---- */
+
+typedef struct { char magic[4]; uint32_t version; uint64_t settings; } checkpoint_head; /* then what en_trainer_save writes */
+
+static int save_checkpoint(const training *t) {
+  const checkpoint_head head = {{'E', 'N', 'C', 'K'}, 1, t->settings};
+  const size_t n = en_trainer_save(t->trainer, NULL, 0);
+  char *data = malloc(sizeof head + n);
+  if (!data) return cli_fail(t->checkpoint, "no memory for %zu bytes", n), 0;
+  memcpy(data, &head, sizeof head);
+  en_trainer_save(t->trainer, data + sizeof head, n);
+  const int ok = cli_write_file(t->checkpoint, data, sizeof head + n);
+  free(data);
+  return ok;
+}
+
+static int load_checkpoint(training *t) {
+  checkpoint_head head;
+  size_t n;
+  en_why why = {""};
+  char *data = cli_read_file(t->checkpoint, &n);
+  if (!data) return 0;
+  int32_t status = n < sizeof head ? en_fail(&why, EN_E_FORMAT, "the checkpoint is cut short") : EN_OK;
+  if (status == EN_OK) {
+    memcpy(&head, data, sizeof head);
+    if (memcmp(head.magic, "ENCK", 4) || head.version != 1) status = en_fail(&why, EN_E_FORMAT, "this is no checkpoint");
+    else if (head.settings != t->settings) status = en_fail(&why, EN_E_ARG, "the checkpoint was made with other data or other settings");
+    else status = en_trainer_load(t->trainer, data + sizeof head, n - sizeof head, &why);
+  }
+  free(data);
+  if (status != EN_OK) return cli_fail(t->checkpoint, "%s", why.text), 0;
+  t->first = t->step = en_trainer_steps(t->trainer);
+  return 1;
+}
+
+/* The table of losses; after a resume without the lines that will come again. */
+static int open_csv(training *t) {
+  static const char title[] = "step,epoch,lr,loss,grad_norm,tokens\n";
+  const char *path = args_text(t->a, T_CSV);
+  size_t n = 0, kept = sizeof title - 1;
+  if (!path) return 1;
+  char *old = t->first && !access(path, F_OK) ? cli_read_file(path, &n) : NULL;
+  if (old && n >= kept && !memcmp(old, title, kept))
+    for (char *line = old + kept, *end; (end = strchr(line, '\n')) && strtoull(line, NULL, 10) <= t->first; line = end + 1) kept = (size_t)(end + 1 - old);
+  t->csv = fopen(path, "wb");
+  if (t->csv) fwrite(old ? old : title, 1, EN_MIN(kept, old ? n : kept), t->csv);
+  else cli_fail(path, "%s", strerror(errno));
+  free(old);
+  return t->csv != NULL;
+}
+
+/* ---- the loop ---- */
+
+/* Samples which[0..n-1] as one micro-batch. */
+static en_train_batch pack(training *t, const uint32_t *which, uint32_t n) {
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < n; i++)
+    for (size_t k = t->data.start[which[i]]; k < t->data.start[which[i] + 1]; k++, at++) {
+      t->ids[at] = t->data.ids[k];
+      t->weight[at] = t->data.weight[k];
+      t->segment[at] = i;
+    }
+  return (en_train_batch){at, t->ids, t->segment, t->weight};
+}
+
+/* Mean loss of the samples that were held out; NaN without any. */
+static int32_t evaluate(training *t, double *mean, en_why *why) {
+  const uint32_t batch = (uint32_t)args_int(t->a, T_BATCH);
+  en_train_loss sum = {0, 0}, part;
+  for (uint32_t at = t->n_train; at < t->data.n; at += batch) {
+    const en_train_batch b = pack(t, t->sample + at, EN_MIN(batch, t->data.n - at));
+    EN_TRY(en_train_evaluate(t->trainer, &b, &part, why));
+    sum.loss += part.loss;
+    sum.weight += part.weight;
+  }
+  *mean = sum.weight > 0 ? sum.loss / sum.weight : NAN;
+  return EN_OK;
+}
+
+static int32_t one_step(training *t, en_why *why) {
+  const uint32_t batch = (uint32_t)args_int(t->a, T_BATCH), accum = (uint32_t)args_int(t->a, T_ACCUM);
+  const uint64_t epoch = t->step / t->per_epoch, in_epoch = t->step % t->per_epoch;
+  const double lr = en_schedule_lr(&t->schedule, t->step), start = cli_now_ms(NULL);
+  en_train_loss sum = {0, 0}, part;
+  double norm, tokens = 0;
+  if (t->step == t->first || in_epoch == 0) { /* order: positions in the epoch -> samples */
+    cli_shuffle(t->order, t->n_train, (uint64_t)args_int(t->a, T_SEED), epoch);
+    for (uint32_t i = 0; i < t->n_train; i++) t->order[i] = t->sample[t->order[i]];
+  }
+  for (uint32_t k = 0; k < accum; k++) {
+    const uint64_t at = (in_epoch * accum + k) * batch;
+    if (at >= t->n_train) break;
+    const en_train_batch b = pack(t, t->order + at, (uint32_t)EN_MIN((uint64_t)batch, t->n_train - at));
+    EN_TRY(en_train_accumulate(t->trainer, &b, &part, why));
+    sum.loss += part.loss;
+    sum.weight += part.weight;
+    tokens += b.n;
+  }
+  EN_TRY(en_train_step(t->trainer, lr, &norm, why));
+  t->loss_last = sum.loss / sum.weight;
+  if (t->step == t->first) t->loss_first = t->loss_last;
+  t->tokens += tokens;
+  t->ms += cli_now_ms(NULL) - start;
+  t->step++;
+  if (t->csv) fprintf(t->csv, "%llu,%llu,%.9g,%.9g,%.9g,%.0f\n", (unsigned long long)t->step, (unsigned long long)epoch, lr, t->loss_last, norm, tokens);
+  return EN_OK;
+}
+
+static void progress(const training *t) {
+  const int tty = isatty(STDERR_FILENO);
+  const uint64_t steps = t->schedule.steps, every = tty ? 1 : EN_MAX(steps / 10, 1);
+  if (args_given(t->a, T_QUIET) || (t->step % every && t->step != steps)) return;
+  fprintf(stderr, "%sstep %llu of %llu, epoch %llu, loss %.4f, %.0f tokens a second%s", tty ? "\r" : "", (unsigned long long)t->step, (unsigned long long)steps,
+          (unsigned long long)((t->step - 1) / t->per_epoch + 1), t->loss_last, t->ms > 0 ? t->tokens / t->ms * 1e3 : 0, tty ? "\033[K" : "\n");
+  if (tty && t->step == steps) fputs("\n", stderr);
+}
+
+#if defined(__wasi__)
+static int interrupted(void) { return 0; }
+static void watch_interrupt(void) {}
+#else
+static volatile sig_atomic_t interrupt; /* the only way from a signal handler */
+static void on_interrupt(int number) {
+  interrupt = 1;
+  signal(number, SIG_DFL); /* a second one ends the process */
+}
+static int interrupted(void) { return interrupt; }
+static void watch_interrupt(void) { signal(SIGINT, on_interrupt); }
+#endif
+
+static int loop(training *t) {
+  const uint64_t every = (uint64_t)args_int(t->a, T_SAVE_EVERY), last = args_given(t->a, T_STOP_AFTER) ? t->first + (uint64_t)args_int(t->a, T_STOP_AFTER) : t->schedule.steps;
+  en_why why = {""};
+  int32_t status = evaluate(t, &t->eval_first, &why);
+  watch_interrupt();
+  while (status == EN_OK && t->step < EN_MIN(last, t->schedule.steps) && !interrupted()) {
+    status = one_step(t, &why);
+    if (status != EN_OK) break;
+    progress(t);
+    if (every && t->step % every == 0 && t->step < t->schedule.steps && !save_checkpoint(t)) return 0;
+  }
+  if (status == EN_OK) status = evaluate(t, &t->eval_last, &why);
+  return status == EN_OK || (cli_fail(t->m.path, "step %llu: %s", (unsigned long long)t->step + 1, why.text), 0);
+}
+
+static void report_loss(FILE *f, const char *key, double value) {
+  if (isfinite(value)) fprintf(f, ",\"%s\":%.9g", key, value);
+}
+
+static void report(const training *t) {
+  const int done = t->step == t->schedule.steps;
+  const double rate = t->ms > 0 ? t->tokens / t->ms * 1e3 : 0;
+  const unsigned long long step = t->step, steps = t->schedule.steps, params = en_adapter_params(t->adapter);
+  if (args_given(t->a, T_JSON)) {
+    printf("{\"step\":%llu,\"steps\":%llu,\"samples\":%u,\"held_out\":%u,\"cut\":%u,\"dropped\":%u,\"target_tokens\":%zu,\"parameters\":%llu", step, steps, t->n_train, t->data.n - t->n_train, t->data.n_cut, t->data.n_dropped, t->data.n_targets, params);
+    if (t->step > t->first) printf(",\"loss_first\":%.9g,\"loss_last\":%.9g", t->loss_first, t->loss_last);
+    report_loss(stdout, "eval_first", t->eval_first);
+    report_loss(stdout, "eval_last", t->eval_last);
+    printf(",\"tokens\":%.0f,\"tok_s\":%.3f,\"kernels\":\"%s\",\"out\":", t->tokens, rate, en_model_kernels(t->m.model));
+    const char *out = done ? args_text(t->a, T_OUT) : t->checkpoint;
+    cli_json_text(stdout, out, strlen(out));
+    printf("}\n");
+    return;
+  }
+  printf("%llu of %llu steps on %u samples (%u held out), %llu parameters\n", step, steps, t->n_train, t->data.n - t->n_train, params);
+  if (t->data.n_cut) printf("%u samples were cut at --max-length\n", t->data.n_cut);
+  if (t->data.n_dropped) printf("%u samples were left out: no output within --max-length\n", t->data.n_dropped);
+  if (t->step > t->first) printf("loss %.4f -> %.4f\n", t->loss_first, t->loss_last);
+  if (t->data.n > t->n_train) printf("loss of the samples held out %.4f -> %.4f\n", t->eval_first, t->eval_last);
+  printf("%.0f tokens, %.1f a second, kernels %s\n", t->tokens, rate, en_model_kernels(t->m.model));
+  printf(done ? "adapter: %s\n" : "not finished; go on with --resume: %s\n", done ? args_text(t->a, T_OUT) : t->checkpoint);
+}
+
+static int train(training *t) {
+  const cli_args *a = t->a;
+  const uint32_t n_ctx = t->m.info.n_ctx_train, length = args_given(a, T_MAX_LENGTH) ? (uint32_t)args_int(a, T_MAX_LENGTH) : EN_MIN(512u, n_ctx);
+  if (!t->m.info.has_logits) return cli_fail(t->m.path, "this model gives embeddings, it cannot be trained on text"), 0;
+  if (length > n_ctx) return cli_fail(NULL, "--max-length %u: the model's context is %u", length, n_ctx), 0;
+  t->checkpoint = malloc(strlen(args_text(a, T_OUT)) + sizeof ".checkpoint");
+  if (!t->checkpoint) return cli_fail(NULL, "no memory"), 0;
+  sprintf(t->checkpoint, "%s.checkpoint", args_text(a, T_OUT));
+  const cli_pairs_spec pairs = {length, args_given(a, T_NO_END)};
+  if (!cli_pairs_read(&t->data, &t->m, args_text(a, T_DATA), &pairs) || !plan_samples(t) || !plan_schedule(t) || !make(t)) return 0;
+  if ((args_given(a, T_RESUME) && !load_checkpoint(t)) || !open_csv(t)) return 0;
+  int ok = loop(t);
+  if (t->csv && fclose(t->csv) && ok) ok = (cli_fail(args_text(a, T_CSV), "%s", strerror(errno)), 0);
+  if (!ok) return 0;
+  if (t->step < t->schedule.steps) return save_checkpoint(t) && (report(t), 1);
+  const en_peft_config config = {args_text(a, T_BASE), 0, args_given(a, T_RSLORA) > 0};
+  if (!cli_adapter_write(t->adapter, args_text(a, T_OUT), args_text(a, T_FORMAT), &config)) return 0;
+  remove(t->checkpoint);
+  report(t);
+  return 1;
+}
+
+static int run(const cli_args *a) {
+  training t = {.a = a, .eval_first = NAN, .eval_last = NAN};
+  if (!cli_is_adapter_format(args_text(a, T_FORMAT))) return 2;
+  if (cli_open(&t.m, a->argv[0], &(cli_open_spec){.need_tokenizer = 1, .kernels = args_text(a, T_KERNELS), .n_threads = args_int(a, T_THREADS)}) != EN_OK) return 1;
+  const int ok = train(&t);
+  free(t.checkpoint);
+  free(t.ids);
+  free(t.segment);
+  free(t.weight);
+  free(t.sample);
+  free(t.order);
+  free(t.trainer_mem);
+  free(t.adapter_mem);
+  cli_pairs_free(&t.data);
+  cli_close(&t.m);
+  return ok ? 0 : 1;
+}
+
+const cli_command cli_command_train = {
+    .name = "train", .operands = "MODEL", .summary = "fine-tune: make a LoRA adapter from pairs of texts",
+    .notes = "The model's tokens of \"input\" are not learned, those of \"output\" and the end of text are. Write a chat model's markup into \"input\".\n"
+             "An interrupt (Ctrl-C) finishes the step and writes PATH.checkpoint; the same command with --resume goes on as if nothing had happened.",
+    .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 1, .max_operands = 1, .run = run};

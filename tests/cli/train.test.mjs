@@ -1,0 +1,104 @@
+// @ts-check
+// edge-net train: it learns, what it writes works, an interrupted run is the same run; adapters on run, logits and perplexity.
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { edgeNet, home, needs, ok, shared, temporary } from './cli.mjs';
+
+const data = temporary('pairs.jsonl', [
+  ...['red', 'blue', 'green', 'white'].map((c) => ({ input: `The ${c} box`, output: ` holds a ${c} ball.` })),
+  { text: 'Whole texts are learned from the first word on \u{1f600}.' },
+].map((line) => `${JSON.stringify(line)}\n`).join('\n'));
+
+/** @param {string} out @param {string[]} more */
+const train = (out, ...more) => JSON.parse(ok('train', home, '--data', data, '--out', out, '--json', '--quiet', '--batch', '2', '--lr', '0.01', '--rank', '4', '--threads', '1', ...more).out);
+/** Rows of a table of losses, without the title. @param {string} file */
+const rows = (file) => readFileSync(file, 'utf8').trim().split('\n').slice(1).map((line) => line.split(',').map(Number));
+
+test('train: the loss falls, and the adapter does what was learned', () => {
+  const out = temporary('first');
+  const csv = temporary('first.csv');
+  const summary = train(out, '--epochs', '12', '--warmup', '4', '--loss-csv', csv);
+  assert.equal(summary.steps, 36);
+  assert.equal(summary.samples, 5);
+  const losses = rows(csv).map((row) => /** @type {number} */ (row[3]));
+  assert.equal(losses.length, 36);
+  assert.ok(/** @type {number} */ (losses.at(-1)) < 0.6 * /** @type {number} */ (losses[0]), `${losses[0]} ${losses.at(-1)}`);
+  assert.deepEqual(rows(csv).slice(0, 4).map((row) => row[2]), [0.0025, 0.005, 0.0075, 0.01]);
+  const config = JSON.parse(readFileSync(path.join(out, 'adapter_config.json'), 'utf8'));
+  assert.deepEqual([config.peft_type, config.r, config.lora_alpha, config.target_modules.length], ['LORA', 4, 8, 7]);
+  assert.ok(!existsSync(`${out}.checkpoint`));
+
+  const text = temporary('learned.txt', 'The red box holds a red ball.');
+  const perplexity = (/** @type {string[]} */ ...more) => JSON.parse(ok('perplexity', home, '-f', text, '--kernels', 'ref', '--json', ...more).out).perplexity;
+  assert.ok(perplexity('--adapter', out) < 0.8 * perplexity());
+  assert.equal(perplexity('--adapter', `${out}:0`), perplexity());
+  const file = temporary('other.gguf');
+  train(file, '--epochs', '12', '--warmup', '4'); // the same run in the other format
+  assert.ok(Math.abs(perplexity('--adapter', file) - perplexity('--adapter', path.join(out, 'adapter_model.safetensors'))) < 1e-6);
+  assert.ok(Math.abs(perplexity('--adapter', `${file}:0.5`, '--adapter', `${out}:0.5`) / perplexity('--adapter', file) - 1) < 1e-4, 'two halves are a whole');
+});
+
+test('train: left off and resumed, the losses and the adapter are those of one run', () => {
+  const settings = ['--epochs', '4', '--eval', '0.2', '--seed', '3', '--accum', '2', '--targets', 'q,v,down', '--layers', '1'];
+  const whole = temporary('whole.gguf'), parts = temporary('parts.gguf'), csv = [temporary('whole.csv'), temporary('parts.csv')];
+  const summary = train(whole, ...settings, '--loss-csv', String(csv[0]));
+  assert.equal(summary.held_out, 1);
+  assert.ok(Number.isFinite(summary.eval_first) && Number.isFinite(summary.eval_last));
+  const part = [...settings, '--loss-csv', String(csv[1])];
+  assert.equal(train(parts, ...part, '--stop-after', '1').step, 1);
+  assert.ok(!existsSync(parts));
+  assert.equal(train(parts, ...part, '--resume', '--stop-after', '2').step, 3);
+  const refused = edgeNet('train', home, '--data', data, '--out', parts, '--resume', ...settings, '--rank', '4');
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /other data or other settings/);
+  assert.equal(train(parts, ...part, '--resume').step, summary.steps);
+  assert.deepEqual(rows(String(csv[1])), rows(String(csv[0])));
+  assert.deepEqual(readFileSync(parts), readFileSync(whole));
+});
+
+test('train: keeping everything and one thread more change nothing', () => {
+  const files = [['--keep', 'inputs'], ['--keep', 'all'], ['--threads', '2']].map((more, i) => {
+    const out = temporary(`same${i}.gguf`);
+    train(out, '--steps', '3', ...more);
+    return readFileSync(out);
+  });
+  assert.deepEqual(files[1], files[0]);
+  assert.equal(files[2]?.length, files[0]?.length);
+});
+
+test('train: what cannot be used is said in one sentence', () => {
+  const out = temporary('never');
+  const fails = (/** @type {string} */ lines, /** @type {RegExp} */ says, /** @type {string[]} */ ...more) => {
+    const { code, err } = edgeNet('train', home, '--data', temporary('bad.jsonl', lines), '--out', out, ...more);
+    assert.equal(code, 1);
+    assert.match(err, says);
+  };
+  fails('{"text":"a"}\n{"input":1,"output":"b"}', /bad\.jsonl: line 2/);
+  fails('{"text":', /line 1/);
+  fails('\n \n', /nothing to learn/);
+  fails('{"text":"a b c"}', /--targets/, '--targets', 'q,w');
+  fails('{"text":"a b c"}', /must be one of constant linear cosine/, '--schedule', 'fast');
+  fails('{"text":"a b c"}', /checkpoint/, '--resume');
+  fails(`{"text":"${'word '.repeat(90)}"}`, /the model's context/, '--max-length', '65536');
+  assert.ok(!existsSync(out));
+  mkdirSync(temporary('no-folder'));
+  assert.equal(edgeNet('run', home, '-p', 'x', '--adapter', temporary('no-folder')).code, 1);
+  assert.match(edgeNet('run', home, '-p', 'x', '--adapter', home).err, /not an adapter/);
+});
+
+test('adapters: both forms of a published one give the published logits', needs('oracles/lora-llama.json'), () => {
+  for (const arch of ['llama', 'qwen2']) {
+    const fixture = JSON.parse(readFileSync(path.join(shared, `oracles/lora-${arch}.json`), 'utf8'));
+    const out = temporary('adapted.f32');
+    for (const form of [fixture.adapter_gguf, fixture.adapter_peft])
+      for (const { scale, file } of fixture.expected) {
+        ok('logits', path.join(shared, 'oracles', fixture.base), '--tokens', fixture.tokens.join(','), '--out', out, '--adapter', `${path.join(shared, 'oracles', form)}:${scale}`);
+        const [got, want] = [out, path.join(shared, 'oracles', file)].map((f) => new Float32Array(Uint8Array.from(readFileSync(f)).buffer));
+        let error = 0, sum = 0;
+        want?.forEach((w, i) => { error += (Number(got?.[i]) - w) ** 2; sum += w ** 2; });
+        assert.ok(Math.sqrt(error / sum) < fixture.tolerance, `${form} at ${scale}`);
+      }
+  }
+});
