@@ -54,7 +54,7 @@ if ((${#missing[@]})); then
   root=()
   if ((EUID != 0)); then
     have sudo || { echo "setup: please run as root, or install sudo: these packages are missing: ${missing[*]}" >&2; exit 1; }
-    root=(sudo)
+    root=(sudo env DEBIAN_FRONTEND=noninteractive)
   fi
   echo "setup: installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
