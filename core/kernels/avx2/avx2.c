@@ -8,8 +8,8 @@
 #include "../simd/blocks.h"
 #include "../simd/attend.h"
 
-EN_BLOCKS(q4_0, q4_u16, 18, en_q8_act, 2)
-EN_BLOCKS(q8_0, q8_s16, 34, en_q16_act, 2)
+EN_BLOCKS(q4_0, q4_u16, 18, en_q8_act)
+EN_BLOCKS(q8_0, q8_s16, 34, en_q16_act)
 
 static int32_t usable(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");

@@ -9,8 +9,8 @@
 #include "../simd/blocks.h"
 #include "../simd/attend.h"
 
-EN_BLOCKS(q4_0, q4_dot4, 18, en_q8_act, 1)
-EN_BLOCKS(q8_0, q8_dot4, 34, en_q8_act, 1)
+EN_BLOCKS(q4_0, q4_dot4, 18, en_q8_act)
+EN_BLOCKS(q8_0, q8_dot4, 34, en_q8_act)
 
 static int32_t usable(void) {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&

@@ -9,8 +9,8 @@
 #include "../simd/blocks.h"
 #include "../simd/attend.h"
 
-EN_BLOCKS(q4_0, q4_dot4, 18, en_q8_act, 4)
-EN_BLOCKS(q8_0, q8_dot4, 34, en_q8_act, 4)
+EN_BLOCKS(q4_0, q4_dot4, 18, en_q8_act)
+EN_BLOCKS(q8_0, q8_dot4, 34, en_q8_act)
 
 static const en_form forms[] = {{NULL, NULL}, {q8_bytes, q8_fill}};
 static const en_product products[] = {

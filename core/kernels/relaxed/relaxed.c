@@ -11,9 +11,9 @@
 #include "../simd/blocks.h"
 #include "../simd/attend.h"
 
-EN_BLOCKS(q4_0, q4_u16, 18, en_q8_act, 4)
-EN_BLOCKS(q4_0_d32, q4_dot4, 18, en_q8_act, 4)
-EN_BLOCKS(q8_0, q8_s16, 34, en_q16_act, 4)
+EN_BLOCKS(q4_0, q4_u16, 18, en_q8_act)
+EN_BLOCKS(q4_0_d32, q4_dot4, 18, en_q8_act)
+EN_BLOCKS(q8_0, q8_s16, 34, en_q16_act)
 
 static const en_form forms[] = {{NULL, NULL}, {q8_bytes, q8_fill}, {q16_bytes, q16_fill_q8}};
 #define EN_OTHER_PRODUCTS \

@@ -205,32 +205,31 @@ EN_INLINE void q4_s16(const en_tile *a, int nv, int nt) {
 #endif
 #endif
 
-/* ---- a product from a tile: a whole activation tile of 8 tokens at a time; 4, 2 and 1 of a shorter last one ---- */
+/* ---- a product from a tile: a whole activation tile of 8 tokens at a time; 4 and 1 of a shorter last one (by then the rows are in the cache) ---- */
 typedef void (*en_tile_fn)(const en_tile *a);
 
-EN_INLINE void mul_tiles(const en_mm *a, int32_t r0, int32_t r1, size_t block_bytes, size_t act_bytes, en_tile_fn eight, en_tile_fn four, en_tile_fn two, en_tile_fn one) {
+EN_INLINE void mul_tiles(const en_mm *a, int32_t r0, int32_t r1, size_t block_bytes, size_t act_bytes, en_tile_fn eight, en_tile_fn four, en_tile_fn one) {
   const size_t n_blocks = (size_t)(a->cols / EN_Q8_BLOCK);
   for (int32_t r = r0; r < r1; r += EN_R)
     for (int32_t t0 = 0; t0 < a->T; t0 += EN_T_TILE) {
       const int32_t n = EN_MIN(EN_T_TILE, a->T - t0);
       en_tile tile = {.mm = a, .group = a->w + (size_t)r * n_blocks * block_bytes, .stride = n, .r = r};
       for (int32_t t = 0; t < n;) {
-        const int32_t step = n - t >= 8 ? 8 : n - t >= 4 ? 4 : n - t >= 2 ? 2 : 1;
+        const int32_t step = n - t >= 8 ? 8 : n - t >= 4 ? 4 : 1;
         tile.x = (const uint8_t *)a->x + ((size_t)t0 * n_blocks + (size_t)t) * act_bytes;
         tile.t = t0 + t;
-        (step == 1 ? one : step == 2 ? two : step == 4 ? four : eight)(&tile);
+        (step == 1 ? one : step == 4 ? four : eight)(&tile);
         t += step;
       }
     }
 }
 
-/* Vectors of rows per pass: as many as keep nv * tokens sums (and the running totals) near the registers; one_v for a single token. */
-#define EN_BLOCKS(name, tile, bytes, act, one_v) \
+/* Vectors of rows per pass: as many as keep their sums near the registers; all 16 rows for a single token. */
+#define EN_BLOCKS(name, tile, bytes, act) \
   static void tile_eight_##name(const en_tile *a) { tile(a, 1, EN_T_TILE); } \
   static void tile_four_##name(const en_tile *a) { tile(a, 1, 4); } \
-  static void tile_two_##name(const en_tile *a) { tile(a, EN_MIN(2, EN_R / VL), 2); } \
-  static void tile_one_##name(const en_tile *a) { tile(a, one_v, 1); } \
+  static void tile_one_##name(const en_tile *a) { tile(a, EN_R / VL, 1); } \
   static void mul_##name(const en_mm *a, int32_t r0, int32_t r1) { \
-    mul_tiles(a, r0, r1, bytes, sizeof(act), tile_eight_##name, tile_four_##name, tile_two_##name, tile_one_##name); \
+    mul_tiles(a, r0, r1, bytes, sizeof(act), tile_eight_##name, tile_four_##name, tile_one_##name); \
   }
 #endif

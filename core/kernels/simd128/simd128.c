@@ -8,8 +8,8 @@
 #include "../simd/blocks.h"
 #include "../simd/attend.h"
 
-EN_BLOCKS(q4_0, q4_s16, 18, en_q16_act, 4)
-EN_BLOCKS(q8_0, q8_s16, 34, en_q16_act, 4)
+EN_BLOCKS(q4_0, q4_s16, 18, en_q16_act)
+EN_BLOCKS(q8_0, q8_s16, 34, en_q16_act)
 
 static const en_form forms[] = {{NULL, NULL}, {q16_bytes, q16_fill_q4}, {q16_bytes, q16_fill_q8}};
 static const en_product products[] = {
