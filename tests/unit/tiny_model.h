@@ -1,4 +1,4 @@
-/* tiny_model.h - builds a small random llama or qwen2 GGUF in memory and loads it, so that sessions can be tested without any file. */
+/* tiny_model.h - builds small random GGUF models of every architecture in memory and loads them, so that sessions can be tested without any file. */
 #ifndef EN_TINY_MODEL_H
 #define EN_TINY_MODEL_H
 #include "../../core/base/base.h"
@@ -20,18 +20,20 @@ static inline void kv_f32(bytes_t *b, const char *key, float v) { put_str(b, key
 static inline void kv_str(bytes_t *b, const char *key, const char *v) { put_str(b, key); put_u32(b, EN_GGUF_STR); put_str(b, v); }
 
 typedef struct { bytes_t infos, data; uint64_t n_tensors, seed; } tensors_t;
-/* A tensor of n_rows x n_cols values around `mean` with the given spread, in type `t`. */
-static inline void add_tensor(tensors_t *w, const char *name, const en_type *t, uint32_t n_dims, uint32_t n_cols, uint32_t n_rows, float mean, float spread) {
+/* A tensor of n_cols columns whose rows come in parts, every part from a seed of its own: `rows[i]` rows around `mean` with the given spread, in type `t`. */
+static inline void add_parts(tensors_t *w, const char *name, const en_type *t, uint32_t n_dims, uint32_t n_cols, const uint32_t *rows, int n_parts, float mean, float spread) {
+  uint32_t n_rows = 0;
+  for (int i = 0; i < n_parts; i++) n_rows += rows[i];
   const size_t n = (size_t)n_cols * n_rows, bytes = n / (size_t)t->block * (size_t)t->block_bytes;
-  float *x = malloc(n * sizeof *x);
+  float *x = malloc(n * sizeof *x), *at = x;
   unsigned char *blocks = malloc(bytes);
   static const unsigned char zero[32];
-  for (size_t i = 0; i < n; i++) x[i] = mean + spread * (float)(2 * en_uniform(w->seed, i) - 1);
-  w->seed++;
+  for (int i = 0; i < n_parts; i++, w->seed++)
+    for (size_t k = 0; k < (size_t)n_cols * rows[i]; k++) *at++ = mean + spread * (float)(2 * en_uniform(w->seed, k) - 1);
   t->encode(blocks, x, (int64_t)n, NULL);
   put_str(&w->infos, name);
   put_u32(&w->infos, n_dims);
-  put_u64(&w->infos, n_cols);
+  put_u64(&w->infos, n_dims > 1 ? n_cols : n);
   if (n_dims > 1) put_u64(&w->infos, n_rows);
   put_u32(&w->infos, (uint32_t)t->id);
   put_u64(&w->infos, w->data.n);
@@ -41,57 +43,105 @@ static inline void add_tensor(tensors_t *w, const char *name, const en_type *t, 
   free(x);
   free(blocks);
 }
+static inline void add_tensor(tensors_t *w, const char *name, const en_type *t, uint32_t n_dims, uint32_t n_cols, uint32_t n_rows, float mean, float spread) {
+  add_parts(w, name, t, n_dims, n_cols, &n_rows, 1, mean, spread);
+}
 
 enum { TINY_L = 2, TINY_D = 64, TINY_H = 4, TINY_K = 2, TINY_F = 96, TINY_V = 90 /* not a multiple of 16 */ };
-/* arch "llama" or "qwen2" (with biases and a tied head). The caller frees .p. */
-static inline bytes_t tiny_gguf(const char *arch, const en_type *t) {
-  const int qwen = !strcmp(arch, "qwen2");
-  const en_type *f32 = en_type_by_id(EN_F32);
-  bytes_t b = {0};
-  tensors_t w = {.seed = 100};
+/* What the families differ in. */
+typedef struct {
+  const char *arch;
+  int qkv_bias, all_bias /* and LayerNorm, no gate, no second norm: phi2 */, tied, qk_norm, post_norm, fused, window;
+  uint32_t rot, E, F;
+} tiny_t;
+
+static inline tiny_t tiny_of(const char *arch) {
+  static const tiny_t all[] = {
+    {.arch = "llama"}, {.arch = "qwen2", .qkv_bias = 1, .tied = 1}, {.arch = "qwen3", .qk_norm = 1}, {.arch = "phi2", .qkv_bias = 1, .all_bias = 1, .rot = 8},
+    {.arch = "phi3", .fused = 1}, {.arch = "gemma", .tied = 1}, {.arch = "gemma2", .tied = 1, .post_norm = 1, .window = 4},
+    {.arch = "gemma3", .tied = 1, .post_norm = 1, .qk_norm = 1, .window = 4}};
+  tiny_t s = all[0];
+  for (int i = 0; i < EN_COUNT(all); i++)
+    if (!strcmp(all[i].arch, arch)) s = all[i];
+  s.E = TINY_D / TINY_H;
+  s.F = TINY_F;
+  return s;
+}
+
+static inline void tiny_vector(tensors_t *w, int layer, const char *what, const uint32_t *n, int n_parts, float mean, float spread) {
+  char name[96];
+  snprintf(name, sizeof name, "blk.%d.%s", layer, what);
+  add_parts(w, name, en_type_by_id(EN_F32), 1, 1, n, n_parts, mean, spread);
+}
+static inline void tiny_norm(tensors_t *w, int layer, const char *what, uint32_t n) { tiny_vector(w, layer, what, &n, 1, 1, 0.2f); }
+
+static inline void tiny_layer(tensors_t *w, const tiny_t *s, const en_type *t, int l) {
+  const uint32_t HE = TINY_H * s->E, KE = TINY_K * s->E, D = TINY_D, F = s->F, qkv = s->fused ? 3 : 1, up = s->fused ? 2 : 1;
+  const struct { const char *name; uint32_t cols, rows[3], n_parts; } matrices[] = {
+    {s->fused ? "attn_qkv" : "attn_q", D, {HE, KE, KE}, qkv}, {"attn_k", D, {KE}, !s->fused}, {"attn_v", D, {KE}, !s->fused}, {"attn_output", HE, {D}, 1},
+    {s->fused ? "ffn_up" : "ffn_gate", D, {F, F}, s->all_bias ? 0 : up}, {"ffn_up", D, {F}, !s->fused}, {"ffn_down", F, {D}, 1}};
   char name[64];
-  const struct { const char *name; uint32_t cols, rows; } matrices[] = {
-    {"attn_q", TINY_D, TINY_D}, {"attn_k", TINY_D, TINY_D / 2}, {"attn_v", TINY_D, TINY_D / 2}, {"attn_output", TINY_D, TINY_D},
-    {"ffn_gate", TINY_D, TINY_F}, {"ffn_up", TINY_D, TINY_F}, {"ffn_down", TINY_F, TINY_D}};
-  add_tensor(&w, "token_embd.weight", t, 2, TINY_D, TINY_V, 0, 1);
-  add_tensor(&w, "output_norm.weight", f32, 1, TINY_D, 1, 1, 0.2f);
-  if (!qwen) add_tensor(&w, "output.weight", t, 2, TINY_D, TINY_V, 0, 0.3f);
-  for (int l = 0; l < TINY_L; l++) {
-    snprintf(name, sizeof name, "blk.%d.attn_norm.weight", l);
-    add_tensor(&w, name, f32, 1, TINY_D, 1, 1, 0.2f);
-    snprintf(name, sizeof name, "blk.%d.ffn_norm.weight", l);
-    add_tensor(&w, name, f32, 1, TINY_D, 1, 1, 0.2f);
-    for (int i = 0; i < EN_COUNT(matrices); i++) {
-      snprintf(name, sizeof name, "blk.%d.%s.weight", l, matrices[i].name);
-      add_tensor(&w, name, t, 2, matrices[i].cols, matrices[i].rows, 0, 0.2f);
-      if (!qwen || i > 2) continue;
-      snprintf(name, sizeof name, "blk.%d.%s.bias", l, matrices[i].name);
-      add_tensor(&w, name, f32, 1, matrices[i].rows, 1, 0, 0.3f);
-    }
+  tiny_norm(w, l, "attn_norm.weight", D);
+  if (s->all_bias) tiny_vector(w, l, "attn_norm.bias", &D, 1, 0, 0.2f);
+  else tiny_norm(w, l, "ffn_norm.weight", D);
+  if (s->qk_norm) tiny_norm(w, l, "attn_q_norm.weight", s->E);
+  if (s->qk_norm) tiny_norm(w, l, "attn_k_norm.weight", s->E);
+  if (s->post_norm) tiny_norm(w, l, "post_attention_norm.weight", D);
+  if (s->post_norm) tiny_norm(w, l, "post_ffw_norm.weight", D);
+  for (int i = 0; i < EN_COUNT(matrices); i++) {
+    if (!matrices[i].n_parts) continue;
+    snprintf(name, sizeof name, "blk.%d.%s.weight", l, matrices[i].name);
+    add_parts(w, name, t, 2, matrices[i].cols, matrices[i].rows, (int)matrices[i].n_parts, 0, 0.2f);
+    if (!s->all_bias && !(s->qkv_bias && i < 3)) continue;
+    snprintf(name, sizeof name, "%s.bias", matrices[i].name);
+    tiny_vector(w, l, name, matrices[i].rows, (int)matrices[i].n_parts, 0, 0.3f);
   }
-  const uint32_t version = 3;
+}
+
+/* The caller frees .p. */
+static inline bytes_t tiny_build(const tiny_t *s, const en_type *t) {
+  const en_type *f32 = en_type_by_id(EN_F32);
+  bytes_t b = {0}, kv = {0};
+  tensors_t w = {.seed = 100};
   char key[80];
-  put(&b, "GGUF", 4);
-  put_u32(&b, version);
-  put_u64(&b, w.n_tensors);
-  put_u64(&b, 10);
-  kv_str(&b, "general.architecture", arch);
+  add_tensor(&w, "token_embd.weight", t, 2, TINY_D, TINY_V, 0, strncmp(s->arch, "gemma", 5) ? 1 : 0.125f);
+  add_tensor(&w, "output_norm.weight", f32, 1, TINY_D, 1, 1, 0.2f);
+  if (s->all_bias) add_tensor(&w, "output_norm.bias", f32, 1, TINY_D, 1, 0, 0.2f);
+  if (!s->tied) add_tensor(&w, "output.weight", t, 2, TINY_D, TINY_V, 0, 0.3f);
+  if (s->all_bias) add_tensor(&w, "output.bias", f32, 1, TINY_V, 1, 0, 0.3f);
+  for (int l = 0; l < TINY_L; l++) tiny_layer(&w, s, t, l);
   const struct { const char *key; uint32_t v; } numbers[] = {{"block_count", TINY_L}, {"embedding_length", TINY_D}, {"context_length", 256},
-    {"feed_forward_length", TINY_F}, {"attention.head_count", TINY_H}, {"attention.head_count_kv", TINY_K}, {"vocab_size", TINY_V}};
-  for (int i = 0; i < EN_COUNT(numbers); i++) {
-    snprintf(key, sizeof key, "%s.%s", arch, numbers[i].key);
-    kv_u32(&b, key, numbers[i].v);
+    {"feed_forward_length", s->F}, {"attention.head_count", TINY_H}, {"attention.head_count_kv", TINY_K}, {"vocab_size", TINY_V},
+    {"attention.key_length", s->E}, {"attention.value_length", s->E}, {"rope.dimension_count", s->rot ? s->rot : s->E},
+    {"attention.sliding_window", (uint32_t)s->window}, {"attention.sliding_window_pattern", 2}};
+  const int n_numbers = s->window ? EN_COUNT(numbers) : EN_COUNT(numbers) - 2;
+  kv_str(&kv, "general.architecture", s->arch);
+  for (int i = 0; i < n_numbers; i++) {
+    snprintf(key, sizeof key, "%s.%s", s->arch, numbers[i].key);
+    kv_u32(&kv, key, numbers[i].v);
   }
-  snprintf(key, sizeof key, "%s.attention.layer_norm_rms_epsilon", arch);
-  kv_f32(&b, key, 1e-5f);
-  kv_str(&b, "tokenizer.ggml.model", "no_vocab");
+  snprintf(key, sizeof key, "%s.attention.layer_norm%s_epsilon", s->arch, s->all_bias ? "" : "_rms");
+  kv_f32(&kv, key, 1e-5f);
+  snprintf(key, sizeof key, "%s.final_logit_softcapping", s->arch);
+  kv_f32(&kv, key, 4);
+  kv_str(&kv, "tokenizer.ggml.model", "no_vocab");
+  put(&b, "GGUF", 4);
+  put_u32(&b, 3);
+  put_u64(&b, w.n_tensors);
+  put_u64(&b, (uint64_t)n_numbers + 4);
+  put(&b, kv.p, kv.n);
   put(&b, w.infos.p, w.infos.n);
   static const unsigned char zero[32];
   put(&b, zero, (32 - b.n % 32) % 32);
   put(&b, w.data.p, w.data.n);
+  free(kv.p);
   free(w.infos.p);
   free(w.data.p);
   return b;
+}
+static inline bytes_t tiny_gguf(const char *arch, const en_type *t) {
+  const tiny_t s = tiny_of(arch);
+  return tiny_build(&s, t);
 }
 
 typedef struct { en_model *m; void *image, *mem; } loaded_t;
