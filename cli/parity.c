@@ -2,6 +2,7 @@
 #include "../core/quant/quant.h"
 #include "json.h"
 #include "logits.h"
+#include "parity_train.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,8 +170,18 @@ static void blocks_case(fixture *x) {
   }
 }
 
+/* ---- adapters and training ---- */
+static void add_verdict(void *ud, int result, const char *table, const char *text) {
+  fixture *x = ud;
+  if (result == PARITY_SKIPPED) { skip(x, table, text); return; }
+  verdict(x, result == PARITY_OK);
+  printf("%s %-16s %-10s %s\n", result == PARITY_OK ? "ok     " : "FAILED ", x->name, table, text);
+}
+static void training_case(fixture *x) { parity_train(x->path, x->kernels, add_verdict, x); }
+static void adapter_case(fixture *x) { parity_lora(x->path, &x->j, x->kernels, add_verdict, x); }
+
 static int one_file(const char *path, const char *kernels, counts *c) {
-  static const struct { const char *kind; void (*run)(fixture *x); } kinds[] = {{"logits", logits_case}, {"quant-blocks", blocks_case}};
+  static const struct { const char *kind; void (*run)(fixture *x); } kinds[] = {{"logits", logits_case}, {"quant-blocks", blocks_case}, {"train-ce", training_case}, {"lora-logits", adapter_case}};
   fixture x = {.path = path, .kernels = kernels, .counts = c};
   const char *error;
   size_t n, at;
@@ -209,6 +220,7 @@ static int run(const cli_args *a) {
 
 const cli_command cli_command_parity = {
     .name = "parity", .operands = "CASE.json...", .summary = "compare this build with reference results",
-    .notes = "CASE.json names a model, tokens and the expected logits (kind logits), or quantized blocks (kind quant-blocks). What this\n"
+    .notes = "CASE.json names a model, tokens and the expected logits (kind logits), or quantized blocks (kind quant-blocks); an adapter and its logits\n"
+             "(kind lora-logits), or training with its gradients and losses (kind train-ce). What this\n"
              "build cannot run is reported as skipped. The exit code is 1 if anything failed.",
     .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 1, .max_operands = -1, .run = run};

@@ -4,8 +4,12 @@
 #include "../format/safetensors.h"
 #include <math.h>
 
-/* Modules of a layer, in the order of the EN_LORA_* bits. */
-static const char *const modules[EN_LORA_TARGETS] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"};
+/* What a checkpoint calls the module of target bit 1 << i. */
+static const char *module_of(const en_model *m, int32_t i) {
+  static const char *const common[EN_LORA_TARGETS] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"};
+  static const char *const phi[EN_LORA_TARGETS] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.dense", "mlp.gate_proj", "mlp.fc1", "mlp.fc2"};
+  return strcmp(m->arch->name, "phi2") ? common[i] : phi[i];
+}
 static const char prefix[] = "base_model.model.model.layers.";
 
 /* Row of the model's matrix that row `row` of PEFT's B is. Checkpoints of the llama family keep the two halves of every rotated head apart
@@ -88,7 +92,7 @@ static en_st_tensor *place_of(const en_model *m, pair_t *pairs, const en_st_tens
   for (; p < end && *p >= '0' && *p <= '9' && n < 6; p++, n++) layer = layer * 10 + (*p - '0');
   if (!n || layer >= m->c.L || !starts(&p, end, ".")) return NULL;
   for (int32_t i = 0; i < EN_LORA_TARGETS; i++)
-    if (starts(&p, end, modules[i])) {
+    if (starts(&p, end, module_of(m, i))) {
       const int is_a = starts(&p, end, ".lora_A.weight"), is_b = !is_a && starts(&p, end, ".lora_B.weight");
       if (p != end || (!is_a && !is_b) || en_lora_tensor(m->arch, i) < 0) return NULL;
       pair_t *pair = pairs + (size_t)layer * EN_LORA_TARGETS + i;
@@ -190,13 +194,13 @@ static const en_lora *entry(const en_adapter *a, int32_t layer, int32_t target, 
   return e;
 }
 
-static void declare(en_st_writer *s, int32_t layer, int32_t target, const char *factor, size_t rows, size_t cols) {
+static void declare(en_st_writer *s, const en_model *m, int32_t layer, int32_t target, const char *factor, size_t rows, size_t cols) {
   char name[96];
   en_writer w = {(uint8_t *)name, 0, sizeof name};
   en_put_str(&w, prefix);
   en_put_decimal(&w, (uint64_t)layer);
   en_put_str(&w, ".");
-  en_put_str(&w, modules[target]);
+  en_put_str(&w, module_of(m, target));
   en_put_str(&w, factor);
   en_put(&w, "", 1);
   en_st_declare(s, name, rows, cols);
@@ -211,8 +215,8 @@ size_t en_adapter_save_peft(const en_adapter *a, void *dst, size_t cap) {
       for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
         const en_lora *e = entry(a, l, i, &w);
         if (!e) continue;
-        declare(&s, l, i, ".lora_A.weight", (size_t)e->rank, (size_t)w->cols);
-        declare(&s, l, i, ".lora_B.weight", (size_t)w->rows, (size_t)e->rank);
+        declare(&s, a->m, l, i, ".lora_A.weight", (size_t)e->rank, (size_t)w->cols);
+        declare(&s, a->m, l, i, ".lora_B.weight", (size_t)w->rows, (size_t)e->rank);
       }
     en_st_head(&s);
     for (int32_t l = 0; l < a->m->c.L; l++)
@@ -281,11 +285,11 @@ static shape_t shape_of(const en_adapter *a) {
 static void item(en_writer *w, int32_t *n) {
   if ((*n)++) en_put_str(w, ", ");
 }
-static void put_module(en_writer *w, int32_t layer, int32_t target) {
+static void put_module(en_writer *w, const en_model *m, int32_t layer, int32_t target) {
   en_put_str(w, "\"model.layers.");
   en_put_decimal(w, (uint64_t)layer);
   en_put_str(w, ".");
-  en_put_str(w, modules[target]);
+  en_put_str(w, module_of(m, target));
   en_put_str(w, "\"");
 }
 
@@ -296,13 +300,13 @@ static void put_targets(en_writer *w, const en_adapter *a, const shape_t *s) {
   for (int32_t i = 0; i < EN_LORA_TARGETS && !s->ragged; i++) {
     if (!(s->targets >> i & 1)) continue;
     item(w, &n);
-    en_put_quoted(w, strchr(modules[i], '.') + 1);
+    en_put_quoted(w, strchr(module_of(a->m, i), '.') + 1);
   }
   for (int32_t l = 0; l < a->m->c.L && s->ragged; l++)
     for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
       if (!(targets_of(a, l) >> i & 1)) continue;
       item(w, &n);
-      put_module(w, l, i);
+      put_module(w, a->m, l, i);
     }
   en_put_str(w, "]");
 }
@@ -316,7 +320,7 @@ static void put_rank_pattern(en_writer *w, const en_adapter *a, const shape_t *s
       const en_lora *e = entry(a, l, i, &unused);
       if (!e || e->rank == s->rank) continue;
       item(w, &n);
-      put_module(w, l, i);
+      put_module(w, a->m, l, i);
       en_put_str(w, ": ");
       en_put_decimal(w, (uint64_t)e->rank);
     }

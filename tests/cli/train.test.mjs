@@ -102,3 +102,34 @@ test('adapters: both forms of a published one give the published logits', needs(
       }
   }
 });
+
+test('grads and parity: gradients and traces of a published case; a wrong expectation fails', needs('oracles/train-qwen2.json'), () => {
+  const fixture = JSON.parse(readFileSync(path.join(shared, 'oracles/train-qwen2.json'), 'utf8'));
+  const [grads, trace, final] = [temporary('grads.safetensors'), temporary('trace.json'), temporary('final.safetensors')].map(String);
+  ok('grads', path.join(shared, 'oracles/train-qwen2.json'), '--out', String(grads), '--run', 'cosine', '--trace', String(trace), '--final', String(final));
+  const run = fixture.runs.find((/** @type {{name: string}} */ r) => r.name === 'cosine');
+  const got = JSON.parse(readFileSync(String(trace), 'utf8'));
+  run.loss.forEach((/** @type {number} */ want, /** @type {number} */ k) => assert.ok(Math.abs(got.loss[k] - want) < 1e-4 * Math.max(want, 0.1), `step ${k}`));
+  /** Names and shapes of a safetensors file. @param {string} file */
+  const head = (file) => {
+    const bytes = readFileSync(file);
+    const { __metadata__, ...tensors } = JSON.parse(bytes.toString('utf8', 8, 8 + Number(bytes.readBigUInt64LE())));
+    return Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, t.shape]).sort());
+  };
+  assert.deepEqual(head(String(grads)), head(path.join(shared, 'oracles', fixture.grad)));
+  assert.deepEqual(head(String(final)), head(path.join(shared, 'oracles', run.final)));
+
+  for (const file of [fixture.base, fixture.init_gguf, fixture.grad, ...fixture.runs.map((/** @type {{final: string}} */ r) => r.final)])
+    temporary(file, readFileSync(path.join(shared, 'oracles', file)));
+  const parity = () => edgeNet('parity', temporary('case.json', JSON.stringify(fixture)), '--kernels', 'ref').out.trim().split('\n').at(-1);
+  assert.equal(parity(), '3 passed, 0 failed');
+  run.loss_after *= 1.01;
+  assert.equal(parity(), '2 passed, 1 failed');
+  run.loss_after /= 1.01;
+  temporary(fixture.grad, readFileSync(String(final)));
+  assert.equal(parity(), '2 passed, 1 failed');
+  temporary(fixture.grad, readFileSync(path.join(shared, 'oracles', fixture.grad)));
+  fixture.sequences[0].loss_mask.fill(1);
+  assert.equal(parity(), '0 passed, 3 failed');
+  assert.match(edgeNet('grads', temporary('case.json', '{"kind":"logits"}'), '--out', String(grads)).err, /no case of kind train-ce/);
+});
