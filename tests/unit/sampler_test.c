@@ -62,7 +62,7 @@ static void distribution(double temperature, int k, double top_p, double min_p) 
   expected(want, temperature, k, top_p, min_p);
   for (int i = 0; i < V; i++) {
     if (want[i] == 0) { CHECK_EQ(count[i], 0); continue; }
-    CHECK_NEAR(count[i] / (double)DRAWS, want[i], 6 * sqrt(want[i] / DRAWS) + 1e-4);
+    CHECK_NEAR(count[i] / (double)DRAWS, want[i], 6 * sqrt(want[i] / (double)DRAWS) + 1e-4);
   }
   free(mem);
 }
