@@ -188,6 +188,7 @@ size_t en_adapter_save_peft_config(const en_adapter *a, const en_peft_config *co
 float *en_adapter_a(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rank, uint32_t *cols);
 float *en_adapter_b(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rank, uint32_t *rows);
 uint64_t en_adapter_params(const en_adapter *a); /* trainable numbers */
+float en_adapter_alpha(const en_adapter *a);     /* the scale of an update is this / its rank (rslora included); 0: the scale is 1 */
 /* Up to 8 adapters work on a session at once, each times its scale. a kept until it is detached. The caches belong to the weights that made
  * them: attaching, rescaling and detaching empties every sequence. EN_E_ARG: made for another model. */
 int32_t en_session_attach(en_session *s, en_adapter *a, float scale, en_why *why); /* again: a new scale */

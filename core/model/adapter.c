@@ -353,3 +353,5 @@ float *en_adapter_b(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *ra
 }
 
 uint64_t en_adapter_params(const en_adapter *a) { return a->n_params; }
+
+float en_adapter_alpha(const en_adapter *a) { return a->alpha; }

@@ -133,3 +133,30 @@ test('grads and parity: gradients and traces of a published case; a wrong expect
   assert.equal(parity(), '0 passed, 3 failed');
   assert.match(edgeNet('grads', temporary('case.json', '{"kind":"logits"}'), '--out', String(grads)).err, /no case of kind train-ce/);
 });
+
+test('adapter: info, and converted there and back without a changed bit', needs('oracles/lora-llama.json'), () => {
+  for (const arch of ['llama', 'qwen2']) {
+    const [base, gguf, peft] = [`${arch}.gguf`, `lora-${arch}.gguf`, `lora-${arch}.peft`].map((f) => path.join(shared, 'oracles', f));
+    const [a, b, c] = [temporary(`${arch}-peft`), temporary(`${arch}.gguf`), temporary(`${arch}-again`)].map(String);
+    const convert = (/** @type {string[]} */ ...args) => ok('adapter', 'convert', ...args, '--base', String(base));
+    convert(String(gguf), '--out', String(a), '--base-name', 'a base');
+    convert(String(peft), '--out', String(b));
+    convert(String(b), '--out', String(c), '--rslora');
+    const tensors = (/** @type {string | undefined} */ folder) => {
+      const bytes = readFileSync(path.join(String(folder), 'adapter_model.safetensors'));
+      return bytes.subarray(8 + Number(bytes.readBigUInt64LE()));
+    };
+    assert.deepEqual(tensors(a), tensors(peft));
+    assert.deepEqual(tensors(c), tensors(peft));
+    const config = (/** @type {string | undefined} */ folder) => JSON.parse(readFileSync(path.join(String(folder), 'adapter_config.json'), 'utf8'));
+    assert.equal(config(a).base_model_name_or_path, 'a base');
+    assert.deepEqual(Object.keys(config(a)).filter((key) => !(key in config(peft))), []);
+    assert.ok(config(c).use_rslora && Math.abs(config(c).lora_alpha * Math.sqrt(config(c).r) - config(peft).lora_alpha) < 1e-5);
+    const info = (/** @type {string | undefined} */ adapter) => JSON.parse(ok('adapter', 'info', String(adapter), '--base', String(base), '--json').out);
+    assert.deepEqual(info(b), info(peft));
+    assert.deepEqual([info(peft).alpha, info(peft).rank, Object.keys(info(peft).targets)], [config(peft).lora_alpha, [config(peft).r, config(peft).r], ['q', 'k', 'v', 'o', 'gate', 'up', 'down']]);
+    assert.match(ok('adapter', 'info', String(c), '--base', String(base)).out, /^layers +3 of 3$/m);
+  }
+  assert.match(edgeNet('adapter', 'info', path.join(shared, 'oracles/lora-qwen2.peft'), '--base', home).err, /does not fit this model|belongs to no matrix/);
+  assert.equal(edgeNet('adapter', 'show', 'x', '--base', home).code, 2);
+});

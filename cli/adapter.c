@@ -1,0 +1,95 @@
+/* adapter.c - edge-net adapter: shows an adapter, and turns llama.cpp's form into PEFT's and back. */
+#include "adapters.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { A_BASE, A_OUT, A_FORMAT, A_BASE_NAME, A_RSLORA, A_JSON };
+static const arg_option options[] = {
+    [A_BASE] = {.name = "base", .value = "MODEL", .help = "the base model (GGUF): it says which rows belong together", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
+    [A_OUT] = {.name = "out", .value = "PATH", .help = "convert: a folder (peft) or a file (gguf)", .kind = ARG_TEXT},
+    [A_FORMAT] = {.name = "format", .value = "peft|gguf", .help = "convert: of PATH (default: gguf if it ends so, else peft)", .kind = ARG_TEXT},
+    [A_BASE_NAME] = {.name = "base-name", .value = "TEXT", .help = "convert: the base model's name for PEFT's settings", .kind = ARG_TEXT},
+    [A_RSLORA] = {.name = "rslora", .help = "convert: state alpha for PEFT's use_rslora (the function is the same)", .kind = ARG_FLAG},
+    [A_JSON] = {.name = "json", .help = "info: print one JSON object", .kind = ARG_FLAG},
+};
+
+static const char *const targets[] = {"q", "k", "v", "o", "gate", "up", "down"};
+enum { N_TARGETS = sizeof targets / sizeof *targets };
+
+/* Sum of squares of B A, the update without its scale, in O(rank^2 (rows + cols)): trace of (A A') (B' B). Both are kept with a row per rank. */
+static double squared_norm(const float *a, uint32_t cols, const float *b, uint32_t rows, uint32_t rank) {
+  double sum = 0;
+  for (uint32_t i = 0; i < rank; i++)
+    for (uint32_t k = 0; k < rank; k++) {
+      double aa = 0, bb = 0;
+      for (uint32_t c = 0; c < cols; c++) aa += (double)a[(size_t)i * cols + c] * (double)a[(size_t)k * cols + c];
+      for (uint32_t r = 0; r < rows; r++) bb += (double)b[(size_t)i * rows + r] * (double)b[(size_t)k * rows + r];
+      sum += aa * bb;
+    }
+  return sum;
+}
+
+typedef struct { uint32_t rank_least, rank_most, layers, matrices[N_TARGETS]; double norm[N_TARGETS]; } summary;
+
+static summary summarize(const cli_model *m, en_adapter *adapter) {
+  summary s = {.rank_least = UINT32_MAX};
+  for (uint32_t l = 0; l < m->info.n_layer; l++) {
+    uint32_t any = 0;
+    for (uint32_t i = 0; i < N_TARGETS; i++) {
+      uint32_t rank, cols, rows;
+      const float *a = en_adapter_a(adapter, l, 1u << i, &rank, &cols), *b = en_adapter_b(adapter, l, 1u << i, &rank, &rows);
+      if (!a || !b) continue;
+      any = 1;
+      s.matrices[i]++;
+      s.norm[i] += squared_norm(a, cols, b, rows, rank);
+      s.rank_least = rank < s.rank_least ? rank : s.rank_least;
+      s.rank_most = rank > s.rank_most ? rank : s.rank_most;
+    }
+    s.layers += any;
+  }
+  return s;
+}
+
+static void show(const cli_args *a, const cli_model *m, en_adapter *adapter) {
+  const summary s = summarize(m, adapter);
+  const unsigned long long n = en_adapter_params(adapter);
+  int first = 1;
+  if (!args_given(a, A_JSON)) {
+    printf("rank          %u", s.rank_least);
+    if (s.rank_most != s.rank_least) printf(" to %u", s.rank_most);
+    printf("\nalpha         %.9g\nparameters    %llu (%.3g %% of the base)\nlayers        %u of %u\n", (double)en_adapter_alpha(adapter), n, 100.0 * (double)n / (double)m->info.n_params, s.layers, m->info.n_layer);
+    for (int i = 0; i < N_TARGETS; i++)
+      if (s.matrices[i]) printf("%-13s %u matrices, norm of B A %.6g\n", targets[i], s.matrices[i], sqrt(s.norm[i]));
+    return;
+  }
+  printf("{\"rank\":[%u,%u],\"alpha\":%.9g,\"parameters\":%llu,\"layers\":%u,\"targets\":{", s.rank_least, s.rank_most, (double)en_adapter_alpha(adapter), n, s.layers);
+  for (int i = 0; i < N_TARGETS; i++) {
+    if (!s.matrices[i]) continue;
+    printf("%s\"%s\":{\"matrices\":%u,\"norm\":%.9g}", first ? "" : ",", targets[i], s.matrices[i], sqrt(s.norm[i]));
+    first = 0;
+  }
+  printf("}}\n");
+}
+
+static int run(const cli_args *a) {
+  const int convert = !strcmp(a->argv[0], "convert");
+  cli_model m;
+  en_adapter *adapter;
+  void *mem;
+  if (!convert && strcmp(a->argv[0], "info")) { cli_fail(NULL, "adapter %s: must be info or convert", a->argv[0]); return 2; }
+  if (convert && !args_text(a, A_OUT)) { cli_fail(NULL, "adapter convert needs --out PATH"); return 2; }
+  if (!cli_is_adapter_format(args_text(a, A_FORMAT))) return 2;
+  if (cli_open(&m, args_text(a, A_BASE), &(cli_open_spec){.n_threads = 1}) != EN_OK) return 1;
+  int ok = cli_adapter_load(&m, a->argv[1], &adapter, &mem);
+  if (ok && convert) ok = cli_adapter_write(adapter, args_text(a, A_OUT), args_text(a, A_FORMAT), &(en_peft_config){args_text(a, A_BASE_NAME), 0, args_given(a, A_RSLORA) > 0});
+  else if (ok) show(a, &m, adapter);
+  free(mem);
+  cli_close(&m);
+  return ok ? 0 : 1;
+}
+
+const cli_command cli_command_adapter = {
+    .name = "adapter", .operands = "info|convert ADAPTER", .summary = "show a LoRA adapter, or convert it between GGUF and PEFT",
+    .notes = "ADAPTER is a llama.cpp LoRA file (GGUF) or a PEFT folder (adapter_model.safetensors, adapter_config.json).",
+    .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 2, .max_operands = 2, .run = run};
