@@ -125,6 +125,13 @@ static const en_gguf_tensor *find(const en_model *m, const en_tensor_spec *spec,
   return t;
 }
 
+static int32_t missing(const en_model *m, const en_tensor_spec *spec, int32_t layer, const char *name, en_why *why) {
+  char fused[80];
+  if (!spec->fused || !strcmp(spec->fused, spec->name)) return en_fail(why, EN_E_FORMAT, "tensor %s is missing", name);
+  en_tensor_name(fused, sizeof fused, spec->fused, layer);
+  return en_fail(why, EN_E_FORMAT, "tensor %s is missing, and there is no %s of %z rows to take it from", name, fused, (uint64_t)en_dim_size(&m->c, (en_dim)spec->whole));
+}
+
 /* Packed rows come in groups of EN_R. A fused matrix with a part that begins inside a group stays plain: slower, and right. */
 static int32_t parts_split_groups(const en_model *m, const en_tensor_spec *spec) {
   for (int32_t i = 0; i < m->arch->n_layer; i++) {
@@ -138,7 +145,7 @@ static int32_t bind(en_model *m, en_weight *w, const en_tensor_spec *spec, int32
   char name[80];
   const en_gguf_tensor *t = find(m, spec, layer, name, sizeof name);
   *w = (en_weight){0};
-  if (!t) return spec->flags & EN_T_OPTIONAL ? EN_OK : en_fail(why, EN_E_FORMAT, "tensor %s is missing", name);
+  if (!t) return spec->flags & EN_T_OPTIONAL ? EN_OK : missing(m, spec, layer, name, why);
   const int64_t rows = en_dim_size(&m->c, (en_dim)spec->rows), cols = en_dim_size(&m->c, (en_dim)spec->cols);
   const int32_t part = is_part(m, spec, t), vector = spec->flags & EN_T_VECTOR;
   const int64_t whole = en_dim_size(&m->c, (en_dim)spec->whole), first = part ? en_dim_size(&m->c, (en_dim)spec->first) : 0;

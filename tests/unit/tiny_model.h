@@ -53,6 +53,7 @@ typedef struct {
   const char *arch;
   int qkv_bias, all_bias /* and LayerNorm, no gate, no second norm: phi2 */, tied, qk_norm, post_norm, fused, window;
   uint32_t rot, E, F;
+  uint32_t yarn; /* context before it was stretched eightfold; 0: it was not */
 } tiny_t;
 
 static inline tiny_t tiny_of(const char *arch) {
@@ -79,7 +80,7 @@ static inline void tiny_layer(tensors_t *w, const tiny_t *s, const en_type *t, i
   const uint32_t HE = TINY_H * s->E, KE = TINY_K * s->E, D = TINY_D, F = s->F, qkv = s->fused ? 3 : 1, up = s->fused ? 2 : 1;
   const struct { const char *name; uint32_t cols, rows[3], n_parts; } matrices[] = {
     {s->fused ? "attn_qkv" : "attn_q", D, {HE, KE, KE}, qkv}, {"attn_k", D, {KE}, !s->fused}, {"attn_v", D, {KE}, !s->fused}, {"attn_output", HE, {D}, 1},
-    {s->fused ? "ffn_up" : "ffn_gate", D, {F, F}, s->all_bias ? 0 : up}, {"ffn_up", D, {F}, !s->fused}, {"ffn_down", F, {D}, 1}};
+    {s->fused ? "ffn_up" : "ffn_gate", D, {F, F}, s->all_bias ? 0 : up}, {"ffn_up", D, {F}, !s->fused || s->all_bias}, {"ffn_down", F, {D}, 1}};
   char name[64];
   tiny_norm(w, l, "attn_norm.weight", D);
   if (s->all_bias) tiny_vector(w, l, "attn_norm.bias", &D, 1, 0, 0.2f);
@@ -92,7 +93,9 @@ static inline void tiny_layer(tensors_t *w, const tiny_t *s, const en_type *t, i
     if (!matrices[i].n_parts) continue;
     snprintf(name, sizeof name, "blk.%d.%s.weight", l, matrices[i].name);
     add_parts(w, name, t, 2, matrices[i].cols, matrices[i].rows, (int)matrices[i].n_parts, 0, 0.2f);
-    if (!s->all_bias && !(s->qkv_bias && i < 3)) continue;
+  }
+  for (int i = 0; i < EN_COUNT(matrices); i++) { /* apart from the weights, so that parts take the same seeds fused or not */
+    if (!matrices[i].n_parts || (!s->all_bias && !(s->qkv_bias && i < 3))) continue;
     snprintf(name, sizeof name, "%s.bias", matrices[i].name);
     tiny_vector(w, l, name, matrices[i].rows, (int)matrices[i].n_parts, 0, 0.3f);
   }
@@ -124,11 +127,19 @@ static inline bytes_t tiny_build(const tiny_t *s, const en_type *t) {
   kv_f32(&kv, key, 1e-5f);
   snprintf(key, sizeof key, "%s.final_logit_softcapping", s->arch);
   kv_f32(&kv, key, 4);
+  if (s->yarn) {
+    snprintf(key, sizeof key, "%s.rope.scaling.type", s->arch);
+    kv_str(&kv, key, "yarn");
+    snprintf(key, sizeof key, "%s.rope.scaling.factor", s->arch);
+    kv_f32(&kv, key, 8);
+    snprintf(key, sizeof key, "%s.rope.scaling.original_context_length", s->arch);
+    kv_u32(&kv, key, s->yarn);
+  }
   kv_str(&kv, "tokenizer.ggml.model", "no_vocab");
   put(&b, "GGUF", 4);
   put_u32(&b, 3);
   put_u64(&b, w.n_tensors);
-  put_u64(&b, (uint64_t)n_numbers + 4);
+  put_u64(&b, (uint64_t)n_numbers + (s->yarn ? 7 : 4));
   put(&b, kv.p, kv.n);
   put(&b, w.infos.p, w.infos.n);
   static const unsigned char zero[32];

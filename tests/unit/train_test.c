@@ -218,6 +218,33 @@ static void round_trips(const en_model *m) {
   tear_down(&b);
 }
 
+/* What the trainer computes is what sessions compute: its loss of one sequence is the loss that a session's logits give. */
+static void same_as_session(const en_model *m, uint32_t targets, double tolerance) {
+  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = targets};
+  const en_train_spec ts = {.n_tokens = 32};
+  const en_session_spec spec = {.n_ctx = 32, .n_logits = T};
+  setup_t a = set_up(m, &as, &ts, NULL);
+  void *mem;
+  fill_b(a.a);
+  en_session *s = open_session(m, &spec, NULL, &mem);
+  uint8_t want[T];
+  en_train_loss loss;
+  memset(want, 1, sizeof want);
+  CHECK_EQ(en_train_evaluate(a.t, &(en_train_batch){T, ids, NULL, NULL}, &loss, NULL), EN_OK);
+  CHECK_EQ(en_session_attach(s, a.a, 1, NULL), EN_OK);
+  CHECK_EQ(en_eval(s, &(en_batch){T, ids, NULL, want}, NULL), EN_OK);
+  double sum = 0;
+  for (uint32_t i = 0; i + 1 < T; i++) {
+    const float *z = en_logits(s, i);
+    double e = 0;
+    for (int v = 0; v < TINY_V; v++) e += exp((double)z[v] - (double)z[ids[i + 1]]);
+    sum += log(e);
+  }
+  CHECK_NEAR(sum, loss.loss, tolerance * loss.loss);
+  free(mem);
+  tear_down(&a);
+}
+
 static int32_t stop_word;
 
 static void refusals(const en_model *m) {
@@ -451,6 +478,7 @@ int main(void) {
       CHECK(exact.m && fast.m);
       if (!exact.m || !fast.m) { printf("%s: %s\n", archs[a].name, why.text); return test_end(); }
       finite_differences(exact.m, archs[a].targets); /* float activations: the function is smooth */
+      same_as_session(exact.m, archs[a].targets, 1e-6);
       other_ways(exact.m, 1e-5);
       other_ways(fast.m, types[k] == EN_F32 ? 1e-5 : 0.05);
       if (a < 2) round_trips(fast.m);
