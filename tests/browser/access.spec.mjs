@@ -5,7 +5,8 @@ import { expect, openDemo, openPanels, ready, setSettings, test } from './suppor
 
 /** @param {import('@playwright/test').Page} page @param {string} state */
 async function expectNoBarriers(page, state) {
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true) // in this page alone: no second tab that takes the focus
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
   expect(violations.map(({ id, nodes }) => `${state}: ${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`)).toEqual([]);
 }
 
@@ -56,6 +57,12 @@ test('everything can be reached and used with the keyboard alone', async ({ page
   await expect(page.locator('.turn')).toHaveCount(1);
   await expect(page.locator('#prompt')).toBeFocused(); // a stop from here does not move the reader
 
+  await page.locator('#open-url').focus();
+  await page.keyboard.press('Enter');
+  await expect(page.locator('#url')).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(page.locator('#open-url')).toBeFocused();
+
   /** @type {string[]} */
   const stops = [];
   await page.locator('.skip').focus();
@@ -75,13 +82,6 @@ test('everything can be reached and used with the keyboard alone', async ({ page
   for (const wanted of ['open-file', 'open-url', 'transcript', 'prompt', 'go', 'set-maxTokens', 'set-temperature', 'set-variant', 'reset-settings', 'Kept on this device']) {
     expect(stops).toContain(wanted);
   }
-
-  await page.mouse.click(4, 4); // the walk may have ended in the browser's own bars
-  await page.locator('#open-url').focus();
-  await page.keyboard.press('Enter');
-  await expect(page.locator('#url')).toBeFocused();
-  await page.keyboard.press('Escape');
-  await expect(page.locator('#open-url')).toBeFocused();
 });
 
 test('nothing sticks out sideways on a phone', async ({ page, site }) => {

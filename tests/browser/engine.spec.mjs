@@ -1,6 +1,6 @@
 // @ts-check
 /** The package itself in a page: numbers of every build against the reference, and what happens when a worker dies. */
-import { expect, needsShared, shared, stories, test, VARIANTS } from './support/site.mjs';
+import { expect, needsShared, shared, stories, test, VARIANTS, withPatience } from './support/site.mjs';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -27,19 +27,20 @@ function relativeRms(got, expected) {
 }
 
 for (const variant of VARIANTS) {
-  test(`the build ${variant} computes the reference logits`, async ({ page, site }) => {
+  test(`the build ${variant} computes the reference logits`, async ({ browserName, page, site }) => {
     needsShared();
+    test.slow();
     await openBlank(page, site);
     for (const name of ['llama', 'qwen2', 'llama-q8_0', 'llama-q4_0']) {
       const { model, tokens, n_ctx: contextLength, logits, tolerance } = oracle(name);
-      const got = await page.evaluate(async ({ url, tokens, options }) => {
+      const got = await withPatience(page, browserName, () => page.evaluate(async ({ url, tokens, options }) => {
         const { InferenceSession } = await import(/** @type {string} */ ('/dist/index.js'));
         const session = await InferenceSession.create(url, options);
         const result = await session.logits(tokens, { all: true });
         const used = { variant: session.info.engine.variant, threads: session.info.engine.threads };
         await session.dispose();
         return { logits: Array.from(result), ...used };
-      }, { url: `/shared/oracles/${model}`, tokens, options: { variant, contextLength, kvType: 'f32', ...(variant.endsWith('-mt') && { threads: 2 }) } });
+      }, { url: `/shared/oracles/${model}`, tokens, options: { variant, contextLength, kvType: 'f32', ...(variant.endsWith('-mt') && { threads: 2 }) } }));
       expect(got.variant).toBe(variant);
       expect(got.threads).toBe(variant.endsWith('-mt') ? 2 : 1);
       expect(got.logits).toHaveLength(logits.length);
@@ -48,10 +49,10 @@ for (const variant of VARIANTS) {
   });
 }
 
-test('a worker that dies rejects what is pending and every later call', async ({ page, site, quiet }) => {
+test('a worker that dies rejects what is pending and every later call', async ({ browserName, page, site, quiet }) => {
   quiet.allow(/the test asked for this/);
   await openBlank(page, site);
-  const outcome = await page.evaluate(async () => {
+  const outcome = await withPatience(page, browserName, () => page.evaluate(async () => {
     const { InferenceSession } = await import(/** @type {string} */ ('/dist/index.js'));
     /** @type {Worker | undefined} */
     let worker;
@@ -65,13 +66,13 @@ test('a worker that dies rejects what is pending and every later call', async ({
     const second = await told(session.generate('Hello'));
     await session.dispose();
     return { started: worker !== undefined, first, second };
-  });
+  }));
   expect(outcome).toEqual({ started: true, first: 'CRASHED', second: 'CRASHED' });
 });
 
-test('the ready-made worker writes, streams, and ends on terminate', async ({ page, site }) => {
+test('the ready-made worker writes, streams, and ends on terminate', async ({ browserName, page, site }) => {
   await openBlank(page, site);
-  const outcome = await page.evaluate(async () => {
+  const outcome = await withPatience(page, browserName, () => page.evaluate(async () => {
     const { ModelWorker } = await import(/** @type {string} */ ('/dist/worker.js'));
     const worker = new ModelWorker();
     await worker.load('/dist/models/home-random.gguf');
@@ -83,8 +84,8 @@ test('the ready-made worker writes, streams, and ends on terminate', async ({ pa
     const [one, two] = await worker.batch([{ id: '1', prompt: 'Hello' }, { id: '2', prompt: 'World' }], options);
     const pending = worker.generate('Hello', { maxTokens: 100000, ignoreEos: true }).then(() => 'resolved', (/** @type {{ code: string }} */ error) => error.code);
     worker.terminate();
-    return { whole, streamed, ids: [one.id, two.id], first: one.text ?? one.result, after: await pending };
-  });
+    return { whole, streamed, ids: [one.id, two.id], first: one.text, after: await pending };
+  }));
   expect(outcome.whole.length).toBeGreaterThan(0);
   expect(outcome.streamed).toBe(outcome.whole);
   expect(outcome.ids).toEqual(['1', '2']);
@@ -92,10 +93,10 @@ test('the ready-made worker writes, streams, and ends on terminate', async ({ pa
   expect(outcome.after).not.toBe('resolved');
 });
 
-test('an aborted generation settles, and the session goes on', async ({ page, site }) => {
+test('an aborted generation settles, and the session goes on', async ({ browserName, page, site }) => {
   needsShared();
   await openBlank(page, site);
-  const outcome = await page.evaluate(async (url) => {
+  const outcome = await withPatience(page, browserName, () => page.evaluate(async (url) => {
     const { InferenceSession } = await import(/** @type {string} */ ('/dist/index.js'));
     const session = await InferenceSession.create(url);
     const control = new AbortController();
@@ -107,7 +108,7 @@ test('an aborted generation settles, and the session goes on', async ({ page, si
     const after = await session.generate('', { maxTokens: 60, temperature: 0 });
     await session.dispose();
     return { result, pieces, after };
-  }, stories.path('f32'));
+  }, stories.path('f32')));
   expect(['abort', 'ABORTED']).toContain(outcome.result);
   expect(outcome.pieces).toBeLessThan(400);
   expect(stories.text().startsWith(outcome.after)).toBe(true);
