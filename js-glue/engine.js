@@ -23,6 +23,7 @@ const LOGITS_BYTES = 1 << 20;
  * @property {number} [contextLength] tokens per sequence; default: what the model was trained for, at most 4096
  * @property {number} parallel sequences that can be worked on at once
  * @property {'f16' | 'f32'} kvType
+ * @property {boolean} profile measure every step
  * @property {string} [kernels] a kernel table by name
  * @property {boolean} inPlace is this thread the caller's own?
  *
@@ -172,13 +173,13 @@ export class Engine {
  *   info: ModelInfo, spec: {nBatch: number, nSeq: number, nLogits: number}}} Parts */
 
 /** Tokenizer and context of a sealed model. @param {import('./wasm-instance.js').WasmInstance} w @param {import('./load.js').LoadedModel} model @param {EngineOptions} options @returns {Parts} */
-function open(w, model, { contextLength, parallel, kvType }) {
+function open(w, model, { contextLength, parallel, kvType, profile }) {
   const info = w.info(model.handle);
   if (!info.hasLogits) throw new EdgeNetError('UNSUPPORTED', `"${info.arch}" is an encoder: it gives embeddings, and this release only generates text`);
   const tokenizer = info.hasTokenizer ? w.openTokenizer(model.image, model.head) : null;
   const nCtx = contextLength ?? Math.min(info.contextTrained || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
   const spec = { nBatch: Math.max(BATCH, parallel), nSeq: parallel, nLogits: Math.max(parallel, Math.min(16, Math.floor(LOGITS_BYTES / (4 * info.vocab)))) };
-  const session = w.openSession(model.handle, { nCtx, kvType: KV_TYPES[kvType], ...spec });
+  const session = w.openSession(model.handle, { nCtx, kvType: KV_TYPES[kvType], profile, ...spec });
   const metadata = w.metadata(model.handle);
   return {
     model, tokenizer, session, spec,

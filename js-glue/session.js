@@ -32,6 +32,7 @@ import { VARIANTS, postableWasm } from './variants.js';
  * @property {import('./variants.js').Variant} [variant] force a binary
  * @property {string} [kernels] force a kernel table of the binary
  * @property {'f16' | 'f32'} [kvType] numbers in the KV cache ('f16')
+ * @property {boolean} [profile] measure every step, for profile() (false: the clock costs a call out of the engine per step)
  * @property {boolean | (() => import('./ports.js').AnyWorker)} [worker] run in a worker; default: true in a page, false elsewhere. A function makes the worker itself, for bundlers and CSPs.
  * @property {string | URL} [lane] where worker/lane.js is, if not beside this package
  * @property {import('./variants.js').WasmSource} [wasm] the engine's binary, or a folder of all variants (a URL that ends with /)
@@ -42,7 +43,7 @@ import { VARIANTS, postableWasm } from './variants.js';
  */
 /** What ModelLoader adds: @typedef {{maxStoreBytes: number | null, patience: import('./sources.js').Patience}} LoaderPart */
 
-export const SESSION_OPTIONS = Object.freeze(['threads', 'contextLength', 'parallel', 'backend', 'variant', 'kernels', 'kvType', 'worker', 'lane', 'wasm', 'storage', 'storageRoot', 'signal', 'onProgress']);
+export const SESSION_OPTIONS = Object.freeze(['threads', 'contextLength', 'parallel', 'backend', 'variant', 'kernels', 'kvType', 'profile', 'worker', 'lane', 'wasm', 'storage', 'storageRoot', 'signal', 'onProgress']);
 
 /** @template T @param {string} name @param {T | undefined} value @param {readonly T[]} allowed @param {T} dflt @returns {T} */
 function oneOf(name, value, allowed, dflt) {
@@ -64,7 +65,7 @@ async function engineOptions(o) {
     contextLength: o.contextLength === undefined ? undefined : numberIn('contextLength', o.contextLength, 1, 1 << 24, true),
     parallel: o.parallel === undefined ? 1 : numberIn('parallel', o.parallel, 1, 256, true),
     kvType: oneOf('kvType', o.kvType, ['f16', 'f32'], 'f16'),
-    kernels: o.kernels, inPlace: false,
+    kernels: o.kernels, profile: o.profile === true, inPlace: false,
   };
 }
 
@@ -219,7 +220,7 @@ export class InferenceSession {
     this.#alive();
     this.#memory = await this.#caller.call('loadState', { state });
   }
-  /** Time per kind of step and work per compute thread since the start. @returns {Promise<import('./protocol.js').Calls['profile']['result']>} */
+  /** Time per kind of step (with the option profile, else no rows) and work per compute thread since the start. @returns {Promise<import('./protocol.js').Calls['profile']['result']>} */
   async profile() { this.#alive(); return this.#caller.call('profile', {}); }
   get disposed() { return this.#disposed; }
 

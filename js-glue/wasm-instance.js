@@ -273,8 +273,9 @@ export class WasmInstance {
   }
 
   // ---- session ----
-  /** @param {number} model @param {{nCtx: number, nBatch: number, nSeq: number, nLogits: number, kvType: number}} spec */
-  openSession(model, { nCtx, nBatch, nSeq, nLogits, kvType }) {
+  /** @param {number} model @param {{nCtx: number, nBatch: number, nSeq: number, nLogits: number, kvType: number, profile: boolean}} spec */
+  openSession(model, { nCtx, nBatch, nSeq, nLogits, kvType, profile }) {
+    this.#run('w_clock', profile ? 1 : 0);
     this.#must('w_session_open', model, nCtx, nBatch, nSeq, nLogits, kvType);
     const [, , , kvBytes, ctx] = this.#mailbox(5);
     return { ...this.#opened(), kvBytes, nCtx: ctx };

@@ -22,9 +22,9 @@ static en_info info;
 static double now_ms(void *ud) {
   struct timespec t;
   (void)ud;
-  return timespec_get(&t, TIME_UTC) == TIME_UTC ? (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6 : 0;
+  return clock_gettime(CLOCK_MONOTONIC, &t) ? 0 : (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
-static en_host host = {.stop = &stop_word, .now_ms = now_ms};
+static en_host host = {.stop = &stop_word};
 
 static double from_ptr(const void *p) { return (double)(uintptr_t)p; }
 
@@ -187,6 +187,8 @@ int32_t w_decode(const en_tokenizer *t, const int32_t *ids, uint32_t n_ids, int3
 }
 
 /* ---- session ---- */
+/* Sessions opened from now on measure their steps, or do not: every look at the clock is a call out of the engine. */
+void w_clock(int32_t on) { host.now_ms = on ? now_ms : NULL; }
 /* mail[3]: bytes of it that are KV cache, mail[4]: positions per sequence */
 int32_t w_session_open(const en_model *m, uint32_t n_ctx, uint32_t n_batch, uint32_t n_seq, uint32_t n_logits, uint32_t kv_type) {
   const en_session_spec spec = {.n_ctx = n_ctx, .n_batch = n_batch, .n_seq = n_seq, .n_logits = n_logits, .kv_type = kv_type};

@@ -60,7 +60,7 @@ for (const variant of built.filter((v) => features().relaxedSimd || !v.startsWit
     const tokenizer = w.openTokenizer(image, head);
     const ids = w.encode(tokenizer.handle, 'hello', 0);
     assert.equal(w.decode(tokenizer.handle, ids, 0, true), 'hello');
-    const session = w.openSession(handle, { nCtx: 64, nBatch: 8, nSeq: 1, nLogits: 1, kvType: 1 });
+    const session = w.openSession(handle, { nCtx: 64, nBatch: 8, nSeq: 1, nLogits: 1, kvType: 1, profile: false });
     const batch = w.openBatch(8);
     w.fillBatch(batch, ids, [...ids].fill(0), [...ids].map((_, i) => Number(i === ids.length - 1)));
     w.evalBegin(session.handle, batch);
