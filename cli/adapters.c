@@ -123,6 +123,7 @@ static size_t save_peft(const en_adapter *a, const en_peft_config *config, void 
 
 static int write_with(save_function *save, const en_adapter *a, const en_peft_config *config, const char *path) {
   const size_t n = save(a, config, NULL, 0);
+  if (!n) return cli_fail(path, "adapters of this architecture have no such form; see --format"), 0;
   char *data = malloc(n);
   const int ok = data && save(a, config, data, n) == n ? cli_write_file(path, data, n) : (cli_fail(path, "no memory for %zu bytes", n), 0);
   free(data);
@@ -133,7 +134,7 @@ int cli_adapter_write(const en_adapter *a, const char *path, const char *format,
   if (format ? !strcmp(format, "gguf") : ends_with(path, ".gguf")) return write_with(save_gguf, a, NULL, path);
   if (mkdir(path, 0777) && errno != EEXIST) return cli_fail(path, "the folder could not be made: %s", strerror(errno)), 0;
   char *settings = join(path, strlen(path), CONFIG_FILE), *tensors = join(path, strlen(path), MODEL_FILE);
-  const int ok = settings && tensors && write_with(en_adapter_save_peft_config, a, config, settings) && write_with(save_peft, a, config, tensors);
+  const int ok = settings && tensors && write_with(save_peft, a, config, tensors) && write_with(en_adapter_save_peft_config, a, config, settings);
   free(settings);
   free(tensors);
   return ok;

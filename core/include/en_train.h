@@ -7,6 +7,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+enum { EN_ADAMW = 0, EN_SGD = 1 };
 typedef struct en_trainer en_trainer; /* gradients, AdamW moments, saved activations; borrows adapter and model */
 enum { EN_KEEP_INPUTS = 0, EN_KEEP_ALL = 1 }; /* per layer: only its input, the rest is computed again; or everything */
 typedef struct {
@@ -14,6 +15,13 @@ typedef struct {
   uint32_t keep;       /* EN_KEEP_* */
   float beta1, beta2, eps, weight_decay; /* AdamW (Loshchilov, Hutter 2019); all 0: 0.9, 0.999, 1e-8, 0 */
   float clip_norm;     /* global norm of the gradient; 0: off */
+  uint32_t optimizer;  /* EN_ADAMW; EN_SGD: g += weight_decay p; v = momentum v + g; p -= lr v (as torch.optim.SGD) */
+  float momentum;      /* of EN_SGD, 0 <= momentum < 1 */
+  uint32_t freeze_a;   /* 1: only B is trained (LoRA-FA, Zhang et al. 2023): no gradient of A is computed */
+  float lr_ratio_b;    /* B's learning rate is this times that of A (LoRA+, Hayou et al. 2024); 0: 1 */
+  float dropout;       /* share of every adapted matrix's inputs that its update does not see, 0 <= dropout < 1; the rest is divided by 1 - dropout. Not in
+                        * en_train_evaluate. What is dropped follows from the seed, the number of the step and of its micro-batch, layer, matrix and place */
+  uint64_t seed;       /* of dropout */
 } en_train_spec;
 size_t en_trainer_bytes(const en_adapter *a, const en_train_spec *spec, const en_host *host); /* 0: impossible */
 /* a, host kept. The adapter may work in a session at the same time (not during a step). */

@@ -106,6 +106,9 @@ typedef struct en_run {
   float lora_scale[EN_LORA_MAX_STACK];    /* the host's own factor, on top of each update's scale */
   int32_t n_lora;
   float *lora_u;               /* [T, EN_LORA_MAX_RANK] */
+  float *lora_x;               /* NULL, or [T, widest input of an update]: dropout is on, this holds what is left of the inputs */
+  float lora_drop;             /* share that is dropped */
+  uint64_t lora_seed;          /* of this micro-batch and layer */
   float *lse;                  /* NULL, or [T, H]: log-sum-exp of every attention row, for the backward */
   void *scratch;               /* en_matmul_scratch() bytes; also one row of any weight */
 } en_run;

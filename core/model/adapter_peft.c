@@ -20,6 +20,9 @@ static size_t model_row(const en_model *m, int32_t target, size_t row) {
   return row - in_head + in_head % (size / 2) * 2 + in_head / (size / 2);
 }
 
+/* Checkpoints with q, k, v (or gate, up) in one matrix have one A for all of them; ours have one each, so there is no such file. */
+static int is_fused(const en_model *m) { return !strcmp(m->arch->name, "phi3"); }
+
 /* ---- settings ---- */
 
 typedef struct { float alpha; uint64_t rank; int32_t rank_pattern, rslora; } settings_t;
@@ -169,6 +172,7 @@ int32_t en_adapter_init_peft(en_adapter **out, void *mem, size_t mem_bytes, cons
   settings_t set;
   memory_t f;
   en_adapter *a;
+  if (is_fused(m)) return en_fail(why, EN_E_UNSUPPORTED, "PEFT adapters of %s models are not supported", m->arch->name);
   EN_TRY(read_settings(&set, config, config_bytes, why));
   EN_TRY(en_safetensors_open(&s, tensors, n_bytes, why));
   const size_t need = carve(&f, m, &s, NULL);
@@ -209,6 +213,7 @@ static void declare(en_st_writer *s, const en_model *m, int32_t layer, int32_t t
 size_t en_adapter_save_peft(const en_adapter *a, void *dst, size_t cap) {
   const en_weight *w;
   en_st_writer s;
+  if (is_fused(a->m)) return 0;
   for (int pass = 0; pass < 2; pass++) { /* first count, then write if it fits */
     en_st_begin(&s, pass ? dst : NULL, cap);
     for (int32_t l = 0; l < a->m->c.L; l++)

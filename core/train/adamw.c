@@ -3,6 +3,30 @@
 #include "trainer.h"
 #include <math.h>
 
+/* One factor: numbers [from, from + n) of the adapter. scale: from the sums of gradients to g. */
+static void adamw(en_trainer *t, size_t from, size_t n, double lr, double scale) {
+  const en_train_spec *s = &t->spec;
+  const double fix1 = 1 - pow((double)s->beta1, (double)t->n_steps), fix2 = 1 - pow((double)s->beta2, (double)t->n_steps);
+  float *p = t->a->params;
+  for (size_t i = from; i < from + n; i++) {
+    const double g = (double)t->grad[i] * scale;
+    const double m = (double)s->beta1 * (double)t->moment1[i] + (1 - (double)s->beta1) * g;
+    const double v = (double)s->beta2 * (double)t->moment2[i] + (1 - (double)s->beta2) * g * g;
+    t->moment1[i] = (float)m;
+    t->moment2[i] = (float)v;
+    p[i] = (float)((double)p[i] - lr * (m / fix1 / (sqrt(v / fix2) + (double)s->eps) + (double)s->weight_decay * (double)p[i]));
+  }
+}
+
+static void sgd(en_trainer *t, size_t from, size_t n, double lr, double scale) {
+  float *p = t->a->params;
+  for (size_t i = from; i < from + n; i++) {
+    const double g = (double)t->grad[i] * scale + (double)t->spec.weight_decay * (double)p[i];
+    t->moment1[i] = (float)((double)t->spec.momentum * (double)t->moment1[i] + g);
+    p[i] = (float)((double)p[i] - lr * (double)t->moment1[i]);
+  }
+}
+
 int32_t en_train_step(en_trainer *t, double lr, double *grad_norm, en_why *why) {
   const size_t n = (size_t)t->a->n_params;
   const en_train_spec *s = &t->spec;
@@ -13,6 +37,7 @@ int32_t en_train_step(en_trainer *t, double lr, double *grad_norm, en_why *why) 
   const double norm = sqrt(square) / t->pending_weight;
   double scale = 1 / t->pending_weight;
   t->pending_weight = 0;
+  t->n_micro = 0;
   if (grad_norm) *grad_norm = norm;
   if (!isfinite(norm)) {
     memset(t->grad, 0, n * sizeof *t->grad);
@@ -20,17 +45,16 @@ int32_t en_train_step(en_trainer *t, double lr, double *grad_norm, en_why *why) 
   }
   if (s->clip_norm > 0 && norm > (double)s->clip_norm) scale *= (double)s->clip_norm / norm;
   t->n_steps++;
-  const double fix1 = 1 - pow((double)s->beta1, (double)t->n_steps), fix2 = 1 - pow((double)s->beta2, (double)t->n_steps);
-  float *p = t->a->params;
-  for (size_t i = 0; i < n; i++) {
-    const double g = (double)t->grad[i] * scale;
-    const double m = (double)s->beta1 * (double)t->moment1[i] + (1 - (double)s->beta1) * g;
-    const double v = (double)s->beta2 * (double)t->moment2[i] + (1 - (double)s->beta2) * g * g;
-    t->moment1[i] = (float)m;
-    t->moment2[i] = (float)v;
-    p[i] = (float)((double)p[i] - lr * (m / fix1 / (sqrt(v / fix2) + (double)s->eps) + (double)s->weight_decay * (double)p[i]));
-    t->grad[i] = 0;
-  }
+  void (*const update)(en_trainer *, size_t, size_t, double, double) = s->optimizer == EN_SGD ? sgd : adamw;
+  for (int32_t l = 0; l < t->m->c.L; l++)
+    for (int32_t i = 0; i < t->m->arch->n_layer; i++) {
+      const en_lora *e = en_adapter_layer(t->a, l) + i;
+      const en_weight *w = en_model_layer(t->m, l) + i;
+      if (!e->rank) continue;
+      if (!s->freeze_a) update(t, (size_t)(e->a - t->a->params), (size_t)e->rank * (size_t)w->cols, lr, scale);
+      update(t, (size_t)(e->b - t->a->params), (size_t)e->rank * (size_t)w->rows, lr * (double)s->lr_ratio_b, scale);
+    }
+  memset(t->grad, 0, n * sizeof *t->grad);
   return EN_OK;
 }
 
@@ -73,5 +97,6 @@ int32_t en_trainer_load(en_trainer *t, const void *src, size_t n_bytes, en_why *
   memset(t->grad, 0, part);
   t->n_steps = head.n_steps;
   t->pending_weight = 0;
+  t->n_micro = 0;
   return EN_OK;
 }

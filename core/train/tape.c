@@ -40,6 +40,8 @@ static void enter_layer(en_trainer *t, int32_t l, float *lse) {
   t->run.lora[0] = en_adapter_layer(t->a, l);
   t->run.n_lora = 1;
   t->run.lse = lse;
+  t->run.lora_x = t->dropping ? t->dropped : NULL;
+  if (t->dropping) t->run.lora_seed = en_random(en_random(t->spec.seed, t->n_steps), t->n_micro << 16 | (uint64_t)l);
   t->run.kv_k = (uint8_t *)t->kv;
   t->run.kv_v = (uint8_t *)(t->kv + half);
 }

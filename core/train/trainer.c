@@ -16,15 +16,17 @@ static int32_t settle(en_train_spec *s) {
     s->beta2 = 0.999f;
     s->eps = 1e-8f;
   }
+  if (s->lr_ratio_b == 0) s->lr_ratio_b = 1;
   return s->n_tokens >= 2 && s->n_tokens <= 1 << 16 && s->keep <= EN_KEEP_ALL && s->beta1 >= 0 && s->beta1 < 1 && s->beta2 >= 0 && s->beta2 < 1 && s->eps > 0 &&
-         s->weight_decay >= 0 && s->clip_norm >= 0;
+         s->weight_decay >= 0 && s->clip_norm >= 0 && s->optimizer <= EN_SGD && s->momentum >= 0 && s->momentum < 1 && s->freeze_a <= 1 &&
+         s->lr_ratio_b >= 0 && s->lr_ratio_b < 1e6f && s->dropout >= 0 && s->dropout < 1;
 }
 
 static size_t carve(en_trainer *at, void **self, void *mem) {
   const en_model *m = at->m;
   const uint64_t T = at->spec.n_tokens, kept = (uint64_t)at->n_kept, n_layer = (uint64_t)m->c.L * (uint64_t)m->arch->n_layer;
-  int64_t widest = m->c.V; /* en_matmul_t's input is as wide as the logits; its panels are not */
-  enum { FIXED = 24 };
+  int64_t widest_in = 1, widest = m->c.V; /* en_matmul_t's input is as wide as the logits; its panels are not */
+  enum { FIXED = 25 };
   const int32_t caps = en_head_step(m->arch) < m->arch->n_end - 1; /* logits change after the output matrix: their gradient needs a place of its own */
   en_piece pieces[FIXED + 3 * EN_S_COUNT] = {
     {self, 1, sizeof(en_trainer)},
@@ -50,12 +52,14 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
   int32_t n = 23;
   for (int32_t s = 0; s < EN_S_LOGITS; s++) {
     const uint64_t bytes = (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)s)) * sizeof(float);
-    widest = EN_MAX(widest, en_dim_size(&m->c, en_slot_dim((en_slot)s)));
+    widest_in = EN_MAX(widest_in, en_dim_size(&m->c, en_slot_dim((en_slot)s)));
     pieces[n++] = (en_piece){(void **)&at->d[s], T, bytes};
     if (!en_steps_touch(m->arch->end, m->arch->n_end, s)) continue;
     pieces[n++] = (en_piece){(void **)&at->head[s], T, bytes};
     pieces[n++] = (en_piece){(void **)&at->dhead[s], T, bytes};
   }
+  pieces[n++] = (en_piece){(void **)&at->dropped, at->spec.dropout > 0 ? T : 0, (uint64_t)widest_in * sizeof(float)};
+  widest = EN_MAX(widest, widest_in);
   const size_t scratch = EN_MAX(en_matmul_scratch(&m->k, (int32_t)widest, (int32_t)T, en_lanes(&at->host)), (size_t)widest * 4);
   pieces[n++] = (en_piece){&at->run.scratch, scratch, 1};
   const size_t need = tape_floats(m, at->spec.n_tokens) ? en_carve(pieces, n, mem) : 0;
@@ -89,6 +93,7 @@ int32_t en_trainer_init(en_trainer **out, void *mem, size_t mem_bytes, en_adapte
   memset(at.moment1, 0, bytes);
   memset(at.moment2, 0, bytes);
   en_adapter_table(at.dlora, a, at.grad);
+  for (int32_t i = 0; spec->freeze_a && i < a->m->c.L * a->m->arch->n_layer; i++) at.dlora[i].a = NULL;
   en_trainer *t = self;
   *t = at;
   en_run *r = &t->run;
@@ -100,6 +105,7 @@ int32_t en_trainer_init(en_trainer **out, void *mem, size_t mem_bytes, en_adapte
   r->hi = t->hi;
   r->n_ctx = (int32_t)t->spec.n_tokens;
   r->lora_scale[0] = 1;
+  r->lora_drop = t->spec.dropout;
   *out = t;
   return EN_OK;
 }
@@ -182,6 +188,7 @@ static int32_t backward(en_trainer *t) {
 int32_t en_train_evaluate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why) {
   EN_TRY(check_batch(t, b, why));
   const double weight = lay_out(t, b);
+  t->dropping = 0;
   const int32_t status = forward(t);
   if (status != EN_OK) return en_fail(why, status, "stopped by the host");
   *out = (en_train_loss){en_head_loss(t, input_of(t, t->m->c.L), 0), weight};
@@ -193,6 +200,7 @@ int32_t en_train_accumulate(en_trainer *t, const en_train_batch *b, en_train_los
   const double weight = lay_out(t, b);
   const size_t bytes = (size_t)t->a->n_params * sizeof(float);
   memcpy(t->backup, t->grad, bytes);
+  t->dropping = t->spec.dropout > 0;
   int32_t status = forward(t);
   double loss = 0;
   if (status == EN_OK) {
@@ -205,6 +213,7 @@ int32_t en_train_accumulate(en_trainer *t, const en_train_batch *b, en_train_los
     return en_fail(why, status, "stopped by the host");
   }
   t->pending_weight += weight;
+  t->n_micro++;
   *out = (en_train_loss){loss, weight};
   return EN_OK;
 }

@@ -31,10 +31,13 @@ struct en_trainer {
   float *head[EN_S_COUNT];/* slots of the end program: rows that predict */
   float *dhead[EN_S_COUNT];
   float *du;
+  float *dropped;         /* [n_tokens, widest slot] with dropout, else nothing */
   en_lora *dlora;         /* adapter's table over grad */
   float *grad, *moment1, *moment2, *backup; /* [n_params]; backup: gradients before the micro-batch in work */
   uint64_t n_steps;
   double pending_weight;
+  uint64_t n_micro;       /* micro-batches since the last step */
+  int32_t dropping;       /* dropout is on in the micro-batch in work */
 };
 
 /* Slots before step `i` of the layer program: where the tape of a layer says every slot lies. out: what step i writes. */

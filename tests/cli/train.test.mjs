@@ -41,7 +41,7 @@ test('train: the loss falls, and the adapter does what was learned', () => {
 });
 
 test('train: left off and resumed, the losses and the adapter are those of one run', () => {
-  const settings = ['--epochs', '4', '--eval', '0.2', '--seed', '3', '--accum', '2', '--targets', 'q,v,down', '--layers', '1'];
+  const settings = ['--epochs', '4', '--eval', '0.2', '--seed', '3', '--accum', '2', '--targets', 'q,v,down', '--layers', '1', '--dropout', '0.1', '--lora-plus', '4'];
   const whole = temporary('whole.gguf'), parts = temporary('parts.gguf'), csv = [temporary('whole.csv'), temporary('parts.csv')];
   const summary = train(whole, ...settings, '--loss-csv', String(csv[0]));
   assert.equal(summary.held_out, 1);

@@ -1,6 +1,7 @@
 /* training: gradients by finite differences on every architecture and by fixtures; ten AdamW steps; checkpointed = kept; packed = apart;
  * adapters on sessions, saved and loaded; states restored; the stop word; memory. */
 #include "../../core/include/en_train.h"
+#include "../../core/train/schedule.h"
 #include "json_numbers.h"
 #include "tiny_model.h"
 
@@ -245,6 +246,115 @@ static void same_as_session(const en_model *m, uint32_t targets, double toleranc
   tear_down(&a);
 }
 
+/* The loss of the first micro-batch, as a trainer of its own sees it (dropout included). */
+static double first_loss(en_adapter *a, const en_train_spec *ts) {
+  const size_t need = en_trainer_bytes(a, ts, NULL);
+  void *mem = aligned_alloc(EN_ALIGN, need);
+  en_trainer *t;
+  en_train_loss loss = {0, 1};
+  CHECK_EQ(en_trainer_init(&t, mem, need, a, ts, NULL, NULL), EN_OK);
+  CHECK_EQ(en_train_accumulate(t, &(en_train_batch){T, ids, segment, weight}, &loss, NULL), EN_OK);
+  free(mem);
+  return loss.loss / loss.weight;
+}
+
+static void dropout(const en_model *m) {
+  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_ALL};
+  const en_train_spec ts = {.n_tokens = 32, .dropout = 0.3f, .seed = 11}, kept = {.n_tokens = 32, .dropout = 0.3f, .seed = 11, .keep = EN_KEEP_ALL}, none = {.n_tokens = 32};
+  const en_train_batch batch = {T, ids, segment, weight};
+  setup_t a = set_up(m, &as, &ts, NULL), b = set_up(m, &as, &kept, NULL), c = set_up(m, &as, &none, NULL);
+  fill_b(a.a);
+  fill_b(b.a);
+  fill_b(c.a);
+  en_train_loss la, lb, plain, again;
+  uint64_t n;
+  CHECK_EQ(en_train_accumulate(a.t, &batch, &la, NULL), EN_OK);
+  CHECK_EQ(en_train_accumulate(b.t, &batch, &lb, NULL), EN_OK);
+  const float *ga = en_trainer_gradients(a.t, &n), *gb = en_trainer_gradients(b.t, &n);
+  CHECK(la.loss == lb.loss && !memcmp(ga, gb, n * sizeof *ga)); /* computing again drops the same */
+  float *p = flat(a.a, &n);
+  double scale = 0;
+  for (uint64_t i = 0; i < n; i++) scale += (double)ga[i] * (double)ga[i];
+  scale = sqrt(scale / (double)n) / la.weight;
+  for (int k = 0; k < 60; k++) {
+    const uint64_t i = en_random(78, (uint64_t)k) % n;
+    const float old = p[i], h = 4e-3f;
+    p[i] = old + h;
+    const double up = first_loss(a.a, &ts);
+    p[i] = old - h;
+    const double down = first_loss(a.a, &ts);
+    p[i] = old;
+    CHECK_NEAR((up - down) / (2 * (double)h), (double)ga[i] / la.weight, 0.02 * fabs((double)ga[i] / la.weight) + 0.01 * scale);
+  }
+  CHECK_EQ(en_train_evaluate(a.t, &batch, &again, NULL), EN_OK);
+  CHECK_EQ(en_train_evaluate(c.t, &batch, &plain, NULL), EN_OK);
+  CHECK(again.loss == plain.loss && la.loss != plain.loss); /* measured without */
+  CHECK_EQ(en_train_accumulate(a.t, &batch, &again, NULL), EN_OK);
+  CHECK(again.loss != la.loss); /* another micro-batch, another choice */
+  double mean = 0; /* over many seeds about what is seen without dropout */
+  for (uint64_t seed = 0; seed < 200; seed++) mean += first_loss(a.a, &(en_train_spec){.n_tokens = 32, .dropout = 0.05f, .seed = seed}) / 200;
+  CHECK_NEAR(mean, plain.loss / plain.weight, 0.02 * plain.loss / plain.weight);
+  tear_down(&a);
+  tear_down(&b);
+  tear_down(&c);
+}
+
+/* SGD by its formula; A held; B faster than A. */
+static void optimizers(const en_model *m) {
+  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_Q | EN_LORA_UP};
+  const en_train_spec specs[] = {{.n_tokens = 32, .optimizer = EN_SGD, .momentum = 0.9f, .weight_decay = 0.1f}, {.n_tokens = 32, .optimizer = EN_SGD, .freeze_a = 1}, {.n_tokens = 32, .optimizer = EN_SGD, .lr_ratio_b = 16}, {.n_tokens = 32, .freeze_a = 1}};
+  const en_train_batch batch = {T, ids, segment, weight};
+  for (int k = 0; k < EN_COUNT(specs); k++) {
+    setup_t s = set_up(m, &as, &specs[k], NULL);
+    fill_b(s.a);
+    uint64_t n, n_first, n_a = 0;
+    uint32_t rank, cols;
+    float *p = flat(s.a, &n);
+    CHECK(en_adapter_a(s.a, 0, EN_LORA_Q, &rank, &cols) == p);
+    n_a = (uint64_t)rank * cols; /* the first factor is an A, B follows */
+    double *want = malloc(n * sizeof *want), *velocity = calloc(n, sizeof *velocity);
+    for (uint64_t i = 0; i < n; i++) want[i] = (double)p[i];
+    for (int step = 0; step < 3; step++) {
+      en_train_loss loss;
+      CHECK_EQ(en_train_accumulate(s.t, &batch, &loss, NULL), EN_OK);
+      const float *grad = en_trainer_gradients(s.t, &n_first);
+      for (uint64_t i = 0; i < n_a; i++) CHECK(!specs[k].freeze_a || grad[i] == 0);
+      for (uint64_t i = 0; i < n_a + rank && k < 3; i++) {
+        const double rate = i < n_a ? (specs[k].freeze_a ? 0 : 0.05) : 0.05 * (specs[k].lr_ratio_b > 0 ? (double)specs[k].lr_ratio_b : 1);
+        velocity[i] = (double)specs[k].momentum * velocity[i] + (double)grad[i] / loss.weight + (double)specs[k].weight_decay * want[i];
+        want[i] -= rate * velocity[i];
+      }
+      CHECK_EQ(en_train_step(s.t, 0.05, NULL, NULL), EN_OK);
+    }
+    for (uint64_t i = 0; i < n_a + rank && k < 3; i++) CHECK_NEAR(p[i], want[i], 1e-5 * (1 + fabs(want[i])));
+    for (uint64_t i = 0; i < n_a && k == 3; i++) CHECK((double)p[i] == want[i]);
+    CHECK(k < 3 || (double)p[n_a] != want[n_a]);
+    free(want);
+    free(velocity);
+    tear_down(&s);
+  }
+  const en_train_spec bad[] = {{.n_tokens = 32, .dropout = 1}, {.n_tokens = 32, .dropout = -0.1f}, {.n_tokens = 32, .momentum = 1}, {.n_tokens = 32, .optimizer = 2}, {.n_tokens = 32, .lr_ratio_b = -1}, {.n_tokens = 32, .freeze_a = 2}};
+  setup_t s = set_up(m, &as, &specs[0], NULL);
+  for (int k = 0; k < EN_COUNT(bad); k++) CHECK_EQ(en_trainer_bytes(s.a, &bad[k], NULL), 0);
+  tear_down(&s);
+}
+
+static void schedules(void) {
+  en_schedule s = {EN_SCHEDULE_COSINE, 0.01, 0.001, 4, 10};
+  for (uint64_t k = 0; k < 4; k++) CHECK_NEAR(en_schedule_lr(&s, k), 0.0025 * (double)(k + 1), 1e-15);
+  CHECK_NEAR(en_schedule_lr(&s, 4), 0.01, 1e-15);
+  CHECK_NEAR(en_schedule_lr(&s, 7), 0.0055, 1e-15);
+  CHECK_NEAR(en_schedule_lr(&s, 6), 0.001 + 0.009 * 0.75, 1e-15); /* cos(pi / 3) = 1/2 */
+  CHECK_NEAR(en_schedule_lr(&s, 10), 0.001, 1e-15);
+  s.kind = EN_SCHEDULE_LINEAR;
+  CHECK_NEAR(en_schedule_lr(&s, 6), 0.007, 1e-15);
+  s.kind = EN_SCHEDULE_CONSTANT;
+  CHECK_NEAR(en_schedule_lr(&s, 3), 0.01, 1e-15);
+  CHECK_NEAR(en_schedule_lr(&s, 99), 0.01, 1e-15);
+  s = (en_schedule){EN_SCHEDULE_COSINE, 0.01, 0, 20, 10}; /* more warm-up than steps */
+  CHECK_NEAR(en_schedule_lr(&s, 9), 0.005, 1e-15);
+}
+
 static int32_t stop_word;
 
 static void refusals(const en_model *m) {
@@ -483,10 +593,13 @@ int main(void) {
       other_ways(fast.m, types[k] == EN_F32 ? 1e-5 : 0.05);
       if (a < 2) round_trips(fast.m);
       if (!a && !k) refusals(fast.m);
+      if (a < 2 && !k) dropout(exact.m);
+      if (a < 2 && !k) optimizers(exact.m);
       unload_model(&exact);
       unload_model(&fast);
       free(file.p);
     }
+  schedules();
   fixture("llama", 7);
   fixture("qwen2", 7);
   fixture("phi2", 6);
