@@ -188,9 +188,9 @@ static int32_t unescape(const char **p, const char *end, char out[4]) {
 
 int en_json_is(en_json string, const char *text) {
   size_t n;
-  const char *p = en_json_raw(string, &n), *end = p + n;
+  const char *p = en_json_raw(string, &n);
   if (!p) return 0;
-  while (p < end) {
+  for (const char *end = p + n; p < end;) {
     char piece[4];
     const int32_t len = unescape(&p, end, piece);
     for (int32_t i = 0; i < len; i++)
