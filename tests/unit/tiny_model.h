@@ -53,6 +53,7 @@ typedef struct {
   const char *arch;
   int qkv_bias, all_bias /* and LayerNorm, no gate, no second norm: phi2 */, tied, qk_norm, post_norm, fused, window;
   uint32_t rot, E, F;
+  float base;    /* of the rotary angles; 0: 10000 */
   uint32_t yarn; /* context before it was stretched eightfold; 0: it was not */
 } tiny_t;
 
@@ -60,7 +61,7 @@ static inline tiny_t tiny_of(const char *arch) {
   static const tiny_t all[] = {
     {.arch = "llama"}, {.arch = "qwen2", .qkv_bias = 1, .tied = 1}, {.arch = "qwen3", .qk_norm = 1}, {.arch = "phi2", .qkv_bias = 1, .all_bias = 1, .rot = 8},
     {.arch = "phi3", .fused = 1}, {.arch = "gemma", .tied = 1}, {.arch = "gemma2", .tied = 1, .post_norm = 1, .window = 4},
-    {.arch = "gemma3", .tied = 1, .post_norm = 1, .qk_norm = 1, .window = 4}};
+    {.arch = "gemma3", .tied = 1, .post_norm = 1, .qk_norm = 1, .window = 4, .base = 100}};
   tiny_t s = all[0];
   for (int i = 0; i < EN_COUNT(all); i++)
     if (!strcmp(all[i].arch, arch)) s = all[i];
@@ -127,6 +128,8 @@ static inline bytes_t tiny_build(const tiny_t *s, const en_type *t) {
   kv_f32(&kv, key, 1e-5f);
   snprintf(key, sizeof key, "%s.final_logit_softcapping", s->arch);
   kv_f32(&kv, key, 4);
+  snprintf(key, sizeof key, "%s.rope.freq_base", s->arch);
+  kv_f32(&kv, key, s->base > 0 ? s->base : 10000);
   if (s->yarn) {
     snprintf(key, sizeof key, "%s.rope.scaling.type", s->arch);
     kv_str(&kv, key, "yarn");
@@ -139,7 +142,7 @@ static inline bytes_t tiny_build(const tiny_t *s, const en_type *t) {
   put(&b, "GGUF", 4);
   put_u32(&b, 3);
   put_u64(&b, w.n_tensors);
-  put_u64(&b, (uint64_t)n_numbers + (s->yarn ? 7 : 4));
+  put_u64(&b, (uint64_t)n_numbers + (s->yarn ? 8 : 5));
   put(&b, kv.p, kv.n);
   put(&b, w.infos.p, w.infos.n);
   static const unsigned char zero[32];
