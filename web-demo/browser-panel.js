@@ -38,10 +38,11 @@ export function adviceFor(c) {
 /**
  * @param {HTMLElement} box is filled
  * @param {Capabilities} c
- * @param {{ variant: string, threads: number } | null} running what the loaded model uses, if one is loaded
+ * @param {{ variant: string, threads: number, why: string } | null} running what the loaded model uses, if one is loaded
  */
 export function showBrowser(box, c, running) {
   const variant = running?.variant ?? c.variant;
+  const why = running && running.variant !== c.variant ? running.why : c.why; // another build than usual explains itself
   const rows = capabilityRows(c).map((row) => el('li', { class: row.ok ? 'yes' : 'no' },
     el('span', { class: 'mark', 'aria-hidden': 'true' }),
     el('span', {}, el('span', { class: 'visually-hidden' }, row.ok ? 'Yes: ' : 'No: '), el('strong', {}, row.label), ` ${row.text}`)));
@@ -49,7 +50,7 @@ export function showBrowser(box, c, running) {
   box.replaceChildren(
     el('p', { class: 'engine-line' }, el('code', { id: 'engine-variant' }, variant), running
       ? ` runs now, on ${plural(running.threads, 'thread')}.` : ' is the build that will be used.'),
-    el('p', { class: 'detail', id: 'engine-why' }, c.why),
+    el('p', { class: 'detail', id: 'engine-why' }, why),
     el('ul', { class: 'marks' }, ...rows),
     ...(advice.length === 0 ? [el('p', { class: 'detail' }, 'Nothing is left that would make it faster here.')]
       : [el('h3', {}, 'To get faster'), el('ul', { class: 'advice', id: 'advice' }, ...advice.map((text) => el('li', {}, text)))]),

@@ -7,11 +7,11 @@ import { formatBytes } from './format.js';
 
 export class CachePanel {
   /** @type {HTMLElement} */ #box;
-  /** @type {{ list(): Promise<KeptModel[]>, open(model: KeptModel): void, remove(model: KeptModel): Promise<void>, problem(error: unknown): void }} */ #do;
+  /** @type {{ list(): Promise<KeptModel[]>, open(model: KeptModel): void, remove(model: KeptModel): Promise<unknown>, problem(error: unknown): void }} */ #do;
 
   /**
    * @param {HTMLElement} box
-   * @param {{ list(): Promise<KeptModel[]>, open(model: KeptModel): void, remove(model: KeptModel): Promise<void>, problem(error: unknown): void }} actions
+   * @param {{ list(): Promise<KeptModel[]>, open(model: KeptModel): void, remove(model: KeptModel): Promise<unknown>, problem(error: unknown): void }} actions
    */
   constructor(box, actions) {
     this.#box = box;

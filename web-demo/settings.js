@@ -19,7 +19,7 @@ import { recall, remember } from './remember.js';
  * @property {number} minP @property {number} repetitionPenalty @property {number} [seed] @property {string[]} stopSequences
  *
  * @typedef {object} LoadSettings
- * @property {number} [contextLength] @property {number} [threads] @property {string} [variant]
+ * @property {number} [contextLength] @property {number} [threads] @property {import('../js-glue/variants.js').Variant} [variant]
  */
 
 /** @type {{ title: string, fields: Field[] }[]} */
@@ -97,7 +97,7 @@ export class Settings extends EventTarget {
   get load() {
     const contextLength = this.#number('contextLength');
     const threads = this.#number('threads');
-    const variant = this.#text('variant');
+    const variant = /** @type {import('../js-glue/variants.js').Variant | ''} */ (this.#text('variant')); // offer() put the names there
     return {
       ...(contextLength !== undefined && { contextLength }),
       ...(threads !== undefined && { threads }),

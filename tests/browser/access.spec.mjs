@@ -5,7 +5,7 @@ import { expect, openDemo, openPanels, ready, setSettings, test } from './suppor
 
 /** @param {import('@playwright/test').Page} page @param {string} state */
 async function expectNoBarriers(page, state) {
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true) // in this page alone: no second tab that takes the focus
+  const { violations } = await new AxeBuilder({ page: /** @type {any} */ (page) }).setLegacyMode(true) // in this page alone: no second tab that takes the focus
     .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
   expect(violations.map(({ id, nodes }) => `${state}: ${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`)).toEqual([]);
 }

@@ -118,10 +118,12 @@ export async function withPatience(page, browserName, work) {
 /**
  * - site: server with COOP/COEP; plainSite: without
  * - quiet: fails the test if the page logged an error or broke its security policy; `quiet.allow(pattern)` excepts one
+ * @typedef {{ quiet: { allow(pattern: RegExp): void } }} Own
+ * @typedef {{ site: Site, plainSite: Site }} OwnWorker
  */
-export const test = /** @type {import('@playwright/test').TestType<
-  import('@playwright/test').PlaywrightTestArgs & import('@playwright/test').PlaywrightTestOptions & { quiet: { allow(pattern: RegExp): void } },
-  import('@playwright/test').PlaywrightWorkerArgs & import('@playwright/test').PlaywrightWorkerOptions & { site: Site, plainSite: Site }>} */ (base.extend({
+/** @type {import('@playwright/test').Fixtures<Own, OwnWorker, import('@playwright/test').PlaywrightTestArgs & import('@playwright/test').PlaywrightTestOptions,
+ *   import('@playwright/test').PlaywrightWorkerArgs & import('@playwright/test').PlaywrightWorkerOptions>} */
+const fixtures = {
   site: [async ({}, use) => {
     const site = await startSite();
     await use(site);
@@ -146,7 +148,8 @@ export const test = /** @type {import('@playwright/test').TestType<
     await use({ allow: (pattern) => allowed.push(pattern) });
     expect(complaints.filter((text) => !allowed.some((pattern) => pattern.test(text)))).toEqual([]);
   }, { auto: true }],
-}));
+};
+export const test = base.extend(fixtures);
 
 export { expect };
 
