@@ -8,6 +8,8 @@ import { makeYield } from './platform.js';
 
 const SLICE_MS = 20;
 const MAX_STEPS = 0x7fffffff;
+/** Before anything is known: one step of a batch of 64. */
+const BATCH_STEP = 64;
 /** "ENS1": magic, count of ids, ids (32 bits each, little-endian), then en_seq_save's bytes. */
 const STATE_MAGIC = 0x31534e45;
 
@@ -58,7 +60,7 @@ export class Scheduler {
   /** @type {{run: () => Promise<void>, fail: (e: Error) => void}[]} */ #exclusive = [];
   #running = false;
   #clock = 0;
-  #steps = 8;
+  /** Steps times tokens that fit into a millisecond: a step of a whole prompt slice takes far longer than one of a single token. */ #pace = BATCH_STEP / SLICE_MS;
   #rested = 0;
   #rest = makeYield();
   /** @type {EdgeNetError | null} */ #closed = null;
@@ -267,7 +269,8 @@ export class Scheduler {
     w.evalBegin(session, this.#batch);
     for (;;) {
       const t0 = performance.now();
-      const state = w.evalRun(session, this.#steps);
+      const steps = Math.min(MAX_STEPS, Math.max(1, Math.floor(this.#pace * SLICE_MS / ids.length)));
+      const state = w.evalRun(session, steps);
       if (state === 'done') return true;
       const ms = performance.now() - t0;
       if (state === 'stopped') {
@@ -276,7 +279,7 @@ export class Scheduler {
         this.#rested = performance.now();
         return false;
       }
-      this.#steps = Math.min(MAX_STEPS, Math.max(1, Math.floor(this.#steps * Math.min(8, SLICE_MS / Math.max(ms, 0.1)))));
+      this.#pace *= Math.min(8, steps * ids.length / Math.max(ms, 0.1) / this.#pace);
       await this.#restIfDue();
       if (this.#closed) return false; // the memory is gone already
       if (stale()) { w.evalDrop(session); return false; }
