@@ -95,7 +95,7 @@ async function playwright(log, args = []) {
   if (!existsSync(report)) return { ...none(), failed: 1 };
   const { stats, errors } = JSON.parse(readFileSync(report, 'utf8'));
   const failed = stats.unexpected;
-  if (stats.flaky) console.log(`  ${stats.flaky} passed only when tried again (Firefox alone is tried again: tests/browser/support/projects.mjs says why)`);
+  if (stats.flaky) console.log(`  ${stats.flaky} passed only when tried again (tests/browser/support/projects.mjs says why): see the log for which`);
   return { passed: stats.expected + stats.flaky, failed: failed || (done.code !== 0 || errors?.length ? 1 : 0), skipped: stats.skipped };
 }
 

@@ -72,12 +72,15 @@ test('a URL opens, is kept, opens again after a reload without the network, and 
   await expect(page.locator('.kept-name')).toHaveText('derived-stories260K-f32.gguf');
   await expect(page.locator('#cache')).toContainText('1.19 MB');
 
-  await page.route(`**${address}`, (route) => route.abort()); // whatever comes now must come from the store
+  // What comes now must come from the store. No request is intercepted for that: with interception on, Chromium's reload hung in 1 of 14 runs.
+  expect(fetched.length).toBeGreaterThan(0);
+  fetched.length = 0;
   await page.reload();
   await ready(page);
   await expect(page.locator('#model-name')).toHaveText('derived-stories260K-f32.gguf');
   expectReference(await generate(page, ''), 'f32');
 
+  expect(fetched).toEqual([]);
   await page.locator('#panel-cache summary').click();
   await page.getByRole('button', { name: /^Delete derived/ }).click();
   await expect(page.locator('#cache')).toContainText('No model is kept');

@@ -24,7 +24,7 @@ export const projects = [
     name: 'firefox',
     testIgnore: /serve\.spec/,
     // Driven over WebDriver BiDi, Firefox now and then never starts a worker that a worker asked for (a bare script without this package hangs
-    // the same way; without automation it does not happen). Chromium gets no second attempt.
+    // the same way; without automation it does not happen).
     retries: 2,
     use: {
       browserName: 'firefox',
@@ -38,6 +38,7 @@ export const projects = [
 export const common = {
   workers: 1, // the tests use every core themselves, and one machine's timing must not disturb another test
   fullyParallel: false,
+  retries: 1, // a browser that hangs under automation must not fail a run; whatever passes only when tried again is reported (tools/test.mjs)
   forbidOnly: !!process.env.CI,
   reporter: [['list']],
   projects,
