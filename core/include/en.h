@@ -3,7 +3,7 @@
  * - a pointer handed out is owned by the handle it came from and dies with it;
  * - sizes are bytes or elements, never both: *_bytes or n_*; shapes are row-major, slowest dimension first;
  * - no call allocates: every object is built in memory that the caller sized with en_*_bytes() and aligned to EN_ALIGN;
- * - int32_t results are en_status values unless a comment says otherwise; on failure outputs are untouched and
+ * - int32_t results are en_status values unless a comment says otherwise; on failure outputs are untouched (en_encode and en_decode: on EN_E_FULL what fits is written) and
  *   `why` (may be NULL) holds one sentence that names the tensor, key or limit;
  * - one thread at a time per handle; a sealed model and a tokenizer are read-only and may be shared. */
 #ifndef EN_H
