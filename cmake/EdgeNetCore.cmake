@@ -18,7 +18,12 @@ if(EN_TRAIN)
   list(APPEND EN_CORE_FOLDERS train)
 endif()
 
-set(EN_HOT kernels quant) # -O3: where the time goes
+# -O3: where the time goes. In WebAssembly of quant only packing (quant.c): the encoders at -O3 were a quarter of the engine.
+set(EN_HOT kernels quant)
+if(EN_WASM)
+  set(EN_HOT kernels)
+  set_source_files_properties("${PROJECT_SOURCE_DIR}/core/quant/quant.c" PROPERTIES COMPILE_OPTIONS -O3)
+endif()
 
 # Kernel folders of one instruction set: included only where they can be compiled, with the flags that they need. Wasm variants
 # are compiled whole with their flags (EdgeNetFlags.cmake), native tables are picked at run time.
@@ -57,6 +62,8 @@ foreach(folder IN LISTS EN_CORE_FOLDERS)
     target_link_libraries(en_${folder} PUBLIC ${uses} PRIVATE en_flags)
     if(folder IN_LIST EN_HOT AND CMAKE_BUILD_TYPE STREQUAL "Release")
       target_compile_options(en_${folder} PRIVATE -O3)
+    elseif(folder STREQUAL "quant" AND CMAKE_BUILD_TYPE STREQUAL "Release")
+      target_compile_options(en_quant PRIVATE -Os)
     endif()
     list(APPEND EN_CORE_TARGETS en_${folder})
   else()
