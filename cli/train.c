@@ -16,7 +16,7 @@
 
 enum {
   T_DATA, T_OUT, T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_LAYERS, T_LR, T_STEPS, T_EPOCHS, T_BATCH, T_ACCUM, T_WARMUP, T_SCHEDULE, T_MIN_LR,
-  T_CLIP, T_DECAY, T_OPTIMIZER, T_MOMENTUM, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_MAX_LENGTH, T_NO_END, T_EVAL, T_SEED, T_KEEP, T_SAVE_EVERY, T_STOP_AFTER, T_RESUME, T_CSV, T_BASE, T_THREADS, T_KERNELS, T_JSON, T_QUIET
+  T_CLIP, T_DECAY, T_OPTIMIZER, T_MOMENTUM, T_SMOOTHING, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_MAX_LENGTH, T_NO_END, T_EVAL, T_SEED, T_KEEP, T_SAVE_EVERY, T_STOP_AFTER, T_RESUME, T_CSV, T_BASE, T_THREADS, T_KERNELS, T_JSON, T_QUIET
 };
 static const arg_option options[] = {
     [T_DATA] = {.name = "data", .value = "FILE.jsonl", .help = "lines of {\"input\": ..., \"output\": ...} or {\"text\": ...}", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
@@ -39,6 +39,7 @@ static const arg_option options[] = {
     [T_DECAY] = {.name = "weight-decay", .value = "X", .help = "pull of the weights towards 0", .kind = ARG_NUMBER, .max = 10},
     [T_OPTIMIZER] = {.name = "optimizer", .value = "adamw|sgd", .help = "(default adamw)", .kind = ARG_TEXT},
     [T_MOMENTUM] = {.name = "momentum", .value = "X", .help = "of sgd", .kind = ARG_NUMBER, .max = 0.9999},
+    [T_SMOOTHING] = {.name = "label-smoothing", .value = "X", .help = "share of every target that is spread over the whole vocabulary", .kind = ARG_NUMBER, .max = 0.99},
     [T_DROPOUT] = {.name = "dropout", .value = "X", .help = "share of its inputs that the update does not see in training", .kind = ARG_NUMBER, .max = 0.99},
     [T_FREEZE_A] = {.name = "freeze-a", .help = "train B only (LoRA-FA)", .kind = ARG_FLAG},
     [T_RATIO_B] = {.name = "lora-plus", .value = "X", .help = "learning rate of B over that of A", .kind = ARG_NUMBER, .min = 1e-3, .max = 1e4, .fallback = 1},
@@ -109,7 +110,7 @@ static int read_word(const char *option, const char *text, const char *const *wo
 /* What a checkpoint must agree with. */
 static uint64_t hash_settings(const training *t, const en_adapter_spec *as, const en_train_spec *ts) {
   const double numbers[] = {as->rank, (double)as->alpha, as->targets, as->rslora, as->first_layer, (double)ts->clip_norm, (double)ts->weight_decay, t->schedule.kind, t->schedule.lr, t->schedule.min_lr,
-    (double)t->schedule.warmup, (double)t->schedule.steps, args_number(t->a, T_BATCH), args_number(t->a, T_ACCUM), args_number(t->a, T_EVAL), args_number(t->a, T_SEED), ts->optimizer, (double)ts->momentum, ts->freeze_a, (double)ts->lr_ratio_b, (double)ts->dropout};
+    (double)t->schedule.warmup, (double)t->schedule.steps, args_number(t->a, T_BATCH), args_number(t->a, T_ACCUM), args_number(t->a, T_EVAL), args_number(t->a, T_SEED), ts->optimizer, (double)ts->momentum, ts->freeze_a, (double)ts->lr_ratio_b, (double)ts->dropout, (double)ts->label_smoothing};
   return en_hash64(en_hash64(t->data.hash, numbers, sizeof numbers), &t->n_train, sizeof t->n_train);
 }
 
@@ -155,7 +156,7 @@ static int make(training *t) {
   const int32_t rank = args_int(a, T_RANK), layers = args_int(a, T_LAYERS), n_layer = (int32_t)t->m.info.n_layer;
   en_adapter_spec as = {.rank = (uint32_t)rank, .alpha = args_given(a, T_ALPHA) ? (float)args_number(a, T_ALPHA) : 2 * (float)rank, .rslora = (uint32_t)args_given(a, T_RSLORA)};
   en_train_spec ts = {.n_tokens = EN_MAX(t->n_tokens, 2), .clip_norm = (float)args_number(a, T_CLIP), .weight_decay = (float)args_number(a, T_DECAY), .momentum = (float)args_number(a, T_MOMENTUM),
-    .dropout = (float)args_number(a, T_DROPOUT), .freeze_a = args_given(a, T_FREEZE_A) > 0, .lr_ratio_b = (float)args_number(a, T_RATIO_B), .seed = (uint64_t)args_int(a, T_SEED)};
+    .label_smoothing = (float)args_number(a, T_SMOOTHING), .dropout = (float)args_number(a, T_DROPOUT), .freeze_a = args_given(a, T_FREEZE_A) > 0, .lr_ratio_b = (float)args_number(a, T_RATIO_B), .seed = (uint64_t)args_int(a, T_SEED)};
   en_why why = {""};
   as.rslora = as.rslora != 0;
   as.first_layer = layers && layers < n_layer ? (uint32_t)(n_layer - layers) : 0;
@@ -237,7 +238,7 @@ static en_train_batch pack(training *t, const uint32_t *which, uint32_t n) {
       t->weight[at] = t->data.weight[k];
       t->segment[at] = i;
     }
-  return (en_train_batch){at, t->ids, t->segment, t->weight};
+  return (en_train_batch){.n = at, .ids = t->ids, .segment = t->segment, .weight = t->weight};
 }
 
 /* Mean loss of the samples that were held out; NaN without any. */

@@ -101,7 +101,7 @@ uint32_t train_case_run(const train_case *c, const char *name) {
 }
 
 int32_t train_case_gradients(train_case *c, double *loss, double *norm, en_why *why) {
-  const en_train_batch batch = {c->n, c->ids, c->segment, c->weight};
+  const en_train_batch batch = {.n = c->n, .ids = c->ids, .segment = c->segment, .weight = c->weight};
   en_train_loss sum;
   uint64_t n;
   double square = 0;
@@ -116,7 +116,7 @@ int32_t train_case_gradients(train_case *c, double *loss, double *norm, en_why *
 
 int32_t train_case_steps(train_case *c, uint32_t run, train_trace *out, en_why *why) {
   const uint32_t rates = json_get(&c->j, run, "lr_per_step");
-  const en_train_batch batch = {c->n, c->ids, c->segment, c->weight};
+  const en_train_batch batch = {.n = c->n, .ids = c->ids, .segment = c->segment, .weight = c->weight};
   en_train_loss sum;
   uint32_t item;
   out->n = 0;

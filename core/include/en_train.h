@@ -8,6 +8,12 @@
 extern "C" {
 #endif
 enum { EN_ADAMW = 0, EN_SGD = 1 };
+enum { /* what is minimised; numbers frozen */
+#define EN_LOSS(id, file) EN_LOSS_##id,
+#include "../losses.def"
+#undef EN_LOSS
+  EN_LOSS_COUNT
+};
 typedef struct en_trainer en_trainer; /* gradients, AdamW moments, saved activations; borrows adapter and model */
 enum { EN_KEEP_INPUTS = 0, EN_KEEP_ALL = 1 }; /* per layer: only its input, the rest is computed again; or everything */
 typedef struct {
@@ -22,6 +28,10 @@ typedef struct {
   float dropout;       /* share of every adapted matrix's inputs that its update does not see, 0 <= dropout < 1; the rest is divided by 1 - dropout. Not in
                         * en_train_evaluate. What is dropped follows from the seed, the number of the step and of its micro-batch, layer, matrix and place */
   uint64_t seed;       /* of dropout */
+  uint32_t loss;       /* EN_LOSS_*; evaluating gives the same loss as training, without dropout */
+  float label_smoothing; /* EN_LOSS_CAUSAL: share of the target that is spread over the whole vocabulary, 0 <= x < 1 */
+  float temperature;   /* EN_LOSS_DISTILL: softens teacher and model; 0: 2 */
+  float hard_mix;      /* EN_LOSS_DISTILL: share of the cross-entropy of the batch's own tokens, 0 to 1; the teacher has the rest */
 } en_train_spec;
 size_t en_trainer_bytes(const en_adapter *a, const en_train_spec *spec, const en_host *host); /* 0: impossible */
 /* a, host kept. The adapter may work in a session at the same time (not during a step). */
@@ -34,8 +44,11 @@ typedef struct {
   const uint32_t *segment;  /* [n] number of the sequence, changes where a new one starts; NULL: one sequence */
   const float *weight;      /* [n] weight of the loss of predicting this token from those before it; 0 masks it. A sequence's first token has no
                              * prediction. NULL: 1 everywhere */
+  const float *teacher;     /* EN_LOSS_DISTILL: the teacher's logits after every token, [n, n_vocab], or [n, teacher_k] with teacher_ids */
+  const int32_t *teacher_ids; /* [n, teacher_k] different ids that teacher's logits are of; NULL: all, in order */
+  uint32_t teacher_k;
 } en_train_batch;
-typedef struct { double loss, weight; } en_train_loss; /* sum of weight * -log p, and sum of weights: the mean is loss / weight */
+typedef struct { double loss, weight; } en_train_loss; /* weighted sum of the loss (causal: of -log p), and sum of weights: the mean is loss / weight */
 /* Forward, backward, add to the gradients; *out is this micro-batch's loss. On failure the gradients are as before. */
 int32_t en_train_accumulate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why);
 int32_t en_train_evaluate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why); /* forward only */

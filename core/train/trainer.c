@@ -1,6 +1,6 @@
 /* trainer.c - LoRA training: micro-batches in, AdamW steps out. Layers below the lowest trained one only run forward; from there up every layer's
  * values are kept, or its input is, and the rest is computed again on the way back (Chen et al. 2016). */
-#include "trainer.h"
+#include "loss.h"
 
 /* ---- memory ---- */
 
@@ -10,23 +10,48 @@ static size_t tape_floats(const en_model *m, uint32_t n_tokens) {
   return en_mul_u64(n, n_tokens, &n) && n <= SIZE_MAX / 8 ? (size_t)n : 0;
 }
 
-static int32_t settle(en_train_spec *s) {
+static const en_loss *loss_of(uint32_t i) {
+  static const en_loss *const losses[] = {
+#define EN_LOSS(ID, name) &en_loss_##name,
+#include "../losses.def"
+#undef EN_LOSS
+  };
+  return i < (uint32_t)EN_COUNT(losses) ? losses[i] : NULL;
+}
+
+/* Fills in what was left at 0. */
+static int32_t settle(en_train_spec *s, en_why *why) {
   if (s->beta1 == 0 && s->beta2 == 0 && s->eps == 0) {
     s->beta1 = 0.9f;
     s->beta2 = 0.999f;
     s->eps = 1e-8f;
   }
   if (s->lr_ratio_b == 0) s->lr_ratio_b = 1;
-  return s->n_tokens >= 2 && s->n_tokens <= 1 << 16 && s->keep <= EN_KEEP_ALL && s->beta1 >= 0 && s->beta1 < 1 && s->beta2 >= 0 && s->beta2 < 1 && s->eps > 0 &&
-         s->weight_decay >= 0 && s->clip_norm >= 0 && s->optimizer <= EN_SGD && s->momentum >= 0 && s->momentum < 1 && s->freeze_a <= 1 &&
-         s->lr_ratio_b >= 0 && s->lr_ratio_b < 1e6f && s->dropout >= 0 && s->dropout < 1;
+  const struct { const char *what; double value; int32_t good; } checks[] = {
+    {"the greatest number of tokens of a micro-batch", s->n_tokens, s->n_tokens >= 2 && s->n_tokens <= 1 << 16},
+    {"keep", s->keep, s->keep <= EN_KEEP_ALL},
+    {"beta1", (double)s->beta1, s->beta1 >= 0 && s->beta1 < 1},
+    {"beta2", (double)s->beta2, s->beta2 >= 0 && s->beta2 < 1},
+    {"eps", (double)s->eps, s->eps > 0},
+    {"weight_decay", (double)s->weight_decay, s->weight_decay >= 0},
+    {"clip_norm", (double)s->clip_norm, s->clip_norm >= 0},
+    {"optimizer", s->optimizer, s->optimizer <= EN_SGD},
+    {"momentum", (double)s->momentum, s->momentum >= 0 && s->momentum < 1},
+    {"freeze_a", s->freeze_a, s->freeze_a <= 1},
+    {"lr_ratio_b", (double)s->lr_ratio_b, s->lr_ratio_b >= 0 && s->lr_ratio_b < 1e6f},
+    {"dropout", (double)s->dropout, s->dropout >= 0 && s->dropout < 1},
+  };
+  for (int32_t i = 0; i < EN_COUNT(checks); i++)
+    if (!checks[i].good) return en_fail(why, EN_E_ARG, "%s is %g, which is out of range", checks[i].what, checks[i].value);
+  return EN_OK;
 }
 
 static size_t carve(en_trainer *at, void **self, void *mem) {
   const en_model *m = at->m;
   const uint64_t T = at->spec.n_tokens, kept = (uint64_t)at->n_kept, n_layer = (uint64_t)m->c.L * (uint64_t)m->arch->n_layer;
   int64_t widest_in = 1, widest = m->c.V; /* en_matmul_t's input is as wide as the logits; its panels are not */
-  enum { FIXED = 25 };
+  enum { FIXED = 26 };
+  const uint64_t head_rows = m->info.has_logits ? EN_HEAD_ROWS : 0;
   const int32_t caps = en_head_step(m->arch) < m->arch->n_end - 1; /* logits change after the output matrix: their gradient needs a place of its own */
   en_piece pieces[FIXED + 3 * EN_S_COUNT] = {
     {self, 1, sizeof(en_trainer)},
@@ -46,10 +71,11 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->moment1, at->a->n_params, sizeof(float)},
     {(void **)&at->moment2, at->a->n_params, sizeof(float)},
     {(void **)&at->backup, at->a->n_params, sizeof(float)},
-    {(void **)&at->head[EN_S_LOGITS], EN_HEAD_ROWS, (uint64_t)m->c.V * sizeof(float)},
-    {(void **)&at->dhead[EN_S_LOGITS], caps ? EN_HEAD_ROWS : 0, (uint64_t)m->c.V * sizeof(float)},
+    {(void **)&at->head[EN_S_LOGITS], head_rows, (uint64_t)m->c.V * sizeof(float)},
+    {(void **)&at->dhead[EN_S_LOGITS], caps ? head_rows : 0, (uint64_t)m->c.V * sizeof(float)},
+    {(void **)&at->loss_mem, at->loss->floats ? at->loss->floats(m, &at->spec) : 0, sizeof(float)},
   };
-  int32_t n = 23;
+  int32_t n = 24;
   for (int32_t s = 0; s < EN_S_LOGITS; s++) {
     const uint64_t bytes = (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)s)) * sizeof(float);
     widest_in = EN_MAX(widest_in, en_dim_size(&m->c, en_slot_dim((en_slot)s)));
@@ -67,23 +93,26 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
   return need;
 }
 
-static int32_t plan(en_trainer *at, const en_adapter *a, const en_train_spec *spec, const en_host *host) {
-  *at = (en_trainer){.a = (en_adapter *)(uintptr_t)a, .m = a->m, .spec = *spec, .first = a->first_layer};
+static int32_t plan(en_trainer *at, const en_adapter *a, const en_train_spec *spec, const en_host *host, en_why *why) {
+  *at = (en_trainer){.a = (en_adapter *)(uintptr_t)a, .m = a->m, .spec = *spec, .loss = loss_of(spec->loss), .first = a->first_layer};
   if (host) at->host = *host;
   at->n_kept = spec->keep == EN_KEEP_ALL ? EN_MAX(a->m->c.L - a->first_layer, 1) : 1;
-  return settle(&at->spec) && a->n_params > 0 && a->m->info.has_logits;
+  if (!at->loss) return en_fail(why, EN_E_ARG, "loss %u is not known to this build", spec->loss);
+  if (!a->n_params) return en_fail(why, EN_E_ARG, "the adapter has nothing to train");
+  EN_TRY(settle(&at->spec, why));
+  return at->loss->fits(at->m, &at->spec, why);
 }
 
 size_t en_trainer_bytes(const en_adapter *a, const en_train_spec *spec, const en_host *host) {
   en_trainer at;
   void *self;
-  return plan(&at, a, spec, host) ? carve(&at, &self, NULL) : 0;
+  return plan(&at, a, spec, host, NULL) == EN_OK ? carve(&at, &self, NULL) : 0;
 }
 
 int32_t en_trainer_init(en_trainer **out, void *mem, size_t mem_bytes, en_adapter *a, const en_train_spec *spec, const en_host *host, en_why *why) {
   en_trainer at;
   void *self;
-  if (!plan(&at, a, spec, host)) return en_fail(why, EN_E_ARG, "the training settings are out of range, or this model has no logits to train");
+  EN_TRY(plan(&at, a, spec, host, why));
   const size_t need = carve(&at, &self, NULL);
   if (!need || !mem || mem_bytes < need) return en_fail(why, EN_E_NOMEM, "training needs %z bytes, %z were given", (uint64_t)need, (uint64_t)mem_bytes);
   if ((uintptr_t)mem % EN_ALIGN) return en_fail(why, EN_E_ARG, "memory for a trainer must be aligned to %d bytes", EN_ALIGN);
@@ -118,15 +147,13 @@ static int32_t check_batch(const en_trainer *t, const en_train_batch *b, en_why 
     if (b->ids[i] < 0 || b->ids[i] >= t->m->c.V) return en_fail(why, EN_E_ARG, "token %d is outside the vocabulary of %d", b->ids[i], t->m->c.V);
     if (b->weight && !(b->weight[i] >= 0 && b->weight[i] < 1e6f)) return en_fail(why, EN_E_ARG, "the weight of token %u is not a number from 0 on", i);
   }
-  return EN_OK;
+  return t->loss->check ? t->loss->check(t, b, why) : EN_OK;
 }
 
-/* Rows, positions, tiles and goals of the batch. Returns the sum of the goals' weights. */
+/* Rows, positions and tiles of the batch, and what the loss aims at. Returns the weight of the batch. */
 static double lay_out(en_trainer *t, const en_train_batch *b) {
   const int32_t n = (int32_t)b->n, rot = t->m->c.rot;
   int32_t start = 0, n_tiles = 0;
-  double sum = 0;
-  t->n_goals = 0;
   for (int32_t i = 0; i < n; i++) {
     if (i && b->segment && b->segment[i] != b->segment[i - 1]) start = i;
     t->lo[i] = start;
@@ -136,17 +163,12 @@ static double lay_out(en_trainer *t, const en_train_batch *b) {
     for (int32_t table = 0; table < t->m->c.n_rope; table++)
       en_rope_angles(t->cs + ((size_t)table * t->spec.n_tokens + (size_t)i) * (size_t)rot, en_model_freq(t->m, table), rot, t->m->c.rope[table].mscale, i - start);
     if (i % EN_ATTEND_TILE == 0) t->tiles[n_tiles++] = (en_tile){i, EN_MIN(EN_ATTEND_TILE, n - i), 0};
-    const float weight = b->weight ? b->weight[i] : 1;
-    if (i == start || !(weight > 0)) continue; /* the first token of a sequence is predicted by nothing */
-    t->goal_row[t->n_goals] = i - 1;
-    t->goal[t->n_goals] = b->ids[i];
-    t->goal_weight[t->n_goals++] = weight;
-    sum += (double)weight;
   }
   t->run.T = n;
   t->run.ids = b->ids;
   t->run.n_tiles = n_tiles;
-  return sum;
+  t->batch = b;
+  return t->loss->aim(t, b);
 }
 
 static float *input_of(en_trainer *t, int32_t l) { return t->inputs + (size_t)(EN_MAX(l, t->first) - t->first) * (size_t)t->spec.n_tokens * (size_t)t->m->c.D; }
@@ -191,7 +213,7 @@ int32_t en_train_evaluate(en_trainer *t, const en_train_batch *b, en_train_loss 
   t->dropping = 0;
   const int32_t status = forward(t);
   if (status != EN_OK) return en_fail(why, status, "stopped by the host");
-  *out = (en_train_loss){en_head_loss(t, input_of(t, t->m->c.L), 0), weight};
+  *out = (en_train_loss){t->loss->run(t, input_of(t, t->m->c.L), 0), weight};
   return EN_OK;
 }
 
@@ -205,7 +227,7 @@ int32_t en_train_accumulate(en_trainer *t, const en_train_batch *b, en_train_los
   double loss = 0;
   if (status == EN_OK) {
     for (int32_t s = 0; s < EN_S_LOGITS; s++) memset(t->d[s], 0, (size_t)t->run.T * (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)s)) * sizeof(float));
-    loss = en_head_loss(t, input_of(t, t->m->c.L), 1);
+    loss = t->loss->run(t, input_of(t, t->m->c.L), 1);
     status = backward(t);
   }
   if (status != EN_OK) {

@@ -5,13 +5,15 @@
 #include "../model/adapter.h"
 
 enum { EN_HEAD_ROWS = 16 /* rows of logits alive at once: [T, V] is never stored */ };
+typedef struct en_loss en_loss; /* loss.h */
 
-/* What one micro-batch is: rows of the slice, their sequences, and which of them predict. */
 struct en_trainer {
   en_adapter *a;
   const en_model *m;
   en_host host;
   en_train_spec spec;
+  const en_loss *loss;
+  const en_train_batch *batch; /* in work */
   en_run run;
   int32_t first, n_kept;  /* lowest trained layer; layers whose tapes are kept at once */
   size_t tape_floats;     /* one layer's values after every step */
@@ -21,6 +23,7 @@ struct en_trainer {
   int32_t *goal_row, *goal; /* [n_tokens] n_goals rows that predict, and the ids that they should */
   float *goal_weight;     /* [n_tokens] */
   int32_t n_goals;
+  float *loss_mem;        /* what the loss asked for */
   float *cs;              /* [n_rope, n_tokens, rot] */
   en_tile *tiles;
   float *inputs;          /* [L - first + 1, n_tokens, D]: X at the start of every trained layer, and after the last */
@@ -46,7 +49,5 @@ void en_tape_slots(const en_trainer *t, float *x, float *tape, int32_t i, float 
 void en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse);
 float *en_tape_result(const en_trainer *t, float *x, float *tape); /* X after the layer */
 void en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float *lse);
-/* Weighted sum of the loss of the rows that predict; x: X after the last layer. with_grad: adds the gradient to d[X]. */
 int32_t en_head_step(const en_arch *arch); /* the step of the end program that makes logits */
-double en_head_loss(en_trainer *t, const float *x, int32_t with_grad);
 #endif

@@ -1,5 +1,5 @@
 # Checks the direction of #include between the folders of core/.  cmake -DROOT=<repository> -DUSES=<folder=below,below:...> -P includes.cmake
-# A folder may include itself and the folders below it; nothing outside core/ but <...>, core/include and core/params.def.
+# A folder may include itself and the folders below it; nothing outside core/ but <...>, core/include and the lists core/*.def.
 cmake_minimum_required(VERSION 3.20)
 string(REPLACE ":" ";" USES "${USES}")
 set(known "")
@@ -20,7 +20,7 @@ foreach(file IN LISTS files)
     get_filename_component(path "${CMAKE_MATCH_1}" ABSOLUTE BASE_DIR "${dir}")
     file(RELATIVE_PATH target "${ROOT}/core" "${path}")
     string(REGEX MATCH "^[^/]+" to "${target}")
-    if(to STREQUAL folder OR to STREQUAL "include" OR to STREQUAL "params.def" OR "${to}" IN_LIST below_${folder})
+    if(to STREQUAL folder OR to STREQUAL "include" OR to MATCHES "^[a-z]+[.]def$" OR "${to}" IN_LIST below_${folder})
       math(EXPR passed "${passed} + 1")
     else()
       math(EXPR failed "${failed} + 1")

@@ -49,20 +49,20 @@ static float *flat(en_adapter *a, uint64_t *n) { /* the adapter's numbers lie on
   return NULL;
 }
 
-static double mean_loss(en_trainer *t) {
+static const en_train_batch plain = {.n = T, .ids = ids, .segment = segment, .weight = weight};
+
+static double mean_loss(en_trainer *t, const en_train_batch *b) {
   en_train_loss loss = {0, 1};
-  const en_train_batch b = {T, ids, segment, weight};
-  CHECK_EQ(en_train_evaluate(t, &b, &loss, NULL), EN_OK);
+  CHECK_EQ(en_train_evaluate(t, b, &loss, NULL), EN_OK);
   return loss.loss / loss.weight;
 }
 
-static void finite_differences(const en_model *m, uint32_t targets) {
+static void differences_of(const en_model *m, uint32_t targets, const en_train_spec *ts, const en_train_batch *batch) {
   const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = targets};
-  const en_train_spec ts = {.n_tokens = 32};
-  setup_t s = set_up(m, &as, &ts, NULL);
+  setup_t s = set_up(m, &as, ts, NULL);
   fill_b(s.a);
   en_train_loss loss;
-  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){T, ids, segment, weight}, &loss, NULL), EN_OK);
+  CHECK_EQ(en_train_accumulate(s.t, batch, &loss, NULL), EN_OK);
   uint64_t n, n_grad;
   float *p = flat(s.a, &n);
   const float *grad = en_trainer_gradients(s.t, &n_grad);
@@ -74,13 +74,112 @@ static void finite_differences(const en_model *m, uint32_t targets) {
     const uint64_t i = en_random(77, (uint64_t)k) % n;
     const float old = p[i], h = 4e-3f;
     p[i] = old + h;
-    const double up = mean_loss(s.t);
+    const double up = mean_loss(s.t, batch);
     p[i] = old - h;
-    const double down = mean_loss(s.t);
+    const double down = mean_loss(s.t, batch);
     p[i] = old;
     CHECK_NEAR((up - down) / (2 * (double)h), (double)grad[i] / loss.weight, 0.02 * fabs((double)grad[i] / loss.weight) + 0.01 * scale);
   }
   tear_down(&s);
+}
+
+static void finite_differences(const en_model *m, uint32_t targets) { differences_of(m, targets, &(en_train_spec){.n_tokens = 32}, &plain); }
+
+/* Sum over the goals of weight * (cross-entropy at the temperature against p), p: the teacher's at the same temperature, from a session's logits. */
+static double distilled(const en_model *m, en_adapter *a, const float *teacher, double temperature, double *weights) {
+  const en_session_spec spec = {.n_ctx = 32, .n_logits = T, .n_seq = 2};
+  void *mem;
+  en_session *s = open_session(m, &spec, NULL, &mem);
+  uint8_t want[T];
+  uint32_t seq[T];
+  double sum = 0;
+  for (int i = 0; i < T; i++) { want[i] = 1; seq[i] = segment[i] == segment[0] ? 0 : 1; }
+  CHECK_EQ(en_session_attach(s, a, 1, NULL), EN_OK);
+  CHECK_EQ(en_eval(s, &(en_batch){T, ids, seq, want}, NULL), EN_OK);
+  *weights = 0;
+  for (uint32_t i = 0; i + 1 < T; i++) {
+    if (segment[i + 1] != segment[i]) continue;
+    const float *z = en_logits(s, i), *q = teacher + i * TINY_V;
+    double lz = 0, lq = 0, kl = 0;
+    for (int v = 0; v < TINY_V; v++) { lz += exp((double)z[v] / temperature); lq += exp((double)q[v] / temperature); }
+    for (int v = 0; v < TINY_V; v++) kl += exp((double)q[v] / temperature) / lq * (((double)q[v] - (double)z[v]) / temperature + log(lz) - log(lq));
+    sum += (double)weight[i + 1] * kl * temperature * temperature;
+    *weights += (double)weight[i + 1];
+  }
+  free(mem);
+  return sum;
+}
+
+static void losses(const en_model *m) {
+  enum { BEST = 5 };
+  static float teacher[T * TINY_V], best[T * BEST];
+  static int32_t best_ids[T * BEST];
+  for (int i = 0; i < T * TINY_V; i++) teacher[i] = (float)(6 * en_uniform(31, (uint64_t)i) - 3);
+  for (int i = 0; i < T; i++)
+    for (int k = 0; k < BEST; k++) {
+      best_ids[i * BEST + k] = (i * 7 + k * 17) % TINY_V;
+      best[i * BEST + k] = teacher[i * TINY_V + (i * 7 + k * 17) % TINY_V];
+    }
+  const en_train_spec smooth = {.n_tokens = 32, .label_smoothing = 0.3f}, soft = {.n_tokens = 32, .loss = EN_LOSS_DISTILL, .temperature = 3},
+                      mixed = {.n_tokens = 32, .loss = EN_LOSS_DISTILL, .hard_mix = 0.25f}, hard = {.n_tokens = 32, .loss = EN_LOSS_DISTILL, .hard_mix = 1}, causal = {.n_tokens = 32};
+  en_train_batch full = plain, few = plain, all_ids = plain;
+  full.teacher = teacher;
+  few.teacher = best;
+  few.teacher_ids = best_ids;
+  few.teacher_k = BEST;
+  const uint32_t targets = EN_LORA_V | EN_LORA_DOWN;
+  differences_of(m, targets, &smooth, &plain);
+  differences_of(m, targets, &soft, &full);
+  differences_of(m, targets, &soft, &few);
+  differences_of(m, targets, &mixed, &few);
+
+  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = targets};
+  setup_t a = set_up(m, &as, &soft, NULL), b = set_up(m, &as, &hard, NULL), c = set_up(m, &as, &causal, NULL), d = set_up(m, &as, &smooth, NULL);
+  en_train_loss la, lb, lc, ld, again;
+  double weights;
+  CHECK_EQ(en_train_accumulate(a.t, &full, &la, NULL), EN_OK);
+  CHECK_NEAR(la.loss, distilled(m, a.a, teacher, 3, &weights), 1e-5 * la.loss);
+  CHECK_NEAR(la.weight, weights, 1e-9);
+  static int32_t every[T * TINY_V]; /* all ids named, in another order: the same as none named */
+  static float shuffled[T * TINY_V];
+  for (int i = 0; i < T; i++)
+    for (int v = 0; v < TINY_V; v++) {
+      every[i * TINY_V + v] = (v * 7 + i) % TINY_V;
+      shuffled[i * TINY_V + v] = teacher[i * TINY_V + (v * 7 + i) % TINY_V];
+    }
+  all_ids.teacher = shuffled;
+  all_ids.teacher_ids = every;
+  all_ids.teacher_k = TINY_V;
+  CHECK_EQ(en_train_evaluate(a.t, &all_ids, &again, NULL), EN_OK);
+  CHECK_NEAR(again.loss, la.loss, 1e-6 * la.loss);
+  CHECK_EQ(en_train_accumulate(b.t, &full, &lb, NULL), EN_OK); /* nothing of the teacher: the plain loss */
+  CHECK_EQ(en_train_accumulate(c.t, &plain, &lc, NULL), EN_OK);
+  CHECK_NEAR(lb.loss, lc.loss, 1e-6 * lc.loss);
+  uint64_t n;
+  const float *gb = en_trainer_gradients(b.t, &n), *gc = en_trainer_gradients(c.t, &n);
+  CHECK_NEAR(test_rel_rms(gb, gc, n), 0, 1e-5);
+  CHECK_EQ(en_train_evaluate(d.t, &plain, &ld, NULL), EN_OK); /* smoothed = 0.7 of the plain loss and 0.3 of that against an even teacher */
+  memset(teacher, 0, sizeof teacher);
+  const en_train_spec even = {.n_tokens = 32, .loss = EN_LOSS_DISTILL, .temperature = 1};
+  setup_t e = set_up(m, &as, &even, NULL);
+  CHECK_EQ(en_train_evaluate(e.t, &full, &la, NULL), EN_OK);
+  CHECK_NEAR(ld.loss, 0.7 * lc.loss + 0.3 * (la.loss + la.weight * log(TINY_V)), 1e-5 * ld.loss);
+
+  const en_train_spec bad[] = {{.n_tokens = 32, .loss = EN_LOSS_COUNT}, {.n_tokens = 32, .label_smoothing = 1}, {.n_tokens = 32, .loss = EN_LOSS_DISTILL, .temperature = -1},
+    {.n_tokens = 32, .loss = EN_LOSS_DISTILL, .hard_mix = 2}, {.n_tokens = 32, .loss = EN_LOSS_DISTILL, .label_smoothing = 0.1f}};
+  for (int k = 0; k < EN_COUNT(bad); k++) CHECK_EQ(en_trainer_bytes(a.a, &bad[k], NULL), 0);
+  en_why why;
+  CHECK_EQ(en_train_accumulate(a.t, &plain, &la, &why), EN_E_ARG);
+  CHECK(strstr(why.text, "teacher"));
+  best_ids[3] = TINY_V;
+  CHECK_EQ(en_train_accumulate(a.t, &few, &la, &why), EN_E_ARG);
+  teacher[8] = INFINITY;
+  CHECK_EQ(en_train_accumulate(a.t, &full, &la, &why), EN_E_NUMERIC);
+  tear_down(&a);
+  tear_down(&b);
+  tear_down(&c);
+  tear_down(&d);
+  tear_down(&e);
 }
 
 static void other_ways(const en_model *m, double tolerance) {
@@ -91,8 +190,8 @@ static void other_ways(const en_model *m, double tolerance) {
   fill_b(b.a);
   en_train_loss la, lb, part;
   uint64_t n;
-  CHECK_EQ(en_train_accumulate(a.t, &(en_train_batch){T, ids, segment, weight}, &la, NULL), EN_OK);
-  CHECK_EQ(en_train_accumulate(b.t, &(en_train_batch){T, ids, segment, weight}, &lb, NULL), EN_OK);
+  CHECK_EQ(en_train_accumulate(a.t, &(en_train_batch){.n = T, .ids = ids, .segment = segment, .weight = weight}, &la, NULL), EN_OK);
+  CHECK_EQ(en_train_accumulate(b.t, &(en_train_batch){.n = T, .ids = ids, .segment = segment, .weight = weight}, &lb, NULL), EN_OK);
   const float *ga = en_trainer_gradients(a.t, &n), *gb = en_trainer_gradients(b.t, &n);
   CHECK(la.loss == lb.loss && !memcmp(ga, gb, n * sizeof *ga)); /* computing again gives the same bits */
   float *whole = malloc(n * sizeof *whole);
@@ -102,7 +201,7 @@ static void other_ways(const en_model *m, double tolerance) {
   double loss = 0;
   for (uint32_t i = 1; i <= T; i++) /* every sequence in a micro-batch of its own */
     if (i == T || segment[i] != segment[start]) {
-      CHECK_EQ(en_train_accumulate(b.t, &(en_train_batch){i - start, ids + start, NULL, weight + start}, &part, NULL), EN_OK);
+      CHECK_EQ(en_train_accumulate(b.t, &(en_train_batch){.n = i - start, .ids = ids + start, .weight = weight + start}, &part, NULL), EN_OK);
       loss += part.loss;
       start = i;
     }
@@ -124,8 +223,8 @@ static void other_ways(const en_model *m, double tolerance) {
     memset(to, 0, rank * rows * sizeof *to); /* layer 0 without effect */
   }
   CHECK_EQ(en_train_step(a.t, 0, NULL, NULL), EN_OK);
-  CHECK_EQ(en_train_accumulate(a.t, &(en_train_batch){T, ids, segment, weight}, &la, NULL), EN_OK);
-  CHECK_EQ(en_train_accumulate(c.t, &(en_train_batch){T, ids, segment, weight}, &part, NULL), EN_OK);
+  CHECK_EQ(en_train_accumulate(a.t, &(en_train_batch){.n = T, .ids = ids, .segment = segment, .weight = weight}, &la, NULL), EN_OK);
+  CHECK_EQ(en_train_accumulate(c.t, &(en_train_batch){.n = T, .ids = ids, .segment = segment, .weight = weight}, &part, NULL), EN_OK);
   CHECK_NEAR(part.loss, la.loss, 1e-6 * la.loss);
   const float *gc = en_trainer_gradients(c.t, &n);
   CHECK_NEAR(test_rel_rms(gc, ga + n, n), 0, 1e-5);
@@ -139,7 +238,7 @@ static void other_ways(const en_model *m, double tolerance) {
 static void round_trips(const en_model *m) {
   const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_ALL};
   const en_train_spec ts = {.n_tokens = 32, .clip_norm = 1, .weight_decay = 0.01f};
-  const en_train_batch batch = {T, ids, segment, weight};
+  const en_train_batch batch = {.n = T, .ids = ids, .segment = segment, .weight = weight};
   setup_t a = set_up(m, &as, &ts, NULL), b = set_up(m, &as, &ts, NULL);
   en_train_loss loss;
   en_why why;
@@ -191,7 +290,7 @@ static void round_trips(const en_model *m) {
   float one[T];
   uint8_t want[T];
   for (int i = 0; i < T; i++) { one[i] = 1; want[i] = 1; }
-  CHECK_EQ(en_train_evaluate(a.t, &(en_train_batch){T, ids, NULL, one}, &loss, NULL), EN_OK);
+  CHECK_EQ(en_train_evaluate(a.t, &(en_train_batch){.n = T, .ids = ids, .weight = one}, &loss, NULL), EN_OK);
   CHECK_EQ(en_session_attach(s, a.a, 1, &why), EN_OK);
   const en_batch all = {T, ids, NULL, want};
   CHECK_EQ(en_eval(s, &all, NULL), EN_OK);
@@ -231,7 +330,7 @@ static void same_as_session(const en_model *m, uint32_t targets, double toleranc
   uint8_t want[T];
   en_train_loss loss;
   memset(want, 1, sizeof want);
-  CHECK_EQ(en_train_evaluate(a.t, &(en_train_batch){T, ids, NULL, NULL}, &loss, NULL), EN_OK);
+  CHECK_EQ(en_train_evaluate(a.t, &(en_train_batch){.n = T, .ids = ids}, &loss, NULL), EN_OK);
   CHECK_EQ(en_session_attach(s, a.a, 1, NULL), EN_OK);
   CHECK_EQ(en_eval(s, &(en_batch){T, ids, NULL, want}, NULL), EN_OK);
   double sum = 0;
@@ -253,7 +352,7 @@ static double first_loss(en_adapter *a, const en_train_spec *ts) {
   en_trainer *t;
   en_train_loss loss = {0, 1};
   CHECK_EQ(en_trainer_init(&t, mem, need, a, ts, NULL, NULL), EN_OK);
-  CHECK_EQ(en_train_accumulate(t, &(en_train_batch){T, ids, segment, weight}, &loss, NULL), EN_OK);
+  CHECK_EQ(en_train_accumulate(t, &(en_train_batch){.n = T, .ids = ids, .segment = segment, .weight = weight}, &loss, NULL), EN_OK);
   free(mem);
   return loss.loss / loss.weight;
 }
@@ -261,12 +360,12 @@ static double first_loss(en_adapter *a, const en_train_spec *ts) {
 static void dropout(const en_model *m) {
   const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_ALL};
   const en_train_spec ts = {.n_tokens = 32, .dropout = 0.3f, .seed = 11}, kept = {.n_tokens = 32, .dropout = 0.3f, .seed = 11, .keep = EN_KEEP_ALL}, none = {.n_tokens = 32};
-  const en_train_batch batch = {T, ids, segment, weight};
+  const en_train_batch batch = {.n = T, .ids = ids, .segment = segment, .weight = weight};
   setup_t a = set_up(m, &as, &ts, NULL), b = set_up(m, &as, &kept, NULL), c = set_up(m, &as, &none, NULL);
   fill_b(a.a);
   fill_b(b.a);
   fill_b(c.a);
-  en_train_loss la, lb, plain, again;
+  en_train_loss la, lb, without, again;
   uint64_t n;
   CHECK_EQ(en_train_accumulate(a.t, &batch, &la, NULL), EN_OK);
   CHECK_EQ(en_train_accumulate(b.t, &batch, &lb, NULL), EN_OK);
@@ -287,13 +386,13 @@ static void dropout(const en_model *m) {
     CHECK_NEAR((up - down) / (2 * (double)h), (double)ga[i] / la.weight, 0.02 * fabs((double)ga[i] / la.weight) + 0.01 * scale);
   }
   CHECK_EQ(en_train_evaluate(a.t, &batch, &again, NULL), EN_OK);
-  CHECK_EQ(en_train_evaluate(c.t, &batch, &plain, NULL), EN_OK);
-  CHECK(again.loss == plain.loss && la.loss != plain.loss); /* measured without */
+  CHECK_EQ(en_train_evaluate(c.t, &batch, &without, NULL), EN_OK);
+  CHECK(again.loss == without.loss && la.loss != without.loss); /* measured without */
   CHECK_EQ(en_train_accumulate(a.t, &batch, &again, NULL), EN_OK);
   CHECK(again.loss != la.loss); /* another micro-batch, another choice */
   double mean = 0; /* over many seeds about what is seen without dropout */
   for (uint64_t seed = 0; seed < 200; seed++) mean += first_loss(a.a, &(en_train_spec){.n_tokens = 32, .dropout = 0.05f, .seed = seed}) / 200;
-  CHECK_NEAR(mean, plain.loss / plain.weight, 0.02 * plain.loss / plain.weight);
+  CHECK_NEAR(mean, without.loss / without.weight, 0.02 * without.loss / without.weight);
   tear_down(&a);
   tear_down(&b);
   tear_down(&c);
@@ -303,7 +402,7 @@ static void dropout(const en_model *m) {
 static void optimizers(const en_model *m) {
   const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_Q | EN_LORA_UP};
   const en_train_spec specs[] = {{.n_tokens = 32, .optimizer = EN_SGD, .momentum = 0.9f, .weight_decay = 0.1f}, {.n_tokens = 32, .optimizer = EN_SGD, .freeze_a = 1}, {.n_tokens = 32, .optimizer = EN_SGD, .lr_ratio_b = 16}, {.n_tokens = 32, .freeze_a = 1}};
-  const en_train_batch batch = {T, ids, segment, weight};
+  const en_train_batch batch = {.n = T, .ids = ids, .segment = segment, .weight = weight};
   for (int k = 0; k < EN_COUNT(specs); k++) {
     setup_t s = set_up(m, &as, &specs[k], NULL);
     fill_b(s.a);
@@ -373,25 +472,25 @@ static void refusals(const en_model *m) {
   en_train_loss loss;
   const int32_t wild[2] = {1, TINY_V};
   const float negative[2] = {1, -1};
-  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){9, ids, NULL, NULL}, &loss, &why), EN_E_ARG);
-  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){2, wild, NULL, NULL}, &loss, &why), EN_E_ARG);
-  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){2, ids, NULL, negative}, &loss, &why), EN_E_ARG);
-  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){1, ids, NULL, NULL}, &loss, &why), EN_OK); /* nothing to predict */
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){.n = 9, .ids = ids}, &loss, &why), EN_E_ARG);
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){.n = 2, .ids = wild}, &loss, &why), EN_E_ARG);
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){.n = 2, .ids = ids, .weight = negative}, &loss, &why), EN_E_ARG);
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){.n = 1, .ids = ids}, &loss, &why), EN_OK); /* nothing to predict */
   CHECK(loss.weight == 0);
   CHECK_EQ(en_train_step(s.t, 0.1, NULL, &why), EN_E_STATE);
-  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){8, ids, NULL, NULL}, &loss, &why), EN_OK);
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){.n = 8, .ids = ids}, &loss, &why), EN_OK);
   uint64_t n;
   const float *grad = en_trainer_gradients(s.t, &n);
   float *before = malloc(n * sizeof *before);
   memcpy(before, grad, n * sizeof *before);
   stop_word = 1;
-  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){8, ids, NULL, NULL}, &loss, &why), EN_E_STOPPED);
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){.n = 8, .ids = ids}, &loss, &why), EN_E_STOPPED);
   stop_word = 0;
   CHECK(!memcmp(before, grad, n * sizeof *before));
   uint32_t rank, cols;
   en_adapter_a(s.a, 0, EN_LORA_Q, &rank, &cols)[0] = NAN; /* a step that went wrong is skipped, the moments stay clean */
   en_adapter_b(s.a, 0, EN_LORA_Q, &rank, &cols)[0] = 1;
-  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){8, ids, NULL, NULL}, &loss, &why), EN_OK);
+  CHECK_EQ(en_train_accumulate(s.t, &(en_train_batch){.n = 8, .ids = ids}, &loss, &why), EN_OK);
   CHECK_EQ(en_train_step(s.t, 0.1, NULL, &why), EN_E_NUMERIC);
   CHECK_EQ(en_trainer_steps(s.t), 0);
   for (uint64_t i = 0; i < n; i++) CHECK(grad[i] == 0);
@@ -471,7 +570,7 @@ static void fixture(const char *arch, int n_targets) {
     for (int i = 0; i < k; i++) { tokens[n_tokens] = (int32_t)values[i]; weights[n_tokens] = (float)mask[i]; segments[n_tokens++] = n_seq; }
   }
   CHECK(n_seq > 1);
-  const en_train_batch batch = {n_tokens, tokens, segments, weights};
+  const en_train_batch batch = {.n = n_tokens, .ids = tokens, .segment = segments, .weight = weights};
   snprintf(path, sizeof path, "oracles/train-%s.init.gguf", arch);
   unsigned char *init = test_read(test_shared(path), &n);
   const size_t n_init = n;
@@ -593,6 +692,7 @@ int main(void) {
       other_ways(fast.m, types[k] == EN_F32 ? 1e-5 : 0.05);
       if (a < 2) round_trips(fast.m);
       if (!a && !k) refusals(fast.m);
+      if (a < 2 && !k) losses(exact.m);
       if (a < 2 && !k) dropout(exact.m);
       if (a < 2 && !k) optimizers(exact.m);
       unload_model(&exact);

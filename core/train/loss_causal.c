@@ -1,0 +1,56 @@
+/* loss_causal.c - cross-entropy of the next token, -log p[y], with label smoothing (Szegedy et al. 2016): the target is q = (1 - e) at y, plus e / V
+ * everywhere:  loss = lse - (1 - e) z_y - e mean(z),  dz = p - q. */
+#include "loss.h"
+#include <math.h>
+
+double en_log_sum_exp(const float *z, int32_t n, double scale, float *most) {
+  float top = z[0];
+  double sum = 0;
+  for (int32_t i = 1; i < n; i++) top = EN_MAX(top, z[i]);
+  for (int32_t i = 0; i < n; i++) sum += (double)expf((float)scale * (z[i] - top));
+  *most = top;
+  return scale * (double)top + log(sum);
+}
+
+double en_aim_next(en_trainer *t, const en_train_batch *b) {
+  double sum = 0;
+  t->n_goals = 0;
+  for (int32_t i = 0; i < (int32_t)b->n; i++) {
+    const float weight = b->weight ? b->weight[i] : 1;
+    if (i == t->lo[i] || !(weight > 0)) continue; /* the first token of a sequence is predicted by nothing */
+    t->goal_row[t->n_goals] = i - 1;
+    t->goal[t->n_goals] = b->ids[i];
+    t->goal_weight[t->n_goals++] = weight;
+    sum += (double)weight;
+  }
+  return sum;
+}
+
+static double row_loss(const en_trainer *t, int32_t goal, float *z) {
+  const int32_t V = t->m->c.V, y = t->goal[goal];
+  const float weight = t->goal_weight[goal], even = weight * t->spec.label_smoothing / (float)V;
+  const double smooth = (double)t->spec.label_smoothing;
+  float most = z[0];
+  double sum = 0, mean = 0;
+  for (int32_t i = 1; i < V; i++) most = EN_MAX(most, z[i]);
+  for (int32_t i = 0; smooth > 0 && i < V; i++) mean += (double)(z[i] - most) / V;
+  const double zy = (double)z[y] - (double)most;
+  for (int32_t i = 0; i < V; i++) {
+    z[i] = expf(z[i] - most);
+    sum += (double)z[i];
+  }
+  const float scale = (float)((double)weight / sum);
+  for (int32_t i = 0; i < V; i++) z[i] = z[i] * scale - even;
+  z[y] -= weight * (1 - t->spec.label_smoothing);
+  return (double)weight * (log(sum) - (1 - smooth) * zy - smooth * mean);
+}
+
+static int32_t fits(const en_model *m, en_train_spec *spec, en_why *why) {
+  if (!m->info.has_logits) return en_fail(why, EN_E_ARG, "this model gives embeddings: it has no next token to learn");
+  if (!(spec->label_smoothing >= 0 && spec->label_smoothing < 1)) return en_fail(why, EN_E_ARG, "label smoothing %g is outside 0 to 1", (double)spec->label_smoothing);
+  return EN_OK;
+}
+
+static double run(en_trainer *t, const float *x, int32_t with_grad) { return en_head_loss(t, x, with_grad, row_loss); }
+
+const en_loss en_loss_causal = {.name = "causal", .fits = fits, .aim = en_aim_next, .run = run};
