@@ -75,7 +75,7 @@ async function download(store, source, { alone, maxStoreBytes, signal }, use) {
   } finally { artifact.close(); }
 }
 
-/** Download to the store only. @param {Bytes} bytes @param {AbortSignal | undefined} signal @param {import('./load.js').Meter} meter @returns {Promise<number>} */
+/** Download to the store only. @param {Bytes} bytes @param {AbortSignal | undefined} signal @param {import('./fetch/progress.js').Meter} meter @returns {Promise<number>} */
 export async function drain({ artifact, phase, tee }, signal, meter) {
   let n = 0;
   for await (const chunk of artifact.stream(0, signal)) {
@@ -85,7 +85,7 @@ export async function drain({ artifact, phase, tee }, signal, meter) {
     meter.show(phase, n, artifact.size);
   }
   if (artifact.size !== null && n !== artifact.size) throw new EdgeNetError('NETWORK', `the file ended at ${n} of ${artifact.size} bytes`);
-  meter.show('ready', n, n, true);
+  meter.show('ready', n, n, { always: true });
   return n;
 }
 

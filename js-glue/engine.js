@@ -1,7 +1,8 @@
 // @ts-check
 // A model that is ready to work, in the thread where its wasm instance lives: Node's main thread or a worker.
 import { EdgeNetError, throwIfAborted } from './errors.js';
-import { Meter, streamIn } from './load.js';
+import { Meter } from './fetch/progress.js';
+import { streamIn } from './load.js';
 import { Scheduler } from './scheduler.js';
 import { describe, startInstance } from './variants.js';
 import { cores, isPage } from './platform.js';
@@ -80,12 +81,12 @@ export class Engine {
       throwIfAborted(signal);
       const model = await streamIn(w, artifact, { phase, signal, meter, tee, prepare: ({ handle }) => { if (options.kernels) w.useKernels(handle, options.kernels); } });
       const { fileBytes } = model.info;
-      meter.show('prepare', fileBytes, fileBytes, true);
+      meter.show('prepare', fileBytes, fileBytes, { always: true });
       throwIfAborted(signal);
       w.seal(model.handle);
       const parts = open(w, model, options);
       parts.info.engine = { variant, kernels: w.kernels(model.handle), threads: w.lanes, why: [describe(variant, w.lanes, await cores()), ...why].join(' ') };
-      meter.show('ready', fileBytes, fileBytes, true);
+      meter.show('ready', fileBytes, fileBytes, { always: true });
       return new Engine(w, parts);
     } catch (e) {
       w.close();

@@ -4,7 +4,7 @@ import { EdgeNetError, asError } from './errors.js';
 import { drain, withBytes } from './cache.js';
 import { capabilities } from './capabilities.js';
 import { Engine } from './engine.js';
-import { Meter } from './load.js';
+import { Meter } from './fetch/progress.js';
 import { laneSpawner } from './ports.js';
 import { openSource } from './sources.js';
 

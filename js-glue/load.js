@@ -7,36 +7,12 @@ import { makeYield } from './platform.js';
 const FIRST_PROBE = 64 << 10;
 const START_BYTES = 1 << 20;
 const READ_BYTES = 4 << 20;
-const PROGRESS_MS = 100;
 
 /**
  * @typedef {import('./wasm-instance.js').WasmInstance} WasmInstance
- * @typedef {'download' | 'read' | 'prepare' | 'ready'} Phase download: from the network; read: from a store, file or buffer; prepare: tables and context
- * @typedef {{phase: Phase, loaded: number, total: number | null, rate: number, eta: number | null}} Progress bytes, bytes per second, seconds left
+ * @typedef {import('./fetch/progress.js').Phase} Phase @typedef {import('./fetch/progress.js').Progress} Progress @typedef {import('./fetch/progress.js').Meter} Meter
  * @typedef {{handle: number, image: number, head: number, info: import('./wasm-instance.js').HeadInfo}} LoadedModel
  */
-
-/** Progress reports with rate and remaining time, at most ten a second. */
-export class Meter {
-  #started = performance.now();
-  #shown = 0;
-  #rate = 0;
-  #lastAt = 0;
-  #report;
-  /** @param {((p: Progress) => void) | undefined} report */
-  constructor(report) { this.#report = report; }
-  /** @param {Phase} phase @param {number} loaded @param {number | null} total @param {boolean} [always] */
-  show(phase, loaded, total, always = false) {
-    const now = performance.now();
-    if (!this.#report || !always && now - this.#shown < PROGRESS_MS) return;
-    const seconds = (now - (this.#shown || this.#started)) / 1000;
-    const current = seconds > 0 && loaded > this.#lastAt ? (loaded - this.#lastAt) / seconds : this.#rate;
-    this.#rate = this.#rate ? 0.8 * this.#rate + 0.2 * current : current;
-    this.#shown = now;
-    this.#lastAt = loaded;
-    this.#report({ phase, loaded, total, rate: this.#rate, eta: total !== null && this.#rate > 0 ? Math.max(0, total - loaded) / this.#rate : null });
-  }
-}
 
 /** The model's image while it grows: first the head in a small block, then the whole file in its final one. */
 class Image {
@@ -136,6 +112,6 @@ export async function streamIn(w, artifact, { phase, signal, meter, tee, prepare
     const total = image.model?.info.fileBytes;
     throw new EdgeNetError('FORMAT', total ? `the file is incomplete: it ends at ${image.filled} of ${total} bytes` : `the file ends at ${image.filled} bytes, inside the head of a GGUF file`);
   }
-  meter.show(phase, image.filled, image.filled, true);
+  meter.show(phase, image.filled, image.filled, { always: true });
   return /** @type {LoadedModel} */ (image.model);
 }

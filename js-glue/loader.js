@@ -107,7 +107,7 @@ export class ModelLoader {
     const kept = this.#blobs.get(spec.url);
     if (kept) { kept.used = Date.now(); return kept.blob; }
     const { drain } = await import('./cache.js');
-    const { Meter } = await import('./load.js');
+    const { Meter } = await import('./fetch/progress.js');
     /** @type {BlobPart[]} */ const parts = [];
     const artifact = await openSource(spec, this.#limits.patience).open(signal);
     try {
