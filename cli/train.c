@@ -76,7 +76,8 @@ typedef struct {
   uint32_t *segment;
   float *weight;
   FILE *csv;
-  double loss_first, loss_last, eval_first, eval_last, ms, tokens;
+  double loss_first, loss_last, eval_first, eval_last, ms, cpu_ms, tokens;
+  size_t train_bytes;     /* memory beyond the model */
 } training;
 
 /* ---- settings ---- */
@@ -168,6 +169,7 @@ static int make(training *t) {
   if (en_adapter_init(&t->adapter, t->adapter_mem, n_adapter, t->m.model, &as, (uint64_t)args_int(a, T_SEED), &why) != EN_OK) return cli_fail(t->m.path, "%s", why.text), 0;
   const size_t n_trainer = en_trainer_bytes(t->adapter, &ts, &t->m.host);
   t->trainer_mem = n_trainer ? cli_alloc(n_trainer) : NULL;
+  t->train_bytes = n_adapter + n_trainer;
   if (n_trainer && !t->trainer_mem) return cli_fail(NULL, "no memory for training (%.0f MB); see --batch, --max-length and --layers", (double)n_trainer * 1e-6), 0;
   if (en_trainer_init(&t->trainer, t->trainer_mem, n_trainer, t->adapter, &ts, &t->m.host, &why) != EN_OK) return cli_fail(t->m.path, "%s", why.text), 0;
   t->ids = malloc(ts.n_tokens * sizeof *t->ids);
@@ -258,7 +260,7 @@ static int32_t evaluate(training *t, double *mean, en_why *why) {
 static int32_t one_step(training *t, en_why *why) {
   const uint32_t batch = (uint32_t)args_int(t->a, T_BATCH), accum = (uint32_t)args_int(t->a, T_ACCUM);
   const uint64_t epoch = t->step / t->per_epoch, in_epoch = t->step % t->per_epoch;
-  const double lr = en_schedule_lr(&t->schedule, t->step), start = cli_now_ms(NULL);
+  const double lr = en_schedule_lr(&t->schedule, t->step), start = cli_now_ms(NULL), cpu = cli_cpu_ms();
   en_train_loss sum = {0, 0}, part;
   double norm, tokens = 0;
   if (t->step == t->first || in_epoch == 0) { /* order: positions in the epoch -> samples */
@@ -279,6 +281,7 @@ static int32_t one_step(training *t, en_why *why) {
   if (t->step == t->first) t->loss_first = t->loss_last;
   t->tokens += tokens;
   t->ms += cli_now_ms(NULL) - start;
+  t->cpu_ms += cli_cpu_ms() - cpu;
   t->step++;
   if (t->csv) fprintf(t->csv, "%llu,%llu,%.9g,%.9g,%.9g,%.0f\n", (unsigned long long)t->step, (unsigned long long)epoch, lr, t->loss_last, norm, tokens);
   return EN_OK;
@@ -334,7 +337,7 @@ static void report(const training *t) {
     if (t->step > t->first) printf(",\"loss_first\":%.9g,\"loss_last\":%.9g", t->loss_first, t->loss_last);
     report_loss(stdout, "eval_first", t->eval_first);
     report_loss(stdout, "eval_last", t->eval_last);
-    printf(",\"tokens\":%.0f,\"tok_s\":%.3f,\"kernels\":\"%s\",\"out\":", t->tokens, rate, en_model_kernels(t->m.model));
+    printf(",\"tokens\":%.0f,\"tok_s\":%.3f,\"cpu_util\":%.3f,\"train_mb\":%.1f,\"kernels\":\"%s\",\"out\":", t->tokens, rate, t->ms > 0 ? t->cpu_ms / t->ms : 0, (double)t->train_bytes * 1e-6, en_model_kernels(t->m.model));
     const char *out = done ? args_text(t->a, T_OUT) : t->checkpoint;
     cli_json_text(stdout, out, strlen(out));
     printf("}\n");
