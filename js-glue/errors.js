@@ -2,16 +2,23 @@
 // The one error class of the SDK. Every failure has a code from a closed set, so that programs can decide and people can read.
 
 /**
- * @typedef {'ARG' | 'NOMEM' | 'FORMAT' | 'UNSUPPORTED' | 'FULL' | 'ABORTED' | 'STATE' | 'NUMERIC' | 'NETWORK' | 'STORAGE' | 'CRASHED' | 'INTERNAL'} ErrorCode
+ * @typedef {'ARG' | 'NOMEM' | 'FORMAT' | 'UNSUPPORTED' | 'FULL' | 'ABORTED' | 'STATE' | 'NUMERIC' | 'NETWORK' | 'STORAGE' | 'CRASHED' | 'INTERNAL' | TrustCode} ErrorCode
  * ARG: an option or argument is wrong. NOMEM: not enough memory. FORMAT: the file is broken. UNSUPPORTED: valid, but this build
  * cannot do it. FULL: the context or a buffer has no room. ABORTED: stopped by an AbortSignal. STATE: calls in the wrong order, or
  * after dispose(). NUMERIC: the model produced NaN. NETWORK, STORAGE: the source or the cache failed. CRASHED: the worker or the
  * engine died; create a new session. INTERNAL: a mistake of this library.
+ * @typedef {'INTEGRITY' | 'CHUNK_LIST' | 'HASH_FORM' | 'TRUNCATED' | 'NOT_CANONICAL' | 'UNSIGNED' | 'SIGNATURE' | 'UNTRUSTED_KEY' | 'KEY_EXPIRED' | 'EMBEDDED_KEY' | 'EXPIRED' | 'ROLLBACK'} TrustCode
+ * What is not what its publisher made. INTEGRITY: bytes without the hash that they must have. CHUNK_LIST: a list of chunk hashes without its Merkle
+ * root or of the wrong length. HASH_FORM: a hash or signature that is too short, too long or not of its alphabet. TRUNCATED: a manifest that ends too
+ * early. NOT_CANONICAL: a text that two readers could read differently. UNSIGNED: no signature where one is asked. SIGNATURE: one that does not fit
+ * the bytes. UNTRUSTED_KEY: by a key that nobody here trusts (for this model). KEY_EXPIRED: by a key before or after its time. EMBEDDED_KEY: the
+ * message brings the key to be checked with. EXPIRED: the manifest is past its date. ROLLBACK: older than one that was accepted before.
  * @typedef {{code: ErrorCode, message: string, detail?: unknown, stack?: string}} WireError
  */
 
 /** @type {readonly ErrorCode[]} */
-export const ERROR_CODES = Object.freeze(['ARG', 'NOMEM', 'FORMAT', 'UNSUPPORTED', 'FULL', 'ABORTED', 'STATE', 'NUMERIC', 'NETWORK', 'STORAGE', 'CRASHED', 'INTERNAL']);
+export const ERROR_CODES = Object.freeze(['ARG', 'NOMEM', 'FORMAT', 'UNSUPPORTED', 'FULL', 'ABORTED', 'STATE', 'NUMERIC', 'NETWORK', 'STORAGE', 'CRASHED', 'INTERNAL',
+  'INTEGRITY', 'CHUNK_LIST', 'HASH_FORM', 'TRUNCATED', 'NOT_CANONICAL', 'UNSIGNED', 'SIGNATURE', 'UNTRUSTED_KEY', 'KEY_EXPIRED', 'EMBEDDED_KEY', 'EXPIRED', 'ROLLBACK']);
 
 /** en_status of core/include/en.h -> code. EN_E_MORE (-3) is an answer, not an error. @type {Readonly<Record<number, ErrorCode>>} */
 const BY_STATUS = Object.freeze({ [-1]: 'ARG', [-2]: 'NOMEM', [-4]: 'FORMAT', [-5]: 'UNSUPPORTED', [-6]: 'FULL', [-7]: 'ABORTED', [-8]: 'STATE', [-9]: 'NUMERIC' });

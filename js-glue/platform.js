@@ -7,7 +7,7 @@ export function isNode() { return typeof process !== 'undefined' && !!process.ve
 export function isPage() { return !isNode() && typeof document !== 'undefined'; }
 
 /**
- * @typedef {{'node:fs': typeof import('node:fs'), 'node:fs/promises': typeof import('node:fs/promises'), 'node:os': typeof import('node:os'),
+ * @typedef {{'node:crypto': typeof import('node:crypto'), 'node:fs': typeof import('node:fs'), 'node:fs/promises': typeof import('node:fs/promises'), 'node:os': typeof import('node:os'),
  *   'node:path': typeof import('node:path'), 'node:worker_threads': typeof import('node:worker_threads')}} NodeModules
  */
 /**

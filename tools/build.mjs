@@ -33,19 +33,25 @@ async function buildWasm() {
   }
 }
 
-/** The chat-template library as one module, so that a browser needs no bundler and no import map. */
-async function bundleJinja() {
+/** Libraries of the modules that browsers load: each one a module of its own, so that a browser needs no bundler and no import map. */
+const VENDORED = [
+  { name: 'jinja', from: '@huggingface/jinja', exports: ['Template'], licence: 'MIT licence, Copyright Hugging Face' },
+  { name: 'sha256', from: 'hash-wasm', exports: ['createSHA256'], licence: 'MIT licence, Copyright Dani Biro' },
+];
+async function bundleVendored() {
   const { build } = await import('esbuild');
-  await build({
-    stdin: { contents: "export { Template } from '@huggingface/jinja';", resolveDir: root },
-    outfile: path.join(root, 'js-glue/vendor/jinja.js'),
-    bundle: true, minify: true, format: 'esm', platform: 'neutral', mainFields: ['module', 'main'], target: 'es2022', legalComments: 'none',
-    banner: { js: '// @huggingface/jinja, MIT licence, Copyright Hugging Face; bundled by tools/build.mjs' },
-  });
+  for (const { name, from, exports, licence } of VENDORED) {
+    await build({
+      stdin: { contents: `export { ${exports.join(', ')} } from '${from}';`, resolveDir: root },
+      outfile: path.join(root, `js-glue/vendor/${name}.js`),
+      bundle: true, minify: true, format: 'esm', platform: 'neutral', mainFields: ['module', 'main'], target: 'es2022', legalComments: 'none',
+      banner: { js: `// ${from}, ${licence}; bundled by tools/build.mjs` },
+    });
+  }
 }
 
 async function buildJs() {
-  await bundleJinja();
+  await bundleVendored();
   for (const folder of ['js-glue', 'worker']) { // in place: a page that is open meanwhile never misses a module
     cpSync(path.join(root, folder), path.join(dist, folder), { recursive: true, filter: (from) => !from.endsWith('.d.ts') && !from.endsWith('.md') });
     for (const file of files(`dist/${folder}`, '.js')) if (!existsSync(path.join(root, path.relative('dist', file)))) rmSync(path.join(root, file));
