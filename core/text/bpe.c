@@ -13,13 +13,13 @@ typedef struct {
 
 /* ---- the alphabet of GPT-2: printable Latin-1 bytes stand for themselves, the other 68 for U+0100 on, in order ---- */
 
-static uint32_t character_of(uint32_t byte) {
+uint32_t en_bpe_character(uint32_t byte) {
   if (byte <= 0x20) return 0x100 + byte;
   if (byte >= 0x7F && byte <= 0xA0) return 0x121 + (byte - 0x7F);
   return byte == 0xAD ? 0x143 : byte;
 }
 static int32_t byte_of(uint32_t character) { /* -1: none */
-  if (character < 0x100) return character_of(character) == character ? (int32_t)character : -1;
+  if (character < 0x100) return en_bpe_character(character) == character ? (int32_t)character : -1;
   if (character <= 0x120) return (int32_t)character - 0x100;
   if (character <= 0x142) return (int32_t)character - 0x121 + 0x7F;
   return character == 0x143 ? 0xAD : -1;
@@ -109,7 +109,7 @@ static int32_t bpe_init(en_tokenizer *t, const en_vocab_file *f, void *state, en
   EN_TRY(init_pretokenizer(t, b, f, why));
   for (uint32_t byte = 0; byte < 256; byte++) {
     char text[4];
-    const int32_t n = en_utf8_put(character_of(byte), text);
+    const int32_t n = en_utf8_put(en_bpe_character(byte), text);
     t->byte_id[byte] = plain(t, en_vocab_find(t, text, (size_t)n, "", 0));
   }
   return init_merges(t, b, f, why);
@@ -138,7 +138,7 @@ static int spells(const en_tokenizer *t, int32_t id, const char *word, size_t n)
   const char *text = en_token_text(t, id, &length);
   for (size_t i = 0; i < n; i++) {
     char c[4];
-    const size_t k = (size_t)en_utf8_put(character_of((uint8_t)word[i]), c);
+    const size_t k = (size_t)en_utf8_put(en_bpe_character((uint8_t)word[i]), c);
     if (length - at < k || memcmp(text + at, c, k)) return 0;
     at += k;
   }
@@ -151,7 +151,7 @@ static int32_t find_word(const en_tokenizer *t, const char *word, size_t n) {
   uint32_t hash = EN_HASH_START, probe = 0;
   for (size_t i = 0; i < n; i++) {
     char c[4];
-    hash = en_hash_bytes(hash, c, (size_t)en_utf8_put(character_of((uint8_t)word[i]), c));
+    hash = en_hash_bytes(hash, c, (size_t)en_utf8_put(en_bpe_character((uint8_t)word[i]), c));
   }
   for (int32_t id = en_vocab_candidate(t, hash, &probe); id >= 0; id = en_vocab_candidate(t, hash, &probe))
     if (spells(t, id, word, n)) return plain(t, id);

@@ -128,6 +128,9 @@ static inline void en_merger_put(en_merger *m, uint32_t i, int32_t id, uint32_t 
 /* Merge n symbols (id and start set) until nothing merges. Walk the rest from symbols[0] by next until symbols[n]. */
 void en_merge(en_merger *m, uint32_t n, uint32_t word_bytes);
 
+/* ---- bpe.c ---- */
+uint32_t en_bpe_character(uint32_t byte); /* that spells a byte in the token texts of byte-level BPE */
+
 /* ---- tokenizer.c, for stream.c ---- */
 /* What one token stands for. *at_start: the text or a stretch after a special token begins here, so the space that encoding adds
  * there is dropped; set anew for the next token. */
