@@ -5,10 +5,11 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { CONTENT_SECURITY_POLICY, parseRange, serve } from '../../tools/serve.mjs';
+import { parseRange } from '../../cli/models/static-server.js';
+import { CONTENT_SECURITY_POLICY, serve } from '../../tools/serve.mjs';
 
 /** @type {string} */ let root;
-/** @type {import('../../tools/serve.mjs').Served} */ let served;
+/** @type {import('../../cli/models/static-server.js').Served} */ let served;
 
 test.beforeAll(async () => {
   root = mkdtempSync(path.join(tmpdir(), 'edge-net-serve-'));

@@ -1,0 +1,71 @@
+// @ts-check
+/**
+ * A model host in one call: a folder over HTTP with ranges, CORS and the headers that isolated pages need, and `models.json`, the list of the
+ * manifests in it, by which ModelLoader finds models by name (`sources.primary` is the URL of this server).
+ */
+import { readFile, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { summaryOf } from '../../js-glue/catalog.js';
+import { MAX_MANIFEST_BYTES, parseManifest } from '../../js-glue/manifest/manifest.js';
+import { openStaticServer } from './static-server.js';
+
+/** How deep manifests are looked for below the folder. */
+const MAX_DEPTH = 4;
+
+/** Files below a folder whose names end with .json, as paths with slashes; hidden ones and links are left out. @param {string} folder @param {string} [below] @param {number} [depth] @returns {Promise<string[]>} */
+async function jsonFiles(folder, below = '', depth = 0) {
+  const entries = await readdir(path.join(folder, below), { withFileTypes: true });
+  /** @type {string[]} */ const found = [];
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.name.startsWith('.')) continue;
+    const name = below ? `${below}/${entry.name}` : entry.name;
+    if (entry.isDirectory() && depth < MAX_DEPTH) found.push(...await jsonFiles(folder, name, depth + 1));
+    else if (entry.isFile() && entry.name.endsWith('.json')) found.push(name);
+  }
+  return found;
+}
+
+/**
+ * The manifests of a folder, as `models.json` lists them. Other JSON files are passed over: they are no manifests.
+ * @param {string} folder @returns {Promise<import('../../js-glue/catalog.js').ModelSummary[]>}
+ */
+export async function listManifests(folder) {
+  const models = [];
+  for (const file of await jsonFiles(folder)) {
+    const at = path.join(folder, file);
+    try {
+      if ((await stat(at)).size > MAX_MANIFEST_BYTES) continue;
+      const url = file.split('/').map(encodeURIComponent).join('/');
+      models.push(summaryOf(parseManifest(await readFile(at), file), url));
+    } catch { /* no manifest */ }
+  }
+  return models;
+}
+
+/**
+ * @param {string} folder @param {{port?: number, host?: string, cors?: string | null}} [options]
+ *   cors: the origin of the pages that may read the models, or '*' for all; null (default): only pages of this server
+ * @returns {Promise<import('./static-server.js').Served>}
+ */
+export async function serveModels(folder, { port = 8080, host, cors = null } = {}) {
+  if (!(await stat(folder)).isDirectory()) throw new Error(`${folder} is not a folder`);
+  return openStaticServer({
+    mounts: { '/': folder }, port, host,
+    headers: {
+      'X-Content-Type-Options': 'nosniff',
+      'Cross-Origin-Resource-Policy': cors === null ? 'same-origin' : 'cross-origin', // pages with COEP load nothing without it
+      ...(cors !== null && { 'Access-Control-Allow-Origin': cors, 'Access-Control-Expose-Headers': 'Accept-Ranges, Content-Length, Content-Range, ETag', ...(cors !== '*' && { Vary: 'Origin' }) }),
+    },
+    preflight: () => (cors === null ? null : { 'Access-Control-Allow-Methods': 'GET, HEAD', 'Access-Control-Allow-Headers': 'Range, If-Range, If-None-Match', 'Access-Control-Max-Age': '86400' }),
+    routes: {
+      '/models.json': async (request, response) => {
+        const body = JSON.stringify(await listManifests(folder), null, 2);
+        response.writeHead(200, { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-cache', 'Content-Length': Buffer.byteLength(body) }).end(request.method === 'HEAD' ? '' : body);
+      },
+      '/': async (_, response) => {
+        const lines = (await listManifests(folder)).map((m) => `${m.id} ${m.version}  ${m.type}  ${m.size ?? '?'} bytes  ${m.manifest}`);
+        response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${lines.length} models; models.json lists them for programs\n${lines.map((l) => `${l}\n`).join('')}`);
+      },
+    },
+  });
+}
