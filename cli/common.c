@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 int cli_fail(const char *file, const char *format, ...) {
   va_list list;
@@ -19,6 +22,15 @@ int cli_fail(const char *file, const char *format, ...) {
 
 void *cli_alloc(size_t n_bytes) {
   if (n_bytes > SIZE_MAX - EN_ALIGN) return NULL;
+#if defined(MADV_HUGEPAGE) /* every token streams through all weights: with large pages decoding is a quarter faster (docs/speed.md) */
+  enum { HUGE = 2 << 20 };
+  if (n_bytes >= 8 * (size_t)HUGE && n_bytes <= SIZE_MAX - HUGE) {
+    const size_t whole = (n_bytes + HUGE - 1) / HUGE * HUGE;
+    void *block = aligned_alloc(HUGE, whole);
+    if (block) madvise(block, whole, MADV_HUGEPAGE); /* only advice: a system without them loses nothing */
+    return block;
+  }
+#endif
   const size_t whole = (n_bytes + EN_ALIGN - 1) / EN_ALIGN * EN_ALIGN;
   return aligned_alloc(EN_ALIGN, whole ? whole : EN_ALIGN);
 }

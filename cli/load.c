@@ -78,10 +78,10 @@ static int32_t open_image(cli_model *m, FILE *f, int32_t head_only, size_t *n, e
 }
 
 static int32_t open_model(cli_model *m, FILE *f, const char *kernels, size_t n_head, en_why *why) {
-  const size_t n = en_model_bytes(m->image, n_head);
+  const size_t n = en_model_bytes(m->image, n_head, &m->host);
   m->model_mem = cli_alloc(n);
   if (!m->model_mem) return en_fail(why, EN_E_NOMEM, "no memory for the model's tables (%z bytes)", (uint64_t)n);
-  EN_TRY(en_model_init(&m->model, m->model_mem, n, m->image, n_head, why));
+  EN_TRY(en_model_init(&m->model, m->model_mem, n, m->image, n_head, &m->host, why));
   EN_TRY(en_model_use_kernels(m->model, kernels ? kernels : "auto", why));
   EN_TRY(stream_in(m, f, n_head, why));
   m->info = *en_model_info(m->model);
@@ -99,6 +99,7 @@ int32_t cli_open(cli_model *m, const char *path, const cli_open_spec *spec) {
   en_why why = {""};
   int32_t status;
   *m = (cli_model){.path = path, .host = {.now_ms = cli_now_ms}};
+  if (!spec->head_only) m->threads = en_threads_start(spec->n_threads, &m->host);
   FILE *f = fopen(path, "rb");
   if (f) {
     status = open_file(m, f, spec, &why);
@@ -117,7 +118,6 @@ int32_t cli_open(cli_model *m, const char *path, const cli_open_spec *spec) {
     cli_close(m);
     return EN_E_ARG;
   }
-  if (!spec->head_only) m->threads = en_threads_start(spec->n_threads, &m->host);
   return EN_OK;
 }
 

@@ -49,6 +49,8 @@ const LOGITS_BYTES = 1 << 20;
  *   modelBytes: the weights; sessionBytes: KV cache and scratch together; wasmBytes: all memory of the engine
  */
 
+/** @typedef {{w: import('./wasm-instance.js').WasmInstance, variant: string, why: string[], lanes: Promise<void>, close: () => void}} Started */
+
 export class Engine {
   #w;
   #model;
@@ -68,22 +70,34 @@ export class Engine {
   }
 
   /**
-   * @param {EngineOptions} options
-   * @param {{artifact: import('./sources.js').Artifact, phase: import('./load.js').Phase, tee?: (chunk: Uint8Array) => Promise<void>,
-   *   signal?: AbortSignal, onProgress?: (p: import('./load.js').Progress) => void, spawnLane: (init: import('./wasm-instance.js').LaneInit) => import('./wasm-instance.js').Lane}} io
+   * The part of loading that needs no byte of the model, so that it runs while the store or the network is asked for them.
+   * Its lanes may still be on their way when it settles: the pool waits for nobody.
+   * @param {EngineOptions} options @param {(init: import('./wasm-instance.js').LaneInit) => import('./wasm-instance.js').Lane} spawnLane
+   * @returns {Promise<Started>} whoever does not give it to load() closes it
    */
-  static async load(options, { artifact, phase, tee, signal, onProgress, spawnLane }) {
+  static async start(options, spawnLane) {
+    const { instance, variant, why } = await startInstance(options);
+    // A page must not wait for lanes; there even a threaded binary that was asked for runs alone.
+    const lanes = instance.startLanes(options.inPlace && isPage() ? 1 : options.threads, spawnLane);
+    lanes.catch(() => {}); // load() looks at it later
+    return { w: instance, variant, why, lanes, close: () => instance.close() };
+  }
+
+  /**
+   * @param {Started} started @param {EngineOptions} options
+   * @param {{artifact: import('./sources.js').Artifact, phase: import('./load.js').Phase, tee?: (chunk: Uint8Array) => Promise<void>,
+   *   signal?: AbortSignal, onProgress?: (p: import('./load.js').Progress) => void}} io
+   */
+  static async load({ w, variant, why, lanes }, options, { artifact, phase, tee, signal, onProgress }) {
     const meter = new Meter(onProgress);
-    const { instance: w, variant, why } = await startInstance(options);
     try {
-      // A page must not wait for lanes; there even a threaded binary that was asked for runs alone.
-      await w.startLanes(options.inPlace && isPage() ? 1 : options.threads, spawnLane);
       throwIfAborted(signal);
       const model = await streamIn(w, artifact, { phase, signal, meter, tee, prepare: ({ handle }) => { if (options.kernels) w.useKernels(handle, options.kernels); } });
       const { fileBytes } = model.info;
       meter.show('prepare', fileBytes, fileBytes, { always: true });
       throwIfAborted(signal);
       w.seal(model.handle);
+      await lanes;
       const parts = open(w, model, options);
       parts.info.engine = { variant, kernels: w.kernels(model.handle), threads: w.lanes, why: [describe(variant, w.lanes, await cores()), ...why].join(' ') };
       meter.show('ready', fileBytes, fileBytes, { always: true });

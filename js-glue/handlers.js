@@ -21,12 +21,15 @@ export function createHandlers({ inPlace }) {
     async load({ source, store, maxStoreBytes, patience, options, laneUrl }, { signal, emit }) {
       if (engine) throw new EdgeNetError('STATE', 'a model is loaded already');
       const src = openSource(source, patience, store !== null);
-      const spawnLane = await laneSpawner(laneUrl);
+      const all = { ...options, inPlace }, started = Engine.start(all, await laneSpawner(laneUrl));
       try {
-        const { result, cache } = await withBytes(src, { store, maxStoreBytes, signal }, (bytes) => Engine.load({ ...options, inPlace }, { ...bytes, signal, onProgress: emit, spawnLane }));
+        const { result, cache } = await withBytes(src, { store, maxStoreBytes, signal }, async (bytes) => Engine.load(await started, all, { ...bytes, signal, onProgress: emit }));
         engine = result;
         return { info: result.info, memory: result.memory, cache, stop: result.stop ?? null };
-      } catch (e) { throw named(e, src.name); }
+      } catch (e) {
+        started.then((s) => s.close(), () => {});
+        throw named(e, src.name);
+      }
     },
     async preload({ source, store, maxStoreBytes, patience }, { signal, emit }) {
       const src = openSource(source, patience, true);

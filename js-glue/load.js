@@ -56,6 +56,7 @@ class Image {
   /** Let a synchronous reader fill the next piece; returns bytes read. @param {(offset: number, view: Uint8Array) => number} readInto */
   pull(readInto) {
     const n = this.#room(this.model ? READ_BYTES : FIRST_PROBE);
+    if (this.model) this.#w.touch(this.#at + this.#filled, n);
     const got = n ? this.#w.lend(this.#at + this.#filled, n, (view) => readInto(this.#filled, view)) : 0;
     if (got > 0) this.#advance(got);
     return got;

@@ -144,6 +144,8 @@ export class WasmInstance {
   move(to, from, n) { new Uint8Array(this.#memory.buffer).copyWithin(to, from, from + n); }
   /** Lend a view to a function that fills it at once, such as a file read. It must not keep the view. @template T @param {number} at @param {number} n @param {(view: Uint8Array) => T} fill */
   lend(at, n, fill) { return fill(new Uint8Array(this.#memory.buffer, at, n)); }
+  /** Take new memory into use, with all lanes, before something is written there: contents are lost. @param {number} at @param {number} n */
+  touch(at, n) { this.#run('w_touch', at, n); }
   /** @param {number} at @param {number} n */
   #text(at, n) { return n ? this.#decoder.decode(new Uint8Array(this.#memory.buffer, at, n).slice()) : ''; }
   /** @param {number} at */

@@ -36,7 +36,7 @@ int32_t *w_stop_word(void) { return &stop_word; }
 
 /* The C library cannot give 2 GiB or more at once. Such blocks, a large model's image above all, are taken from the memory itself;
  * a freed one is kept for the next of its kind. (Emscripten's heap wants to be the only one who grows the memory.) */
-enum { N_LARGE = 8, PAGE_BYTES = 65536 };
+enum { N_LARGE = 8, PAGE_BYTES = 65536, TOUCH_BYTES = 4096 /* smallest page of any system */ };
 static const uint32_t LARGE = UINT32_C(1) << 30;
 static struct { void *block; uint64_t bytes; int32_t used; } large[N_LARGE];
 
@@ -65,6 +65,16 @@ void w_free(void *block) {
   for (int32_t i = 0; i < N_LARGE; i++)
     if (block && large[i].block == block) { large[i].used = 0; return; }
   free(block);
+}
+
+/* First use of memory costs more than reading a file into it (the system clears each page), so all lanes share that. Contents are lost. */
+static void touch_pages(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  uint8_t *const *block = ctx;
+  (void)lane;
+  for (int32_t i = lo; i < hi; i++) *(volatile uint8_t *)(*block + (size_t)i * TOUCH_BYTES) = 0;
+}
+void w_touch(uint8_t *block, uint32_t n_bytes) {
+  if (host.n_lanes > 1) en_parallel(&host, touch_pages, &block, (int32_t)(n_bytes / TOUCH_BYTES), 1);
 }
 
 /* Allocates n_bytes and reports the block; the caller fills mail[0] with the handle. */
@@ -98,9 +108,9 @@ int32_t w_probe(const void *head, uint32_t n_bytes) {
 void w_model_info(const en_model *m) { mail_info(en_model_info(m)); }
 int32_t w_model_open(void *image, uint32_t n_head_bytes) {
   en_model *m = NULL;
-  void *block = open_block(en_model_bytes(image, n_head_bytes), "table of the model's tensors");
+  void *block = open_block(en_model_bytes(image, n_head_bytes, &host), "table of the model's tensors");
   if (!block) return EN_E_NOMEM;
-  return opened(en_model_init(&m, block, (size_t)mail[2], image, n_head_bytes, &why), m, block);
+  return opened(en_model_init(&m, block, (size_t)mail[2], image, n_head_bytes, &host, &why), m, block);
 }
 int32_t w_model_feed(en_model *m, double upto) { return upto >= 0 ? en_model_feed(m, (uint64_t)upto) : EN_E_ARG; }
 int32_t w_model_seal(en_model *m) { return en_model_seal(m, &why); }

@@ -62,10 +62,11 @@ typedef struct {
 /* Look at the first n_bytes of a file. EN_E_MORE: the head is longer than that (call again, from the start, with more). */
 int32_t en_probe(const void *head, size_t n_bytes, en_info *info, en_why *why);
 
-/* Memory for the model's tables; the file itself lives in `image`. */
-size_t en_model_bytes(const void *image, size_t n_head_bytes);
-/* `image`: file_bytes of memory (kept, aligned to EN_ALIGN) whose first n_head_bytes >= data_offset are already filled. */
-int32_t en_model_init(en_model **out, void *mem, size_t mem_bytes, void *image, size_t n_head_bytes, en_why *why);
+/* Memory for the model's tables; the file itself lives in `image`. host: the one that en_model_init will get (packing needs scratch per lane); NULL: none. */
+size_t en_model_bytes(const void *image, size_t n_head_bytes, const en_host *host);
+/* `image`: file_bytes of memory (kept, aligned to EN_ALIGN) whose first n_head_bytes >= data_offset are already filled.
+ * host: its lanes pack what is fed; used until the model is sealed. */
+int32_t en_model_init(en_model **out, void *mem, size_t mem_bytes, void *image, size_t n_head_bytes, const en_host *host, en_why *why);
 /* All bytes of the image below `upto` are written. Repacks, in place, what has become complete: call it as chunks arrive. */
 int32_t en_model_feed(en_model *m, uint64_t upto);
 /* Everything is there: repack the rest and check. Afterwards the model is read-only. EN_E_STATE if bytes are missing. */

@@ -56,7 +56,7 @@ int32_t en_probe(const void *head, size_t n_bytes, en_info *info, en_why *why) {
 
 /* ---- memory ---- */
 
-/* No weight type takes more than 4 bytes an element, so this bounds one group of the widest matrix. */
+/* What one lane needs. No weight type takes more than 4 bytes an element, so this bounds one group of the widest matrix. */
 static uint64_t pack_scratch_bytes(const plan_t *p) {
   int64_t widest = 1;
   for (int32_t i = 0; i < p->arch->n_globals; i++) widest = EN_MAX(widest, en_dim_size(&p->c, (en_dim)p->arch->globals[i].cols));
@@ -64,7 +64,7 @@ static uint64_t pack_scratch_bytes(const plan_t *p) {
   return (uint64_t)widest * 4 * EN_R;
 }
 
-static size_t carve(en_model *at, void **self, void **index, const plan_t *p, void *mem) {
+static size_t carve(en_model *at, void **self, void **index, const plan_t *p, int32_t n_lanes, void *mem) {
   const en_piece pieces[] = {
     {self, 1, sizeof(en_model)},
     {index, en_gguf_bytes(&p->g), 1},
@@ -72,17 +72,17 @@ static size_t carve(en_model *at, void **self, void **index, const plan_t *p, vo
     {(void **)&at->layers, (uint64_t)p->c.L * (uint64_t)p->arch->n_layer, sizeof(en_weight)},
     {(void **)&at->freq, (uint64_t)p->c.n_rope * (uint64_t)(p->c.rot / 2), sizeof(double)},
     {(void **)&at->pack, p->g.n_tensors, 1},
-    {&at->scratch, pack_scratch_bytes(p), 1},
+    {(void **)&at->scratch, pack_scratch_bytes(p), (size_t)n_lanes},
   };
   return en_carve(pieces, EN_COUNT(pieces), mem);
 }
 
-size_t en_model_bytes(const void *image, size_t n_head_bytes) {
+size_t en_model_bytes(const void *image, size_t n_head_bytes, const en_host *host) {
   plan_t p;
   en_model at;
   void *self, *index;
   if (make_plan(&p, image, n_head_bytes, NULL) != EN_OK || !en_gguf_bytes(&p.g)) return 0;
-  return carve(&at, &self, &index, &p, NULL);
+  return carve(&at, &self, &index, &p, en_lanes(host), NULL);
 }
 
 /* ---- bind tensors ---- */
@@ -181,17 +181,19 @@ static int32_t bind_all(en_model *m, en_why *why) {
   return EN_OK;
 }
 
-int32_t en_model_init(en_model **out, void *mem, size_t mem_bytes, void *image, size_t n_head_bytes, en_why *why) {
+int32_t en_model_init(en_model **out, void *mem, size_t mem_bytes, void *image, size_t n_head_bytes, const en_host *host, en_why *why) {
   plan_t p;
   en_model at = {0};
   void *self, *index;
   EN_TRY(make_plan(&p, image, n_head_bytes, why));
-  const size_t index_bytes = en_gguf_bytes(&p.g), need = index_bytes ? carve(&at, &self, &index, &p, NULL) : 0;
+  const size_t index_bytes = en_gguf_bytes(&p.g), need = index_bytes ? carve(&at, &self, &index, &p, en_lanes(host), NULL) : 0;
   if (!need || !mem || mem_bytes < need) return en_fail(why, EN_E_NOMEM, "the model's tables need %z bytes, %z were given", (uint64_t)need, (uint64_t)mem_bytes);
   if ((uintptr_t)mem % EN_ALIGN || (uintptr_t)image % EN_ALIGN) return en_fail(why, EN_E_ARG, "memory for a model must be aligned to %d bytes", EN_ALIGN);
   size_t image_bytes;
   if (!en_fit_size(p.g.file_bytes, &image_bytes)) return en_fail(why, EN_E_NOMEM, "the model of %z bytes does not fit into the address space", p.g.file_bytes);
-  carve(&at, &self, &index, &p, mem);
+  carve(&at, &self, &index, &p, en_lanes(host), mem);
+  if (host) at.host = *host;
+  at.scratch_bytes = (size_t)pack_scratch_bytes(&p);
   at.g = p.g;
   at.c = p.c;
   at.arch = p.arch;
@@ -210,22 +212,33 @@ int32_t en_model_init(en_model **out, void *mem, size_t mem_bytes, void *image, 
 
 /* ---- stream in, pack, seal ---- */
 
+typedef struct { const en_model *m; const en_type *type; uint8_t *groups; size_t group_bytes; int32_t n_blocks; } pack_job;
+
+static void pack_groups(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  const pack_job *j = ctx;
+  for (int32_t g = lo; g < hi; g++)
+    en_pack_group(j->type, j->groups + (size_t)g * j->group_bytes, j->n_blocks, j->m->scratch + (size_t)lane * j->m->scratch_bytes);
+}
+
+/* Pack the groups of a tensor that are complete. 1: that was its last. */
+static int32_t pack_tensor(en_model *m, const en_gguf_tensor *t) {
+  const en_type *type = en_type_by_id(t->type);
+  const uint64_t rows = t->n_elems / t->ne[0], group_bytes = t->n_bytes / rows * EN_R, at = m->g.data_offset + t->offset;
+  const uint64_t there = EN_MIN(m->fed > at ? (m->fed - at) / group_bytes : 0, rows / EN_R);
+  const pack_job j = {m, type, m->image + (size_t)(at + m->next_group * group_bytes), (size_t)group_bytes, (int32_t)(t->ne[0] / (uint64_t)type->block)};
+  if (there > m->next_group) {
+    en_parallel(&m->host, pack_groups, &j, (int32_t)(there - m->next_group), 1);
+    m->next_group = there;
+  }
+  return there == rows / EN_R;
+}
+
 int32_t en_model_feed(en_model *m, uint64_t upto) {
   if (m->sealed) return EN_E_STATE;
   if (upto < m->fed || upto > m->info.file_bytes) return EN_E_ARG;
   m->fed = upto;
-  for (; m->next_tensor < m->g.n_tensors; m->next_tensor++, m->next_group = 0) {
-    const en_gguf_tensor *t = &m->g.tensors[m->next_tensor];
-    if (m->pack[m->next_tensor] != TENSOR_PACKED) continue;
-    const en_type *type = en_type_by_id(t->type);
-    const uint64_t rows = t->n_elems / t->ne[0], group_bytes = t->n_bytes / rows * EN_R;
-    const int32_t n_blocks = (int32_t)(t->ne[0] / (uint64_t)type->block);
-    for (; m->next_group < rows / EN_R; m->next_group++) {
-      const uint64_t at = m->g.data_offset + t->offset + m->next_group * group_bytes;
-      if (at + group_bytes > upto) return EN_OK;
-      en_pack_group(type, m->image + (size_t)at, n_blocks, m->scratch);
-    }
-  }
+  for (; m->next_tensor < m->g.n_tensors; m->next_tensor++, m->next_group = 0)
+    if (m->pack[m->next_tensor] == TENSOR_PACKED && !pack_tensor(m, &m->g.tensors[m->next_tensor])) break;
   return EN_OK;
 }
 

@@ -12,8 +12,10 @@ struct en_model {
   en_weight *globals;  /* [arch->n_globals] */
   en_weight *layers;   /* [L, arch->n_layer] */
   double *freq;        /* [n_rope, rot/2] angle per position of every rotary pair (scaling and factors included); filled by seal */
-  uint8_t *pack;       /* [n_tensors] 1: a matrix that is packed */
-  void *scratch;       /* one group of the widest matrix, for packing */
+  uint8_t *pack;       /* [n_tensors] TENSOR_* of model.c */
+  en_host host;        /* lends the lanes that pack */
+  uint8_t *scratch;    /* [lanes, scratch_bytes] one group of the widest matrix each, for packing */
+  size_t scratch_bytes;
   uint8_t *image;
   uint64_t fed;        /* bytes of the image that are known to be there */
   uint64_t next_tensor, next_group; /* where packing goes on */

@@ -33,7 +33,7 @@ const en_type *en_type_by_name(const char *name) {
 }
 
 /* ---- packing ---- */
-enum { MAX_FIELDS = 8, TILE_BYTES = 8192 /* of packed output: stays in the first-level cache while 16 rows are spread over it */ };
+enum { MAX_FIELDS = 8 };
 typedef struct { int32_t at /* byte in the plain block */, count, unit; } field;
 typedef struct { field fields[MAX_FIELDS]; int32_t n; } block_map;
 
@@ -51,12 +51,46 @@ static block_map map_of(const en_type *t) {
   return m;
 }
 
-/* `count` units one after another -> the same units EN_R apart. The sizes are constants so that each copy is one move. */
-static void spread(uint8_t *dst, const uint8_t *src, int32_t count, int32_t unit) {
-  if (unit == 4)
-    for (int32_t k = 0; k < count; k++) memcpy(dst + k * 4 * EN_R, src + k * 4, 4);
+/* Four words of each of 16 rows that lie `stride` bytes apart -> four times 16 words side by side. */
+#if defined(__GNUC__)
+typedef uint32_t words4 __attribute__((vector_size(16)));
+static void spread_words(uint8_t *dst, const uint8_t *src, size_t stride) {
+  for (int32_t r = 0; r < EN_R; r += 4) {
+    words4 a, b, c, d;
+    memcpy(&a, src + (size_t)r * stride, sizeof a);
+    memcpy(&b, src + (size_t)(r + 1) * stride, sizeof b);
+    memcpy(&c, src + (size_t)(r + 2) * stride, sizeof c);
+    memcpy(&d, src + (size_t)(r + 3) * stride, sizeof d);
+    const words4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const words4 cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    a = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    b = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    c = __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5);
+    d = __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7);
+    memcpy(dst + r * 4, &a, sizeof a);
+    memcpy(dst + EN_R * 4 + r * 4, &b, sizeof b);
+    memcpy(dst + EN_R * 8 + r * 4, &c, sizeof c);
+    memcpy(dst + EN_R * 12 + r * 4, &d, sizeof d);
+  }
+}
+#else
+static void spread_words(uint8_t *dst, const uint8_t *src, size_t stride) {
+  for (int32_t k = 0; k < 4; k++)
+    for (int32_t r = 0; r < EN_R; r++) memcpy(dst + (k * EN_R + r) * 4, src + (size_t)r * stride + k * 4, 4);
+}
+#endif
+
+/* `count` units of each of 16 rows -> the same units, the rows side by side. The sizes are constants so that each copy is one move. */
+static void spread(uint8_t *dst, const uint8_t *src, size_t stride, int32_t count, int32_t unit) {
+  int32_t k = 0;
+  if (unit == 4) {
+    for (; k + 4 <= count; k += 4) spread_words(dst + k * EN_R * 4, src + k * 4, stride);
+    for (; k < count; k++)
+      for (int32_t r = 0; r < EN_R; r++) memcpy(dst + (k * EN_R + r) * 4, src + (size_t)r * stride + k * 4, 4);
+  }
   else
-    for (int32_t k = 0; k < count; k++) memcpy(dst + k * 2 * EN_R, src + k * 2, 2);
+    for (; k < count; k++)
+      for (int32_t r = 0; r < EN_R; r++) memcpy(dst + (k * EN_R + r) * 2, src + (size_t)r * stride + k * 2, 2);
 }
 static void gather(uint8_t *dst, const uint8_t *src, int32_t count, int32_t unit) {
   if (unit == 4)
@@ -65,27 +99,19 @@ static void gather(uint8_t *dst, const uint8_t *src, int32_t count, int32_t unit
     for (int32_t k = 0; k < count; k++) memcpy(dst + k * 2, src + k * 2 * EN_R, 2);
 }
 
-/* Blocks [b0, b1) of one plain row, into its places in a packed group. */
-static void spread_row(const en_type *t, const block_map *m, uint8_t *group, const uint8_t *row, int32_t r, int32_t b0, int32_t b1) {
-  const size_t size = (size_t)t->block_bytes;
-  const field *f = m->fields;
-  if (m->n == 1) { /* blocks of one field are a single run of units */
-    spread(group + (size_t)b0 * size * EN_R + r * f->unit, row + (size_t)b0 * size, (b1 - b0) * f->count, f->unit);
-    return;
-  }
-  for (int32_t b = b0; b < b1; b++)
-    for (int32_t i = 0; i < m->n; i++)
-      spread(group + ((size_t)b * size + (size_t)f[i].at) * EN_R + r * f[i].unit, row + (size_t)b * size + f[i].at, f[i].count, f[i].unit);
-}
-
 void en_pack_group(const en_type *t, void *rows, int32_t n_blocks, void *scratch) {
   const block_map m = map_of(t);
-  const size_t row_bytes = (size_t)n_blocks * (size_t)t->block_bytes;
-  const int32_t tile = EN_MAX(1, TILE_BYTES / (EN_R * t->block_bytes));
-  memcpy(scratch, rows, EN_R * row_bytes);
-  for (int32_t b0 = 0; b0 < n_blocks; b0 += tile)
-    for (int32_t r = 0; r < EN_R; r++)
-      spread_row(t, &m, rows, (const uint8_t *)scratch + (size_t)r * row_bytes, r, b0, EN_MIN(n_blocks, b0 + tile));
+  const size_t size = (size_t)t->block_bytes, stride = (size_t)n_blocks * size;
+  const field *f = m.fields;
+  const uint8_t *src = scratch;
+  uint8_t *dst = rows;
+  memcpy(scratch, rows, EN_R * stride);
+  if (m.n == 1) { /* blocks of one field are a single run of units */
+    spread(dst, src, stride, n_blocks * f->count, f->unit);
+    return;
+  }
+  for (int32_t b = 0; b < n_blocks; b++, src += size, dst += size * EN_R)
+    for (int32_t i = 0; i < m.n; i++) spread(dst + f[i].at * EN_R, src + f[i].at, stride, f[i].count, f[i].unit);
 }
 
 void en_unpack_row(const en_type *t, void *row, const void *group, int32_t r, int32_t b0, int32_t b1) {

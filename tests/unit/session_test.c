@@ -171,10 +171,10 @@ static void model_errors(bytes_t *file) {
   CHECK_EQ(en_probe(file->p, file->n, &info, &why), EN_OK);
   CHECK_EQ(info.file_bytes, file->n);
   CHECK(!strcmp(info.arch, "llama") && info.n_layer == TINY_L && info.n_vocab == TINY_V && info.has_logits && !info.has_tokenizer);
-  const size_t need = en_model_bytes(l.image, file->n);
+  const size_t need = en_model_bytes(l.image, file->n, NULL);
   l.mem = aligned_alloc(EN_ALIGN, need);
-  for (size_t n = 0; n < need; n += 127) CHECK_EQ(en_model_init(&l.m, l.mem, n, l.image, file->n, &why), EN_E_NOMEM);
-  CHECK_EQ(en_model_init(&l.m, l.mem, need, l.image, (size_t)info.data_offset, &why), EN_OK);
+  for (size_t n = 0; n < need; n += 127) CHECK_EQ(en_model_init(&l.m, l.mem, n, l.image, file->n, NULL, &why), EN_E_NOMEM);
+  CHECK_EQ(en_model_init(&l.m, l.mem, need, l.image, (size_t)info.data_offset, NULL, &why), EN_OK);
   CHECK_EQ(en_model_seal(l.m, &why), EN_E_STATE);
   CHECK_EQ(en_model_feed(l.m, 10), EN_E_ARG);
   CHECK_EQ(en_model_feed(l.m, file->n + 1), EN_E_ARG);

@@ -159,17 +159,24 @@ static inline bytes_t tiny_gguf(const char *arch, const en_type *t) {
 }
 
 typedef struct { en_model *m; void *image, *mem; } loaded_t;
-/* Load from bytes, in pieces of `chunk` bytes (0: all at once), with the named kernels. .m is NULL on failure (why says). */
+/* Three lanes by turns, the last piece of work first: what comes out must not depend on such things. */
+static inline void run_backwards(void *ud, void (*job)(const void *, int32_t, int32_t, int32_t), const void *ctx, int32_t n, int32_t step) {
+  (void)ud;
+  for (int32_t i = (n - 1) / step; i >= 0; i--) job(ctx, i * step, n < (i + 1) * step ? n : (i + 1) * step, i % 3);
+}
+
+/* Load from bytes, in pieces of `chunk` bytes on three lanes (0: all at once on one), with the named kernels. .m is NULL on failure (why says). */
 static inline loaded_t load_model(const unsigned char *file, size_t n, size_t chunk, const char *kernels, en_why *why) {
   loaded_t l = {0};
   en_info info;
   if (en_probe(file, n, &info, why) != EN_OK) return l;
   l.image = aligned_alloc(EN_ALIGN, (n + 63) / 64 * 64);
   size_t at = chunk ? (size_t)info.data_offset : n;
+  const en_host lanes = {.parallel = run_backwards, .n_lanes = 3}, *host = chunk ? &lanes : NULL;
   memcpy(l.image, file, at);
-  const size_t need = en_model_bytes(l.image, at);
+  const size_t need = en_model_bytes(l.image, at, host);
   l.mem = aligned_alloc(EN_ALIGN, need ? need : EN_ALIGN);
-  int32_t status = en_model_init(&l.m, l.mem, need, l.image, at, why);
+  int32_t status = en_model_init(&l.m, l.mem, need, l.image, at, host, why);
   if (status == EN_OK) status = en_model_use_kernels(l.m, kernels, why);
   while (status == EN_OK && at < n) {
     const size_t step = n - at < chunk ? n - at : chunk;
