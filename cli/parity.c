@@ -1,5 +1,6 @@
 /* parity.c - edge-net parity: compares this build with fixtures, JSON files that name a model and the numbers it has to give. */
 #include "../core/quant/quant.h"
+#include "embed.h"
 #include "json.h"
 #include "logits.h"
 #include "parity_train.h"
@@ -105,22 +106,78 @@ static void one_table(fixture *x, const char *model, const char *table, const in
   cli_close(&m);
 }
 
+/* The member "tokens"; *n 0: it is missing. free() it. */
+static int32_t *read_tokens(fixture *x, size_t *n) {
+  double value;
+  const uint32_t tokens = json_get(&x->j, 0, "tokens");
+  int32_t *ids = malloc(((json_kind_of(&x->j, tokens) == JSON_ARRAY ? x->j.nodes[tokens].n : 0) + 1) * sizeof *ids);
+  *n = 0;
+  while (ids && json_number(&x->j, json_item(&x->j, tokens, (uint32_t)*n), &value) && value >= 0 && value < INT32_MAX) ids[(*n)++] = (int32_t)value;
+  return ids;
+}
+
 static void logits_case(fixture *x) {
   char model[PATH_BYTES], path[PATH_BYTES];
   size_t n = 0, n_expected;
   double value;
-  const uint32_t tokens = json_get(&x->j, 0, "tokens");
   if (!read_named(x, 0, "model", model, NULL)) return;
   char *expected = read_named(x, 0, "expected", path, &n_expected);
   if (!expected) return;
-  int32_t *ids = malloc(((json_kind_of(&x->j, tokens) == JSON_ARRAY ? x->j.nodes[tokens].n : 0) + 1) * sizeof *ids);
-  while (ids && json_number(&x->j, json_item(&x->j, tokens, (uint32_t)n), &value) && value >= 0 && value < INT32_MAX) ids[n++] = (int32_t)value;
+  int32_t *ids = read_tokens(x, &n);
   cli_logits_spec spec = {0};
   if (json_number(&x->j, json_get(&x->j, 0, "n_ctx"), &value) && value > 0 && value < INT32_MAX) spec.n_ctx = (uint32_t)value;
   if (n == 0) broken(x, "tokens", "are missing");
   else if (x->kernels) one_table(x, model, x->kernels, ids, n, &spec, expected, n_expected);
   else
     for (int32_t i = 0; en_kernels_name(i); i++) one_table(x, model, en_kernels_name(i), ids, n, &spec, expected, n_expected);
+  free(ids);
+  free(expected);
+}
+
+/* ---- embeddings ---- */
+typedef struct { const float *want; size_t n; double rel_rms; } vector_distance;
+
+static int32_t compare_vector(void *ud, float *got, uint32_t size, en_why *why) {
+  vector_distance *d = ud;
+  double err = 0, all = 0;
+  if (size != d->n) return en_fail(why, EN_E_ARG, "the embedding has %u values, the fixture %z", size, (uint64_t)d->n);
+  for (uint32_t i = 0; i < size; i++) {
+    err += ((double)got[i] - (double)d->want[i]) * ((double)got[i] - (double)d->want[i]);
+    all += (double)d->want[i] * (double)d->want[i];
+  }
+  d->rel_rms = sqrt(err / all);
+  return EN_OK;
+}
+
+static void embedding_table(fixture *x, const char *model, const char *table, cli_texts *text, const float *want, size_t n_want) {
+  cli_model m;
+  en_why why = {""};
+  double bound = 0;
+  vector_distance d = {want, n_want, INFINITY};
+  const int32_t status = cli_open(&m, model, &(cli_open_spec){.kernels = table, .quiet = 1, .why = &why});
+  if (status == EN_E_UNSUPPORTED) { skip(x, table, why.text); return; }
+  if (status != EN_OK) { broken(x, table, why.text); return; }
+  json_number(&x->j, json_get(&x->j, 0, "tolerance"), &bound);
+  if (cli_embed(&m, &(cli_embed_spec){.pooling = EN_POOL_MODEL}, text, compare_vector, &d, &why) != EN_OK) broken(x, table, why.text);
+  else {
+    verdict(x, d.rel_rms < bound);
+    printf("%s %-16s %-10s rel_rms %.3g (bound %.3g)\n", d.rel_rms < bound ? "ok     " : "FAILED ", x->name, en_model_kernels(m.model), d.rel_rms, bound);
+  }
+  cli_close(&m);
+}
+
+static void embedding_case(fixture *x) {
+  char model[PATH_BYTES], path[PATH_BYTES];
+  size_t n = 0, n_expected;
+  if (!read_named(x, 0, "model", model, NULL)) return;
+  char *expected = read_named(x, 0, "expected", path, &n_expected);
+  int32_t *ids = expected ? read_tokens(x, &n) : NULL;
+  cli_texts text = {ids, &n, 1};
+  const float *want = (const float *)(const void *)expected;
+  if (expected && !n) broken(x, "tokens", "are missing");
+  else if (expected && x->kernels) embedding_table(x, model, x->kernels, &text, want, n_expected / sizeof *want);
+  else
+    for (int32_t i = 0; expected && en_kernels_name(i); i++) embedding_table(x, model, en_kernels_name(i), &text, want, n_expected / sizeof *want);
   free(ids);
   free(expected);
 }
@@ -181,7 +238,7 @@ static void training_case(fixture *x) { parity_train(x->path, x->kernels, add_ve
 static void adapter_case(fixture *x) { parity_lora(x->path, &x->j, x->kernels, add_verdict, x); }
 
 static int one_file(const char *path, const char *kernels, counts *c) {
-  static const struct { const char *kind; void (*run)(fixture *x); } kinds[] = {{"logits", logits_case}, {"quant-blocks", blocks_case}, {"train-ce", training_case}, {"lora-logits", adapter_case}};
+  static const struct { const char *kind; void (*run)(fixture *x); } kinds[] = {{"logits", logits_case}, {"embedding", embedding_case}, {"quant-blocks", blocks_case}, {"train-ce", training_case}, {"lora-logits", adapter_case}};
   fixture x = {.path = path, .kernels = kernels, .counts = c};
   const char *error;
   size_t n, at;
@@ -220,7 +277,7 @@ static int run(const cli_args *a) {
 
 const cli_command cli_command_parity = {
     .name = "parity", .operands = "CASE.json...", .summary = "compare this build with reference results",
-    .notes = "CASE.json names a model, tokens and the expected logits (kind logits), or quantized blocks (kind quant-blocks); an adapter and its logits\n"
+    .notes = "CASE.json names a model, tokens and the expected logits (kind logits) or embedding (kind embedding), or quantized blocks (kind quant-blocks); an adapter and its logits\n"
              "(kind lora-logits), or training with its gradients and losses (kind train-ce). What this\n"
              "build cannot run is reported as skipped. The exit code is 1 if anything failed.",
     .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 1, .max_operands = -1, .run = run};

@@ -64,6 +64,12 @@ static int32_t read_float(reader_t *r, const char *key, float dflt, float lo, fl
   return EN_OK;
 }
 
+static int32_t read_bool(reader_t *r, const char *key, int32_t dflt, int32_t *out) {
+  en_value given;
+  *out = dflt;
+  return en_gguf_get(r->g, en_arch_key(r->key, r->arch, key), &given) ? en_gguf_bool(r->g, r->key, out, r->why) : EN_OK;
+}
+
 /* YaRN (Peng et al. 2023); keys and defaults as llama.cpp has them. */
 static int32_t read_yarn(reader_t *r, en_rope *rope, float factor) {
   float attn;
@@ -126,6 +132,11 @@ int32_t en_config_common(en_config *c, const en_gguf *g, const char *arch, const
   const int32_t has_tokens = en_gguf_get(g, "tokenizer.ggml.tokens", &tokens) && tokens.type == EN_GGUF_ARR && tokens.n <= 1 << 24;
   const int64_t n_tokens = has_tokens ? (int64_t)tokens.n : -1;
   EN_TRY(read_int(&r, "vocab_size", n_tokens, 1, 1 << 24, &c->V));
+  int32_t causal, pooling;
+  EN_TRY(read_bool(&r, "attention.causal", 1, &causal));
+  c->bidirectional = !causal;
+  EN_TRY(read_int(&r, "pooling_type", 0, 0, 4, &pooling));
+  c->pooling = pooling ? pooling + EN_POOL_TOKENS : 0; /* 1 mean, 2 first token, 3 last, 4 rank */
   c->attn_scale = (float)(1 / sqrt(c->E));
   c->embed_scale = 1;
   return EN_OK;
@@ -136,11 +147,23 @@ int32_t en_config_int(int32_t *out, const en_gguf *g, const char *arch, const ch
   return read_int(&r, key, dflt, lo, hi, out);
 }
 
+int32_t en_config_bool(int32_t *out, const en_gguf *g, const char *arch, const char *key, int32_t dflt, en_why *why) {
+  reader_t r = {g, arch, why, {0}};
+  return read_bool(&r, key, dflt, out);
+}
+
 int32_t en_config_float(float *out, const en_gguf *g, const char *arch, const char *key, float dflt, float lo, float hi, en_why *why) {
   reader_t r = {g, arch, why, {0}};
   return read_float(&r, key, dflt, lo, hi, out);
 }
 
+int32_t en_arch_head(const en_arch *a) {
+  int32_t i = 0;
+  while (i < a->n_end - 1 && a->end[i].out != EN_S_LOGITS) i++;
+  return i;
+}
+
 int32_t en_arch_uses(const en_arch *a, int32_t slot) {
-  return en_steps_touch(a->begin, a->n_begin, slot) || en_steps_touch(a->each, a->n_each, slot) || en_steps_touch(a->end, a->n_end, slot);
+  return en_steps_touch(a->begin, a->n_begin, slot) || en_steps_touch(a->each, a->n_each, slot) || en_steps_touch(a->end, a->n_end, slot) ||
+         en_steps_touch(a->rank, a->n_rank, slot);
 }

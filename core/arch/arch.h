@@ -9,7 +9,8 @@ enum {
   EN_T_OPTIONAL = 1, /* may be missing from the file */
   EN_T_VECTOR = 2,   /* 1-D, f32: norm weights, biases, factors. Else a matrix of any type, packed */
   EN_T_HEAD = 4,     /* the output matrix: if missing, the token embedding takes its place */
-  EN_T_ROPE = 8      /* factors that divide the angles of rotary table 0; EN_T_ROPE << 1: of table 1 */
+  EN_T_ROPE = 8,     /* factors that divide the angles of rotary table 0; EN_T_ROPE << 1: of table 1 */
+  EN_T_BIAS = EN_T_VECTOR | EN_T_OPTIONAL
 };
 /* In per-layer names '*' stands for the layer number. A matrix W[rows, cols] has ne = {cols, rows} in the file.
  * `fused` (or NULL): where the file has this tensor as a part of a taller one - that has `whole` rows, or elements if a vector - the part
@@ -29,11 +30,15 @@ typedef struct en_arch {
   int32_t embed;      /* index of the token embedding in globals */
   const en_step *begin, *each, *end; /* before the layers (weights: globals), in every layer, after them (globals; only rows that want logits) */
   int32_t n_begin, n_each, n_end;
+  const en_step *rank; /* from the first token's row of a text to its SCORES (weights: globals); NULL: none */
+  int32_t n_rank;
   en_layer_kind (*kind)(const en_config *c, int32_t layer, int32_t n_ctx); /* NULL: table 0 and no window everywhere. n_ctx: positions that the context in use holds */
 } en_arch;
 static inline en_layer_kind en_arch_kind(const en_arch *a, const en_config *c, int32_t layer, int32_t n_ctx) {
   return a->kind ? a->kind(c, layer, n_ctx) : (en_layer_kind){0, 0};
 }
+/* The step of the end program that makes logits; what it reads are a model's hidden rows, also for embeddings. */
+int32_t en_arch_head(const en_arch *a);
 /* 1 if some step of the architecture reads or writes the slot. */
 int32_t en_arch_uses(const en_arch *a, int32_t slot);
 
@@ -48,6 +53,7 @@ const en_arch *en_arch_find(const en_gguf *g, en_why *why);
 int32_t en_config_common(en_config *c, const en_gguf *g, const char *arch, const char *eps_key, en_why *why);
 /* One more value under "<arch>.<key>", within [lo, hi]; a negative dflt: the key is required. */
 int32_t en_config_int(int32_t *out, const en_gguf *g, const char *arch, const char *key, int64_t dflt, int64_t lo, int64_t hi, en_why *why);
+int32_t en_config_bool(int32_t *out, const en_gguf *g, const char *arch, const char *key, int32_t dflt, en_why *why);
 int32_t en_config_float(float *out, const en_gguf *g, const char *arch, const char *key, float dflt, float lo, float hi, en_why *why);
 /* "<arch>.<key>" in a buffer of EN_KEY_BYTES. */
 enum { EN_KEY_BYTES = 96 };

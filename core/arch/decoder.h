@@ -5,8 +5,6 @@
 #define EN_DECODER_H
 #include "arch.h"
 
-enum { EN_T_BIAS = EN_T_VECTOR | EN_T_OPTIONAL };
-
 /* ---- tensors. Names: GGUF's (docs/formats.md). An architecture's own follow at [EN_DEC_..._TENSORS] ---- */
 enum { EN_DEC_EMBED, EN_DEC_NORM, EN_DEC_HEAD, EN_DEC_HEAD_BIAS, EN_DEC_GLOBALS };
 #define EN_DECODER_GLOBALS \

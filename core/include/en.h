@@ -56,6 +56,7 @@ typedef struct {
   uint64_t fingerprint; /* of the head and of a sample of every tensor; 0 before the model is sealed */
   uint32_t has_tokenizer; /* 1: en_tokenizer_init can work on this file */
   uint32_t has_logits;    /* 0: an encoder, it gives embeddings only */
+  uint32_t pooling;       /* EN_POOL_*: how its embeddings are pooled */
   char arch[32], name[64], type[16]; /* general.architecture, general.name (cut), type of most weight bytes, e.g. "Q4_0" */
 } en_info;
 
@@ -112,12 +113,19 @@ int32_t en_stream_end(en_stream *s, const char **text, size_t *n_bytes);
 /* ---- session: KV caches of some sequences, scratch ---- */
 typedef struct en_session en_session;
 enum { EN_KV_F32 = 0, EN_KV_F16 = 1 };
+enum { /* embeddings; frozen */
+  EN_POOL_MODEL = 1,  /* as the file says; where it does not: the mean for encoders, the last token for decoders */
+  EN_POOL_TOKENS = 2, /* none: a row per token */
+  EN_POOL_MEAN = 3, EN_POOL_FIRST = 4 /* token, BERT's [CLS] */, EN_POOL_LAST = 5,
+  EN_POOL_RANK = 6    /* scores of a pair's relevance, by the head of a reranker */
+};
 typedef struct {
   uint32_t n_ctx;    /* positions per sequence; 0: the model's own, at most 4096 */
   uint32_t n_batch;  /* tokens worked on at once; 0: 64 */
   uint32_t n_seq;    /* sequences; 0: 1 */
   uint32_t n_logits; /* rows of logits kept per en_eval; 0: 1 */
   uint32_t kv_type;  /* EN_KV_* */
+  uint32_t pooling;  /* 0: logits; EN_POOL_*: embeddings, see below */
 } en_session_spec;
 /* host: the one that en_session_init will get (scratch is per lane); NULL: none. 0: the spec is impossible (overflow or out of range). */
 size_t en_session_bytes(const en_model *m, const en_session_spec *spec, const en_host *host);
@@ -146,6 +154,16 @@ uint32_t en_seq_length(const en_session *s, uint32_t seq);       /* positions in
 int32_t en_seq_keep(en_session *s, uint32_t seq, uint32_t n);    /* forget positions >= n */
 int32_t en_seq_copy(en_session *s, uint32_t from, uint32_t to);  /* fork: `to` becomes a copy of `from` */
 uint32_t en_session_n_ctx(const en_session *s);
+/* ---- embeddings: a session with spec.pooling set. Texts stand packed side by side, no padding, in one forward pass; none sees another and none is kept, so
+ * there is no cache but one layer's keys and values of one slice. In the spec n_ctx is the longest text (0: at most 512, never above what the model was trained
+ * for), n_batch the tokens worked on at once (0: 512; at least n_ctx), n_seq nothing, n_logits the rows kept (0: n_batch).
+ * In a batch, a text begins where seq changes (NULL: one text); `want` is not read. EN_E_FULL: a text is too long, or too many rows. ---- */
+uint32_t en_embedding_rows(const en_session *s);                 /* of the last en_eval: one per text, in batch order (EN_POOL_TOKENS: one per token) */
+uint32_t en_embedding_size(const en_session *s);                 /* floats of a row: n_embd, or the labels of a rank head */
+float *en_embedding(en_session *s, uint32_t row);                /* pooled, not normalised; valid until the next en_eval; NULL past the end; may be changed */
+/* x / |x|, in place; zeros stay. The first n of a longer row: Matryoshka truncation (Kusupati et al. 2022). The same bits everywhere. */
+void en_normalize(float *x, uint32_t n);
+
 /* A sequence's cache as bytes, to keep a long prompt over a reload. The host keeps the ids beside it. Only the same model (en_info.fingerprint) with the
  * same kv_type takes it back; n_ctx may differ as long as the positions fit. Little-endian; layout: docs/formats.md. */
 size_t en_seq_state_bytes(const en_session *s, uint32_t seq);                              /* 0: no such sequence */

@@ -44,6 +44,7 @@ int32_t en_seq_save(const en_session *s, uint32_t seq, void *dst, size_t cap) {
 int32_t en_seq_load(en_session *s, uint32_t seq, const void *src, size_t n_bytes, en_why *why) {
   state_head head;
   if (seq >= s->spec.n_seq) return en_fail(why, EN_E_ARG, "sequence %u does not exist: the session has %u", seq, s->spec.n_seq);
+  if (s->spec.pooling) return en_fail(why, EN_E_STATE, "this session gives embeddings, it keeps no sequences");
   if (n_bytes < sizeof head) return en_fail(why, EN_E_FORMAT, "the saved state is cut short");
   memcpy(&head, src, sizeof head);
   const state_head want = head_of(s, head.n);

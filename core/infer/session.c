@@ -9,6 +9,7 @@ enum { PART_BEGIN, PART_LAYERS, PART_END };
 /* ---- memory ---- */
 
 static int32_t settle_spec(en_session_spec *s, const en_model *m) {
+  if (s->pooling) return en_embed_settle(s, m);
   if (!s->n_ctx) s->n_ctx = EN_MIN(m->info.n_ctx_train, 4096);
   if (!s->n_batch) s->n_batch = 64;
   if (!s->n_seq) s->n_seq = 1;
@@ -17,9 +18,13 @@ static int32_t settle_spec(en_session_spec *s, const en_model *m) {
   return s->n_ctx <= 1 << 24 && s->n_batch <= 1 << 16 && s->n_seq <= 4096 && s->n_logits <= 1 << 20 && s->kv_type <= EN_KV_F16;
 }
 
+/* Positions of a sequence that the cache has room for, and layers. Embeddings need one layer's, for the rows of a slice. */
+static uint32_t n_cells(const en_session_spec *s) { return s->pooling ? s->n_batch : s->n_ctx; }
+static uint64_t kv_layers(const en_model *m, const en_session_spec *s) { return s->pooling ? 1 : (uint64_t)m->c.L; }
+
 static uint64_t kv_layer_bytes(const en_model *m, const en_session_spec *s) { /* keys of one layer; 0 on overflow */
   uint64_t n = (uint64_t)en_dim_size(&m->c, EN_DIM_KE) * (s->kv_type == EN_KV_F16 ? 2 : 4);
-  return en_mul_u64(n, s->n_ctx, &n) && en_mul_u64(n, s->n_seq, &n) ? n : 0;
+  return en_mul_u64(n, n_cells(s), &n) && en_mul_u64(n, s->n_seq, &n) ? n : 0;
 }
 
 static size_t carve(en_session *at, void **self, const en_model *m, const en_session_spec *s, void *mem) {
@@ -27,10 +32,10 @@ static size_t carve(en_session *at, void **self, const en_model *m, const en_ses
   int64_t widest = 1;
   for (int32_t i = 0; i < EN_S_LOGITS; i++) widest = EN_MAX(widest, en_dim_size(&m->c, en_slot_dim((en_slot)i)));
   size_t scratch = en_matmul_scratch(&m->k, (int32_t)widest, (int32_t)s->n_batch, lanes);
-  scratch = EN_MAX(scratch, (size_t)widest * 4); /* one row of any weight type */
+  scratch = EN_MAX(scratch, (size_t)widest * 8); /* one row of any weight type, packed and decoded */
   const uint64_t kv = kv_layer_bytes(m, s);
   if (!kv) return 0;
-  enum { FIXED = 15 };
+  enum { FIXED = 17 };
   en_piece pieces[FIXED + EN_S_LOGITS] = {
     {self, 1, sizeof(en_session)},
     {(void **)&at->length, s->n_seq, sizeof(uint32_t)},
@@ -40,11 +45,13 @@ static size_t carve(en_session *at, void **self, const en_model *m, const en_ses
     {(void **)&at->hi, s->n_batch, sizeof(int32_t)},
     {(void **)&at->want, s->n_batch, sizeof(int32_t)},
     {(void **)&at->pos, s->n_batch, sizeof(uint32_t)},
+    {(void **)&at->cell, s->pooling ? s->n_batch : 0, sizeof(uint32_t)},
+    {(void **)&at->text_end, s->pooling ? s->n_batch : 0, sizeof(int32_t)},
     {(void **)&at->lo_window, m->c.window ? s->n_batch : 0, sizeof(int32_t)},
     {(void **)&at->cs, (uint64_t)m->c.n_rope * s->n_batch * (uint64_t)m->c.rot, sizeof(float)},
     {(void **)&at->tiles, s->n_batch, sizeof(en_tile)},
-    {(void **)&at->logits, (uint64_t)s->n_logits * (uint64_t)m->c.V, sizeof(float)},
-    {(void **)&at->kv, (uint64_t)m->c.L * 2, kv},
+    {(void **)&at->logits, s->n_logits, en_embed_width(s, m) * sizeof(float)},
+    {(void **)&at->kv, kv_layers(m, s) * 2, kv},
     {&at->run.scratch, scratch, 1},
     {(void **)&at->run.lora_u, s->n_batch, EN_LORA_MAX_RANK * sizeof(float)},
   };
@@ -65,7 +72,7 @@ size_t en_session_kv_bytes(const en_model *m, const en_session_spec *spec) {
   en_session_spec s = *spec;
   uint64_t bytes;
   size_t out;
-  if (!settle_spec(&s, m) || !en_mul_u64(kv_layer_bytes(m, &s), (uint64_t)m->c.L * 2, &bytes) || !en_fit_size(bytes, &out)) return 0;
+  if (!settle_spec(&s, m) || !en_mul_u64(kv_layer_bytes(m, &s), kv_layers(m, &s) * 2, &bytes) || !en_fit_size(bytes, &out)) return 0;
   return out;
 }
 
@@ -75,6 +82,7 @@ int32_t en_session_init(en_session **out, void *mem, size_t mem_bytes, const en_
   void *self;
   if (host) at.host = *host;
   if (!settle_spec(&at.spec, m)) return en_fail(why, EN_E_ARG, "a session of %u sequences of %u positions, batches of %u and %u rows of logits is out of range", spec->n_seq, spec->n_ctx, spec->n_batch, spec->n_logits);
+  EN_TRY(en_embed_usable(&at.spec, m, why));
   const size_t need = carve(&at, &self, m, &at.spec, NULL);
   if (!need) return en_fail(why, EN_E_NOMEM, "a session of %u sequences of %u positions does not fit into the address space", at.spec.n_seq, at.spec.n_ctx);
   if (!mem || mem_bytes < need) return en_fail(why, EN_E_NOMEM, "the session needs %z bytes, %z were given", (uint64_t)need, (uint64_t)mem_bytes);
@@ -90,10 +98,11 @@ int32_t en_session_init(en_session **out, void *mem, size_t mem_bytes, const en_
   s->run.c = &m->c;
   s->run.ids = s->ids;
   s->run.pos = s->pos;
+  s->run.cell = s->spec.pooling ? s->cell : s->pos;
   s->run.tiles = s->tiles;
   s->run.hi = s->hi;
   s->run.kv_f16 = s->spec.kv_type == EN_KV_F16;
-  s->run.n_ctx = (int32_t)s->spec.n_ctx;
+  s->run.n_ctx = (int32_t)n_cells(&s->spec);
   *out = s;
   return EN_OK;
 }
@@ -103,10 +112,8 @@ int32_t en_session_init(en_session **out, void *mem, size_t mem_bytes, const en_
 static uint32_t seq_of(const en_batch *b, uint32_t i) { return b->seq ? b->seq[i] : 0; }
 static int32_t wanted(const en_batch *b, uint32_t i) { return b->want ? b->want[i] != 0 : i + 1 == b->n; }
 
-int32_t en_eval_begin(en_session *s, const en_batch *b, en_why *why) {
+static int32_t check_batch(en_session *s, const en_batch *b, en_why *why) {
   uint64_t rows = 0;
-  s->job.active = 0;
-  if (!b->n || !b->ids) return en_fail(why, EN_E_ARG, "the batch is empty");
   memcpy(s->pending, s->length, s->spec.n_seq * sizeof *s->length);
   for (uint32_t i = 0; i < b->n; i++) {
     if (b->ids[i] < 0 || b->ids[i] >= s->m->c.V) return en_fail(why, EN_E_ARG, "token %d is outside the vocabulary of %d", b->ids[i], s->m->c.V);
@@ -116,6 +123,13 @@ int32_t en_eval_begin(en_session *s, const en_batch *b, en_why *why) {
   }
   if (rows > s->spec.n_logits) return en_fail(why, EN_E_FULL, "%z rows of logits were asked for, the session keeps %u", rows, s->spec.n_logits);
   memcpy(s->pending, s->length, s->spec.n_seq * sizeof *s->length);
+  return EN_OK;
+}
+
+int32_t en_eval_begin(en_session *s, const en_batch *b, en_why *why) {
+  s->job.active = 0;
+  if (!b->n || !b->ids) return en_fail(why, EN_E_ARG, "the batch is empty");
+  EN_TRY(s->spec.pooling ? en_embed_check(s, b, why) : check_batch(s, b, why));
   s->job = (progress_t){.batch = *b, .active = 1, .part = PART_BEGIN, .step = -1};
   s->n_rows = 0;
   return EN_OK;
@@ -138,36 +152,42 @@ static void rope_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
     for (int32_t t = lo; s->ropes >> table & 1 && t < hi; t++) fill_rope(s, table, t, t > lo);
 }
 
-static void start_slice(en_session *s) {
+/* The next tokens of the batch, which continue their sequences. */
+static void lay_out(en_session *s) {
   const en_batch *b = &s->job.batch;
-  const int32_t T = (int32_t)EN_MIN(b->n - s->job.at, s->spec.n_batch);
-  int32_t n_tiles = 0;
+  s->job.T = EN_MIN(b->n - s->job.at, s->spec.n_batch);
   s->job.n_want = 0;
-  for (int32_t t = 0; t < T; t++) {
+  for (int32_t t = 0; t < (int32_t)s->job.T; t++) {
     const uint32_t i = s->job.at + (uint32_t)t, seq = seq_of(b, i);
-    s->ids[t] = b->ids[i];
     s->pos[t] = s->pending[seq]++;
     s->lo[t] = 0;
     s->hi[t] = (int32_t)s->pos[t] + 1;
     if (s->m->c.window) s->lo_window[t] = EN_MAX(0, s->hi[t] - s->m->c.window);
     if (wanted(b, i)) s->want[s->job.n_want++] = t;
-    en_tile *last = n_tiles ? &s->tiles[n_tiles - 1] : NULL;
+    en_tile *last = s->run.n_tiles ? &s->tiles[s->run.n_tiles - 1] : NULL;
     if (last && last->seq == seq && last->n < EN_ATTEND_TILE) last->n++;
-    else s->tiles[n_tiles++] = (en_tile){t, 1, seq};
+    else s->tiles[s->run.n_tiles++] = (en_tile){t, 1, seq};
   }
+}
+
+static void start_slice(en_session *s) {
+  s->run.n_tiles = 0;
+  if (s->spec.pooling) en_embed_slice(s);
+  else lay_out(s);
+  const int32_t T = (int32_t)s->job.T;
+  memcpy(s->ids, s->job.batch.ids + s->job.at, s->job.T * sizeof *s->ids);
   s->run.T = T;
-  s->run.n_tiles = n_tiles;
   en_session *const self = s;
   en_parallel(T < 8 ? NULL : &s->host, rope_rows, &self, T, 8);
 }
 
-/* Keep only the rows that want logits, at the front of X. */
+/* Keep only the rows that the end program works on, at the front of X. */
 static void gather_wanted(en_session *s) {
   const size_t D = (size_t)s->m->c.D;
   for (int32_t i = 0; i < s->job.n_want; i++)
     if (s->want[i] != i) memcpy(s->run.slot[EN_S_X] + (size_t)i * D, s->run.slot[EN_S_X] + (size_t)s->want[i] * D, D * sizeof(float));
   s->run.T = s->job.n_want;
-  s->run.slot[EN_S_LOGITS] = s->logits + (size_t)s->job.done_rows * (size_t)s->m->c.V;
+  if (!s->spec.pooling) s->run.slot[EN_S_LOGITS] = s->logits + (size_t)s->job.done_rows * (size_t)s->m->c.V;
 }
 
 /* Steps of the part in work, and its weights. */
@@ -177,12 +197,13 @@ static const en_step *program(en_session *s, int32_t *n) {
   s->run.w = s->m->globals;
   s->run.n_lora = 0;
   if (j->part == PART_BEGIN) { *n = arch->n_begin; return arch->begin; }
+  if (j->part == PART_END && s->spec.pooling) return en_embed_program(s, n);
   if (j->part == PART_END) { *n = arch->n_end; return arch->end; }
-  const en_layer_kind kind = en_arch_kind(arch, &s->m->c, j->layer, s->run.n_ctx);
+  const en_layer_kind kind = en_arch_kind(arch, &s->m->c, j->layer, (int32_t)s->spec.n_ctx);
   s->run.cs = angles_of(s, kind.rope);
   s->run.lo = kind.window ? s->lo_window : s->lo;
   s->run.w = en_model_layer(s->m, j->layer);
-  s->run.kv_k = s->kv + (size_t)(s->layer_kv_bytes * 2 * (uint64_t)j->layer);
+  s->run.kv_k = s->kv + (size_t)(s->layer_kv_bytes * 2 * (s->spec.pooling ? 0 : (uint64_t)j->layer));
   s->run.kv_v = s->run.kv_k + (size_t)s->layer_kv_bytes;
   for (; s->run.n_lora < EN_LORA_MAX_STACK && s->adapters[s->run.n_lora]; s->run.n_lora++)
     s->run.lora[s->run.n_lora] = en_adapter_layer(s->adapters[s->run.n_lora], j->layer);
@@ -205,9 +226,8 @@ static int32_t next_part(en_session *s) {
     gather_wanted(s);
     return 0;
   }
-  const uint32_t T = (uint32_t)EN_MIN(j->batch.n - j->at, s->spec.n_batch);
-  j->done_rows += (uint32_t)j->n_want;
-  j->at += T;
+  j->done_rows += s->spec.pooling ? en_embed_pool(s) : (uint32_t)j->n_want;
+  j->at += j->T;
   j->part = PART_BEGIN;
   j->step = -1;
   return j->at >= j->batch.n;
@@ -243,10 +263,10 @@ int32_t en_eval_run(en_session *s, uint32_t n_steps, en_why *why) {
     }
     int32_t n;
     const en_step *steps = program(s, &n);
-    j->step += do_step(s, steps + j->step, n - j->step);
+    if (j->step < n) j->step += do_step(s, steps + j->step, n - j->step);
     if (j->step >= n && next_part(s)) {
       j->active = 0;
-      memcpy(s->length, s->pending, s->spec.n_seq * sizeof *s->length);
+      if (!s->spec.pooling) memcpy(s->length, s->pending, s->spec.n_seq * sizeof *s->length);
       s->n_rows = j->done_rows;
       return EN_OK;
     }
@@ -266,8 +286,8 @@ void en_eval_drop(en_session *s) { s->job.active = 0; }
 
 /* ---- results and sequences ---- */
 
-uint32_t en_logits_rows(const en_session *s) { return s->n_rows; }
-float *en_logits(en_session *s, uint32_t row) { return row < s->n_rows ? s->logits + (size_t)row * (size_t)s->m->c.V : NULL; }
+uint32_t en_logits_rows(const en_session *s) { return s->spec.pooling ? 0 : s->n_rows; }
+float *en_logits(en_session *s, uint32_t row) { return !s->spec.pooling && row < s->n_rows ? s->logits + (size_t)row * (size_t)s->m->c.V : NULL; }
 uint32_t en_seq_length(const en_session *s, uint32_t seq) { return seq < s->spec.n_seq ? s->length[seq] : 0; }
 uint32_t en_session_n_ctx(const en_session *s) { return s->spec.n_ctx; }
 

@@ -20,7 +20,7 @@ static void store_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
     const en_tile *tile = &r->tiles[unit / r->c->K];
     const int32_t head = unit % r->c->K;
     for (int32_t t = tile->t0; t < tile->t0 + tile->n; t++) {
-      const size_t at = head_offset(r, tile->seq, head) + (size_t)r->pos[t] * (size_t)r->c->E, from = (size_t)head * (size_t)r->c->E;
+      const size_t at = head_offset(r, tile->seq, head) + (size_t)r->cell[t] * (size_t)r->c->E, from = (size_t)head * (size_t)r->c->E;
       store(r, r->kv_k, at, en_slot_row(r, EN_S_K, t) + from);
       store(r, r->kv_v, at, en_slot_row(r, EN_S_V, t) + from);
     }

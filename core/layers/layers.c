@@ -15,6 +15,9 @@ int64_t en_dim_size(const en_config *c, en_dim d) {
     case EN_DIM_QK: return ((int64_t)c->H + c->K) * c->E;
     case EN_DIM_QKV: return ((int64_t)c->H + 2 * (int64_t)c->K) * c->E;
     case EN_DIM_2F: return 2 * (int64_t)c->F;
+    case EN_DIM_CTX: return c->n_ctx_train;
+    case EN_DIM_TYPES: return c->n_types;
+    case EN_DIM_LABELS: return c->n_labels;
   }
   return 0;
 }

@@ -11,7 +11,7 @@
 /* Symbolic sizes that tensor and slot tables refer to. The last ones: first rows and heights of fused tensors (arch.h). */
 typedef enum {
   EN_DIM_0, EN_DIM_1, EN_DIM_D, EN_DIM_E, EN_DIM_HE, EN_DIM_KE, EN_DIM_F, EN_DIM_V, EN_DIM_HALF_ROT,
-  EN_DIM_QK /* (H + K) E */, EN_DIM_QKV /* (H + 2K) E */, EN_DIM_2F
+  EN_DIM_QK /* (H + K) E */, EN_DIM_QKV /* (H + 2K) E */, EN_DIM_2F, EN_DIM_CTX /* n_ctx_train */, EN_DIM_TYPES, EN_DIM_LABELS
 } en_dim;
 
 /* One table of rotary angles: angle of pair i at position p = p * base^(-2i/rot) / factor[i] * scale. With yarn > 0 (Peng et al. 2023) pairs that
@@ -39,15 +39,19 @@ typedef struct en_config {
   float embed_scale;      /* SCALE_EMBED multiplies by it */
   int32_t window;         /* positions that a layer with a sliding window sees; 0: the model has no such layer */
   int32_t window_period;  /* for the architecture's rule of which layers those are */
+  int32_t bidirectional;  /* 1: an encoder, every token of a text sees all of it */
+  int32_t pooling;        /* how the model's embeddings are pooled: EN_POOL_*, 0 where the file does not say */
+  int32_t n_types;        /* token types (segments of BERT) */
+  int32_t n_labels;       /* scores of a rank head */
   int32_t n_ctx_orig;     /* context before its rotary angles were stretched */
   int32_t n_rope;         /* tables in use, 1 to EN_ROPES */
   en_rope rope[EN_ROPES];
 } en_config;
 int64_t en_dim_size(const en_config *c, en_dim d);
 
-/* Activation slots and their widths. LOGITS has rows only for the tokens that asked. */
+/* Activation slots and their widths. LOGITS has rows only for the tokens that asked, SCORES (of a rank head) for texts. */
 #define EN_SLOTS(SLOT) \
-  SLOT(X, D) SLOT(H, D) SLOT(Q, HE) SLOT(K, KE) SLOT(V, KE) SLOT(A, HE) SLOT(G, F) SLOT(U, F) SLOT(LOGITS, V)
+  SLOT(X, D) SLOT(H, D) SLOT(Q, HE) SLOT(K, KE) SLOT(V, KE) SLOT(A, HE) SLOT(G, F) SLOT(U, F) SLOT(SCORES, LABELS) SLOT(LOGITS, V)
 typedef enum {
 #define SLOT(name, dim) EN_S_##name,
   EN_SLOTS(SLOT)
@@ -95,7 +99,8 @@ typedef struct en_run {
   float *slot[EN_S_COUNT];
   int32_t T;
   const int32_t *ids;          /* [T] */
-  const uint32_t *pos;         /* [T] */
+  const uint32_t *pos;         /* [T] position in its text */
+  const uint32_t *cell;        /* [T] where its key and value lie in the cache; decoders: pos */
   const float *cs;             /* [T, rot]: cos, sin of every rotating pair, from this layer's table */
   const en_tile *tiles;        /* cover the T tokens in order */
   int32_t n_tiles;
@@ -110,7 +115,7 @@ typedef struct en_run {
   float lora_drop;             /* share that is dropped */
   uint64_t lora_seed;          /* of this micro-batch and layer */
   float *lse;                  /* NULL, or [T, H]: log-sum-exp of every attention row, for the backward */
-  void *scratch;               /* en_matmul_scratch() bytes; also one row of any weight */
+  void *scratch;               /* en_matmul_scratch() bytes; also one row of any weight, packed and decoded */
 } en_run;
 
 /* Perform step[0]; a run of LINEAR steps that read the same slot is one product. Returns how many steps were done (>= 1). */

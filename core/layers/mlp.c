@@ -82,3 +82,34 @@ void en_gelu_mul_backward(const en_back *b, const en_step *step) {
 }
 
 void en_gelu_backward(const en_back *b, const en_step *step) { en_gelu_mul_backward(b, step); }
+
+static void gelu_erf_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const en_row_job *j = ctx;
+  const int32_t n = (int32_t)en_slot_width(j->r, j->s->in);
+  for (int32_t t = lo; t < hi; t++) j->r->k->gelu_erf(en_slot_row(j->r, j->s->out, t), en_slot_row(j->r, j->s->in, t), n);
+}
+
+int32_t en_gelu_erf_forward(const en_run *r, const en_step *step, int32_t n_steps) {
+  (void)n_steps;
+  const en_row_job job = {r, step};
+  en_rows_parallel(r, gelu_erf_rows, &job);
+  return 1;
+}
+
+/* y = x P(x) with the normal distribution's P, so y' = P(x) + x p(x), p its density. */
+static void gelu_erf_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const en_back_job *j = ctx;
+  const int32_t n = (int32_t)en_slot_width(j->b->r, j->s->in);
+  for (int32_t t = lo; t < hi; t++) {
+    const float *x = en_slot_row(j->b->r, j->s->in, t);
+    float *dx = en_grad_row(j->b, j->s->in, t);
+    for (int32_t i = 0; i < n; i++) dx[i] *= (float)(0.5 * erfc(-0.70710678118654752 * (double)x[i])) + x[i] * 0.39894228f * expf(-0.5f * x[i] * x[i]);
+  }
+}
+
+void en_gelu_erf_backward(const en_back *b, const en_step *step) {
+  const en_back_job job = {b, step};
+  en_rows_parallel(b->r, gelu_erf_back_rows, &job);
+}

@@ -69,3 +69,20 @@ void en_softcap_logits_backward(const en_back *b, const en_step *step) {
   float *d = b->d[step->out];
   for (size_t i = 0; cap > 0 && i < n; i++) d[i] *= 1 - (b->out[i] / cap) * (b->out[i] / cap);
 }
+
+/* softcap(x, 1) is tanh(x). */
+int32_t en_tanh_forward(const en_run *r, const en_step *step, int32_t n_steps) {
+  (void)n_steps;
+  for (int32_t t = 0; t < r->T; t++) {
+    float *x = en_slot_row(r, step->out, t);
+    r->k->softcap(x, x, 1, (int32_t)en_slot_width(r, step->out));
+  }
+  return 1;
+}
+
+/* dx = dy (1 - y^2) */
+void en_tanh_backward(const en_back *b, const en_step *step) {
+  const size_t n = (size_t)b->r->T * en_slot_width(b->r, step->out);
+  float *d = b->d[step->out];
+  for (size_t i = 0; i < n; i++) d[i] *= 1 - b->out[i] * b->out[i];
+}

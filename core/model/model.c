@@ -24,7 +24,8 @@ static void fill_info(en_info *info, const en_gguf *g, const en_config *c, const
   info->n_head = (uint32_t)c->H;
   info->n_head_kv = (uint32_t)c->K;
   info->n_ff = (uint32_t)c->F;
-  info->has_logits = arch->n_end > 0;
+  info->has_logits = arch->n_end > 0 && !c->bidirectional;
+  info->pooling = (uint32_t)(c->pooling ? c->pooling : c->bidirectional ? EN_POOL_MEAN : EN_POOL_LAST);
   const char *text;
   uint64_t n;
   en_value tokens;

@@ -5,12 +5,6 @@
 
 static size_t width(const en_trainer *t, int32_t slot) { return (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)slot)); }
 
-int32_t en_head_step(const en_arch *arch) {
-  int32_t i = 0;
-  while (i < arch->n_end - 1 && arch->end[i].out != EN_S_LOGITS) i++;
-  return i;
-}
-
 typedef struct { en_trainer *t; int32_t at; en_row_loss row; double *loss; } piece_job;
 
 /* Rows [lo, hi) of the piece that begins at goal `at`. The gradient takes the place of the logits, or, where later steps need what they wrote, its own. */
@@ -61,7 +55,7 @@ static double head_rows(en_trainer *t, int32_t head, int32_t with_grad, en_row_l
 
 double en_head_loss(en_trainer *t, const float *x, int32_t with_grad, en_row_loss row) {
   const en_arch *arch = t->m->arch;
-  const int32_t T = t->run.T, n = t->n_goals, head = en_head_step(arch);
+  const int32_t T = t->run.T, n = t->n_goals, head = en_arch_head(arch);
   const size_t D = width(t, EN_S_X);
   en_run *r = &t->run;
   if (!n) return 0;

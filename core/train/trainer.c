@@ -52,7 +52,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
   int64_t widest_in = 1, widest = m->c.V; /* en_matmul_t's input is as wide as the logits; its panels are not */
   enum { FIXED = 26 };
   const uint64_t head_rows = m->info.has_logits ? EN_HEAD_ROWS : 0;
-  const int32_t caps = en_head_step(m->arch) < m->arch->n_end - 1; /* logits change after the output matrix: their gradient needs a place of its own */
+  const int32_t caps = en_arch_head(m->arch) < m->arch->n_end - 1; /* logits change after the output matrix: their gradient needs a place of its own */
   en_piece pieces[FIXED + 3 * EN_S_COUNT] = {
     {self, 1, sizeof(en_trainer)},
     {(void **)&at->lo, T, sizeof(int32_t)}, {(void **)&at->hi, T, sizeof(int32_t)}, {(void **)&at->pos, T, sizeof(uint32_t)},
@@ -86,7 +86,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
   }
   pieces[n++] = (en_piece){(void **)&at->dropped, at->spec.dropout > 0 ? T : 0, (uint64_t)widest_in * sizeof(float)};
   widest = EN_MAX(widest, widest_in);
-  const size_t scratch = EN_MAX(en_matmul_scratch(&m->k, (int32_t)widest, (int32_t)T, en_lanes(&at->host)), (size_t)widest * 4);
+  const size_t scratch = EN_MAX(en_matmul_scratch(&m->k, (int32_t)widest, (int32_t)T, en_lanes(&at->host)), (size_t)widest * 8);
   pieces[n++] = (en_piece){&at->run.scratch, scratch, 1};
   const size_t need = tape_floats(m, at->spec.n_tokens) ? en_carve(pieces, n, mem) : 0;
   if (!caps) at->dhead[EN_S_LOGITS] = at->head[EN_S_LOGITS];
@@ -129,7 +129,7 @@ int32_t en_trainer_init(en_trainer **out, void *mem, size_t mem_bytes, en_adapte
   r->k = &t->m->k;
   r->host = &t->host;
   r->c = &t->m->c;
-  r->pos = t->pos;
+  r->cell = t->pos;
   r->tiles = t->tiles;
   r->hi = t->hi;
   r->n_ctx = (int32_t)t->spec.n_tokens;

@@ -49,5 +49,4 @@ void en_tape_slots(const en_trainer *t, float *x, float *tape, int32_t i, float 
 void en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse);
 float *en_tape_result(const en_trainer *t, float *x, float *tape); /* X after the layer */
 void en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float *lse);
-int32_t en_head_step(const en_arch *arch); /* the step of the end program that makes logits */
 #endif
