@@ -5,9 +5,14 @@ export { ModelLoader } from './loader.js';
 export { EdgeNetError, ERROR_CODES } from './errors.js';
 export { capabilities } from './capabilities.js';
 export { PARAMS } from './params.js';
+export { openManifest } from './trust/open.js';
+export { TrustStore } from './trust/store.js';
+export { trustStorage } from './trust/storage.js';
 
 /**
  * @typedef {import('./errors.js').ErrorCode} ErrorCode
+ * @typedef {import('./manifest/manifest.js').Manifest} Manifest
+ * @typedef {import('./trust/open.js').TrustOptions} TrustOptions
  * @typedef {import('./session.js').SessionOptions} SessionOptions
  * @typedef {import('./session.js').Prompt} Prompt
  * @typedef {import('./options.js').GenerateOptions} GenerateOptions
