@@ -12,6 +12,7 @@ import { fromBase64, fromHex, toBase64, toHex, utf8 } from '../../js-glue/manife
 import { readJson } from '../../js-glue/manifest/json.js';
 import { checkManifest, describeFile, manifestBytes, parseManifest, sourcesOf } from '../../js-glue/manifest/manifest.js';
 import { MANIFEST_SCHEMA, SCHEMA_ID, checkShape } from '../../js-glue/manifest/schema.js';
+import { wantedFile } from '../../js-glue/manifest/wanted.js';
 import { fixture, needs, root } from './support/env.mjs';
 
 const code = (/** @type {string} */ c) => ({ code: c });
@@ -184,4 +185,22 @@ test('describeFile: short lists inside, long ones beside', async () => {
   assert.deepEqual([short.side, short.artifact.chunks?.length, short.artifact.size], [null, 3, (1 << 19) + 3]);
   const long = await describeFile('m.gguf', /** @type {any} */ (hashed), 2);
   assert.deepEqual([long.side?.length, long.artifact.chunks, long.artifact.chunkFile, long.artifact.merkleRoot], [96, undefined, 'm.gguf.chunks', short.artifact.merkleRoot]);
+});
+
+test('wantedFile: the file to the byte, the places by preference', async () => {
+  const hasher = await openChunkHasher(1 << 18);
+  await hasher.update(new Uint8Array((1 << 19) + 3));
+  const hashed = /** @type {any} */ (await hasher.finish());
+  const { artifact, side } = await describeFile('m.gguf', hashed, 2);
+  const manifest = checkManifest({ ...full(), artifacts: { model: { ...artifact, sources: [{ type: 'http', url: 'https://a.example/m.gguf' }, { type: 'hf', repo: 'o/r', revision: 'c'.repeat(40) }, { type: 'p2p' }] } }, distribution: {} });
+  /** @type {unknown[]} */ const asked = [];
+  const readSide = async (/** @type {any[]} */ ...a) => { asked.push(a); return /** @type {Uint8Array} */ (side); };
+  const wanted = await wantedFile(manifest, 'model', { base: 'https://h.example/x/manifest.json', readSide, sources: ['hf', 'gcs'] });
+  assert.deepEqual(asked, [['https://h.example/x/m.gguf.chunks', 'm.gguf.chunks', 96]]);
+  assert.deepEqual(wanted.artifact, { id: `merkle:${artifact.merkleRoot}`, name: 'toy-q4/m.gguf', model: 'toy-q4', size: (1 << 19) + 3, chunkSize: 1 << 18, chunks: hashed.list.toBytes(), sha256: hashed.sha256, format: 'gguf' });
+  assert.deepEqual(wanted.sources.map((s) => s.kind === 'url' ? s.url : s.kind), ['hf', 'https://a.example/m.gguf', 'https://h.example/x/m.gguf']);
+  const local = await wantedFile(manifest, 'model', { base: 'file:///models/a%20b/manifest.json', readSide });
+  assert.deepEqual(local.sources[0], { kind: 'path', path: '/models/a b/m.gguf' });
+  const unknown = parseManifest(readFileSync(path.join(root, 'models/manifests/phi-2-q4.json')));
+  await assert.rejects(wantedFile(unknown), code('UNSUPPORTED'));
 });
