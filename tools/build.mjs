@@ -3,11 +3,12 @@
 /**
  * Builds dist/ (the npm package: ES modules, wasm engines, types, the default model) and build/native/edge-net (the native CLI).
  *
- *   node tools/build.mjs [step...]      steps: native wasm js types model size (default: all, in this order)
+ *   node tools/build.mjs [step...]      steps: native wasm js types model list size (default: all, in this order)
  *
  * dist/index.js and dist/worker.js are the entry points; dist/js-glue, dist/worker and dist/wasm keep the relative places that the
  * sources have, so that they run in browsers and Node without a bundler.
  */
+import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -50,12 +51,20 @@ async function bundleVendored() {
   }
 }
 
+/** The service worker's own modules: a browser gets them as one file, because a service worker without imports is what all browsers know. */
+const SERVICE_WORKER = /service-worker\/(?!register\.js$)[^/]+\.js$/;
+async function bundleServiceWorker() {
+  const { build } = await import('esbuild');
+  await build({ entryPoints: [path.join(root, 'js-glue/service-worker/worker.js')], outfile: path.join(dist, 'service-worker.js'), bundle: true, minify: true, format: 'iife', platform: 'browser', target: 'es2022', legalComments: 'none' });
+}
+
 async function buildJs() {
   await bundleVendored();
   for (const folder of ['js-glue', 'worker']) { // in place: a page that is open meanwhile never misses a module
-    cpSync(path.join(root, folder), path.join(dist, folder), { recursive: true, filter: (from) => !from.endsWith('.d.ts') && !from.endsWith('.md') });
+    cpSync(path.join(root, folder), path.join(dist, folder), { recursive: true, filter: (from) => !/\.d\.ts$|\.md$/.test(from) && !SERVICE_WORKER.test(from) });
     for (const file of files(`dist/${folder}`, '.js')) if (!existsSync(path.join(root, path.relative('dist', file)))) rmSync(path.join(root, file));
   }
+  await bundleServiceWorker();
   writeFileSync(path.join(dist, 'index.js'), "export * from './js-glue/index.js';\n");
   writeFileSync(path.join(dist, 'worker.js'), "export * from './worker/index.js';\n");
 }
@@ -63,7 +72,7 @@ async function buildJs() {
 async function buildTypes() {
   const out = path.join(dist, 'types');
   rmSync(out, { recursive: true, force: true });
-  const entries = ['js-glue/index.js', 'worker/index.js'];
+  const entries = ['js-glue/index.js', 'worker/index.js', 'js-glue/service-worker/register.js'];
   await must(process.execPath, ['node_modules/typescript/bin/tsc', '--allowJs', '--declaration', '--emitDeclarationOnly', '--skipLibCheck',
     '--strict', '--target', 'es2022', '--lib', 'es2022,dom,dom.iterable,dom.asynciterable,esnext.disposable', '--module', 'nodenext', '--types', 'node',
     '--rootDir', '.', '--outDir', 'dist/types', ...entries], { quiet: true });
@@ -76,6 +85,13 @@ async function buildTypes() {
 async function buildModel() {
   mkdirSync(path.join(dist, 'models'), { recursive: true });
   await must(process.execPath, ['tools/make-home-model.mjs', path.join(dist, 'models/home-random.gguf')], { quiet: true });
+}
+
+/** The package's list for a service worker (js-glue/service-worker/list.js): every module and engine with its SHA-256. */
+async function buildList() {
+  const paths = [...files('dist', '.js'), ...files('dist', '.wasm')].filter((file) => file !== 'dist/service-worker.js');
+  const list = Object.fromEntries(paths.map((file) => [path.relative('dist', file).replaceAll('\\', '/'), createHash('sha256').update(readFileSync(path.join(root, file))).digest('hex')]));
+  writeFileSync(path.join(dist, 'files.json'), `${JSON.stringify({ files: list }, null, 1)}\n`);
 }
 
 /** Gzipped bytes of the package's parts: the largest engine and every module, which is what a page can load at most. */
@@ -97,7 +113,7 @@ async function reportSizes() {
 }
 
 /** @type {Record<string, () => Promise<void>>} */
-const STEPS = { native: buildNative, wasm: buildWasm, js: buildJs, types: buildTypes, model: buildModel, size: reportSizes };
+const STEPS = { native: buildNative, wasm: buildWasm, js: buildJs, types: buildTypes, model: buildModel, list: buildList, size: reportSizes };
 
 /** @param {...string} steps default: all */
 export async function build(...steps) {
