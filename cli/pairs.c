@@ -119,12 +119,3 @@ void cli_pairs_free(cli_pairs *p) {
   free(p->start);
   *p = (cli_pairs){0};
 }
-
-void cli_shuffle(uint32_t *order, uint32_t n, uint64_t seed, uint64_t epoch) {
-  for (uint32_t i = 0; i < n; i++) order[i] = i;
-  for (uint32_t i = n; i > 1; i--) { /* Fisher-Yates */
-    const uint32_t k = (uint32_t)(en_uniform(seed, epoch << 32 | i) * i), kept = order[i - 1];
-    order[i - 1] = order[k];
-    order[k] = kept;
-  }
-}

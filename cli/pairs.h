@@ -23,6 +23,4 @@ typedef struct { uint32_t max_length; int32_t no_end /* leave out EOS */; } cli_
  * output begins with. {"text"}: BOS, the text, EOS; all of it is learned. 1, or 0 after a message that names the line. */
 int cli_pairs_read(cli_pairs *out, const cli_model *m, const char *path, const cli_pairs_spec *spec);
 void cli_pairs_free(cli_pairs *p);
-/* order[n]: 0 to n - 1 in an order that follows from seed and epoch alone. */
-void cli_shuffle(uint32_t *order, uint32_t n, uint64_t seed, uint64_t epoch);
 #endif

@@ -135,7 +135,7 @@ static int plan_samples(training *t) {
   t->n_tokens = (uint32_t)sum;
   t->n_train = n - EN_MIN(n_eval, n - 1);
   if (args_number(t->a, T_EVAL) > 0 && t->n_train == n) t->n_train = n - (n > 1); /* at least one */
-  cli_shuffle(t->sample, n, (uint64_t)args_int(t->a, T_SEED), UINT32_MAX);
+  en_shuffle(t->sample, n, (uint64_t)args_int(t->a, T_SEED), UINT32_MAX);
   const uint64_t per_step = (uint64_t)batch * (uint64_t)args_int(t->a, T_ACCUM);
   t->per_epoch = (t->n_train + per_step - 1) / per_step;
   return 1;
@@ -264,7 +264,7 @@ static int32_t one_step(training *t, en_why *why) {
   en_train_loss sum = {0, 0}, part;
   double norm, tokens = 0;
   if (t->step == t->first || in_epoch == 0) { /* order: positions in the epoch -> samples */
-    cli_shuffle(t->order, t->n_train, (uint64_t)args_int(t->a, T_SEED), epoch);
+    en_shuffle(t->order, t->n_train, (uint64_t)args_int(t->a, T_SEED), epoch);
     for (uint32_t i = 0; i < t->n_train; i++) t->order[i] = t->sample[t->order[i]];
   }
   for (uint32_t k = 0; k < accum; k++) {

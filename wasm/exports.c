@@ -3,9 +3,9 @@
  * of doubles (w_mail): exact to 2^53, enough for every size and offset. The sentence behind the last failure is at w_why().
  * Functions named w_*_open allocate what en_*_bytes() asks for and leave {handle, block, bytes} in mail[0..2]; w_free(block)
  * gives the memory back. exports.txt lists everything that is exported; w_pool_*, w_tls_bytes and w_thread_enter (thread_enter.S) only by -mt builds.
+ * exports_train.c has the calls for adapters and training.
  * One module instance holds one model, so the few words below are the state of that instance; the core itself has none. */
-#include "../core/include/en.h"
-#include "../core/base/base.h"
+#include "exports.h"
 #include <stdlib.h>
 #include <time.h>
 #if defined(__wasm_atomics__)
@@ -26,11 +26,12 @@ static double now_ms(void *ud) {
 }
 static en_host host = {.stop = &stop_word};
 
-static double from_ptr(const void *p) { return (double)(uintptr_t)p; }
 
 /* ---- memory ---- */
 int32_t w_abi(void) { return EN_ABI; }
 double *w_mail(void) { return mail; }
+en_why *w_reason(void) { return &why; }
+en_host w_lanes(void) { return (en_host){.parallel = host.parallel, .ud = host.ud, .n_lanes = host.n_lanes}; }
 const char *w_why(void) { return why.text; }
 int32_t *w_stop_word(void) { return &stop_word; }
 
@@ -77,17 +78,16 @@ void w_touch(uint8_t *block, uint32_t n_bytes) {
   if (host.n_lanes > 1) en_parallel(&host, touch_pages, &block, (int32_t)(n_bytes / TOUCH_BYTES), 1);
 }
 
-/* Allocates n_bytes and reports the block; the caller fills mail[0] with the handle. */
-static void *open_block(size_t n_bytes, const char *what) {
+void *w_open_block(size_t n_bytes, const char *what) {
   void *block = n_bytes && n_bytes <= UINT32_MAX ? w_alloc((uint32_t)n_bytes) : NULL;
   if (!block) en_fail(&why, EN_E_NOMEM, "the %s needs %z bytes of memory, more than this engine can have", what, (uint64_t)n_bytes);
-  mail[1] = from_ptr(block);
+  mail[1] = w_from_ptr(block);
   mail[2] = (double)n_bytes;
   return block;
 }
-static int32_t opened(int32_t status, const void *handle, void *block) {
-  if (status != EN_OK) free(block);
-  mail[0] = from_ptr(status == EN_OK ? handle : NULL);
+int32_t w_opened(int32_t status, const void *handle, void *block) {
+  if (status != EN_OK) w_free(block);
+  mail[0] = w_from_ptr(status == EN_OK ? handle : NULL);
   return status;
 }
 
@@ -96,7 +96,7 @@ static int32_t opened(int32_t status, const void *handle, void *block) {
  * has_logits, then pointers to three NUL-terminated strings: arch, name, type. */
 static void mail_info(const en_info *i) {
   const double values[] = {(double)i->file_bytes, (double)i->data_offset, (double)i->n_params, i->n_layer, i->n_embd, i->n_vocab, i->n_ctx_train, i->n_head,
-                           i->n_head_kv, i->n_ff, i->has_tokenizer, i->has_logits, from_ptr(i->arch), from_ptr(i->name), from_ptr(i->type)};
+                           i->n_head_kv, i->n_ff, i->has_tokenizer, i->has_logits, w_from_ptr(i->arch), w_from_ptr(i->name), w_from_ptr(i->type)};
   memcpy(mail, values, sizeof values);
 }
 int32_t w_probe(const void *head, uint32_t n_bytes) {
@@ -108,9 +108,9 @@ int32_t w_probe(const void *head, uint32_t n_bytes) {
 void w_model_info(const en_model *m) { mail_info(en_model_info(m)); }
 int32_t w_model_open(void *image, uint32_t n_head_bytes) {
   en_model *m = NULL;
-  void *block = open_block(en_model_bytes(image, n_head_bytes, &host), "table of the model's tensors");
+  void *block = w_open_block(en_model_bytes(image, n_head_bytes, &host), "table of the model's tensors");
   if (!block) return EN_E_NOMEM;
-  return opened(en_model_init(&m, block, (size_t)mail[2], image, n_head_bytes, &host, &why), m, block);
+  return w_opened(en_model_init(&m, block, (size_t)mail[2], image, n_head_bytes, &host, &why), m, block);
 }
 int32_t w_model_feed(en_model *m, double upto) { return upto >= 0 ? en_model_feed(m, (uint64_t)upto) : EN_E_ARG; }
 int32_t w_model_seal(en_model *m) { return en_model_seal(m, &why); }
@@ -123,7 +123,7 @@ static int32_t mail_value(int32_t status, const en_value *v, double *out) {
   out[0] = v->type;
   out[1] = v->elem_type;
   out[2] = (double)v->n;
-  out[3] = from_ptr(v->at);
+  out[3] = w_from_ptr(v->at);
   return EN_OK;
 }
 /* mail: type, elem_type, n, at */
@@ -137,7 +137,7 @@ int32_t w_meta_at(const en_model *m, uint32_t i) {
   const uint8_t *key;
   uint64_t key_bytes;
   EN_TRY(en_meta_at(m, i, &key, &key_bytes, &v));
-  mail[0] = from_ptr(key);
+  mail[0] = w_from_ptr(key);
   mail[1] = (double)key_bytes;
   return mail_value(EN_OK, &v, mail + 2);
 }
@@ -148,11 +148,11 @@ int32_t w_tokenizer_open(const void *image, uint32_t n_head_bytes) {
   const size_t n_bytes = en_tokenizer_bytes(image, n_head_bytes);
   if (!n_bytes) { /* the init call knows the reason */
     const int32_t status = en_tokenizer_init(&t, NULL, 0, image, n_head_bytes, &why);
-    return opened(status == EN_OK ? EN_E_UNSUPPORTED : status, NULL, NULL);
+    return w_opened(status == EN_OK ? EN_E_UNSUPPORTED : status, NULL, NULL);
   }
-  void *block = open_block(n_bytes, "tokenizer");
+  void *block = w_open_block(n_bytes, "tokenizer");
   if (!block) return EN_E_NOMEM;
-  return opened(en_tokenizer_init(&t, block, n_bytes, image, n_head_bytes, &why), t, block);
+  return w_opened(en_tokenizer_init(&t, block, n_bytes, image, n_head_bytes, &why), t, block);
 }
 /* mail: bos, eos, eot, eom, unk, sep, pad, cls, mask, add_bos, add_eos, n_vocab */
 void w_special(const en_tokenizer *t) {
@@ -166,7 +166,7 @@ int32_t w_token_find(const en_tokenizer *t, const char *utf8, uint32_t n_bytes) 
 /* mail: ids, count; the caller frees ids. */
 int32_t w_encode(const en_tokenizer *t, const char *utf8, uint32_t n_bytes, int32_t flags) {
   const size_t scratch_bytes = en_encode_bytes(t, n_bytes);
-  void *scratch = open_block(scratch_bytes ? scratch_bytes : EN_ALIGN, "scratch of the tokenizer");
+  void *scratch = w_open_block(scratch_bytes ? scratch_bytes : EN_ALIGN, "scratch of the tokenizer");
   size_t cap = 0, n_ids = (size_t)n_bytes / 2 + 16;
   int32_t *ids = NULL, status = scratch ? EN_E_FULL : EN_E_NOMEM;
   while (status == EN_E_FULL) { /* the first guess fits most texts; the second pass has the exact number */
@@ -179,7 +179,7 @@ int32_t w_encode(const en_tokenizer *t, const char *utf8, uint32_t n_bytes, int3
   }
   free(scratch);
   if (status != EN_OK) { free(ids); ids = NULL; }
-  mail[0] = from_ptr(ids);
+  mail[0] = w_from_ptr(ids);
   mail[1] = (double)n_ids;
   return status;
 }
@@ -189,11 +189,11 @@ int32_t w_decode(const en_tokenizer *t, const int32_t *ids, uint32_t n_ids, int3
   char none;
   int32_t status = en_decode(t, ids, n_ids, flags, at_start, &none, 0, &n_bytes);
   if (status != EN_OK && status != EN_E_FULL) return status;
-  char *text = open_block(n_bytes ? n_bytes : 1, "text of the tokens");
+  char *text = w_open_block(n_bytes ? n_bytes : 1, "text of the tokens");
   if (!text) return EN_E_NOMEM;
   status = en_decode(t, ids, n_ids, flags, at_start, text, n_bytes, &n_bytes);
   mail[1] = (double)n_bytes;
-  return opened(status, text, text);
+  return w_opened(status, text, text);
 }
 
 /* ---- session ---- */
@@ -203,12 +203,12 @@ void w_clock(int32_t on) { host.now_ms = on ? now_ms : NULL; }
 int32_t w_session_open(const en_model *m, uint32_t n_ctx, uint32_t n_batch, uint32_t n_seq, uint32_t n_logits, uint32_t kv_type) {
   const en_session_spec spec = {.n_ctx = n_ctx, .n_batch = n_batch, .n_seq = n_seq, .n_logits = n_logits, .kv_type = kv_type};
   en_session *s = NULL;
-  void *block = open_block(en_session_bytes(m, &spec, &host), "session (context and scratch)");
+  void *block = w_open_block(en_session_bytes(m, &spec, &host), "session (context and scratch)");
   if (!block) return EN_E_NOMEM;
   mail[3] = (double)en_session_kv_bytes(m, &spec);
   const int32_t status = en_session_init(&s, block, (size_t)mail[2], m, &spec, &host, &why);
   mail[4] = status == EN_OK ? en_session_n_ctx(s) : 0;
-  return opened(status, s, block);
+  return w_opened(status, s, block);
 }
 /* ids, seq, want: [n], kept until the eval ends. */
 int32_t w_eval_begin(en_session *s, uint32_t n, const int32_t *ids, const uint32_t *seq, const uint8_t *want) {
@@ -253,9 +253,9 @@ const char *w_param(uint32_t i) {
 }
 int32_t w_sampler_open(uint32_t n_vocab, uint32_t n_bias) {
   en_sampler *s = NULL;
-  void *block = open_block(en_sampler_bytes(n_vocab, n_bias), "sampler");
+  void *block = w_open_block(en_sampler_bytes(n_vocab, n_bias), "sampler");
   if (!block) return EN_E_NOMEM;
-  return opened(en_sampler_init(&s, block, (size_t)mail[2], n_vocab, n_bias), s, block);
+  return w_opened(en_sampler_init(&s, block, (size_t)mail[2], n_vocab, n_bias), s, block);
 }
 int32_t w_sampler_set(en_sampler *s, uint32_t param, double value) { return en_sampler_set(s, param, value); }
 int32_t w_sampler_bias(en_sampler *s, int32_t id, double add) { return en_sampler_bias(s, id, (float)add); }
@@ -265,12 +265,12 @@ void w_sampler_accept(en_sampler *s, const int32_t *ids, uint32_t n) {
 }
 int32_t w_stream_open(const en_tokenizer *t, const char *stops, uint32_t stop_bytes, int32_t n_stops, int32_t at_start) {
   en_stream *s = NULL;
-  void *block = open_block(en_stream_bytes(stop_bytes), "text stream");
+  void *block = w_open_block(en_stream_bytes(stop_bytes), "text stream");
   if (!block) return EN_E_NOMEM;
-  return opened(en_stream_init(&s, block, (size_t)mail[2], t, stops, stop_bytes, n_stops, at_start), s, block);
+  return w_opened(en_stream_init(&s, block, (size_t)mail[2], t, stops, stop_bytes, n_stops, at_start), s, block);
 }
 static void mail_text(const char *text, size_t n_bytes) {
-  mail[1] = from_ptr(text);
+  mail[1] = w_from_ptr(text);
   mail[2] = (double)n_bytes;
 }
 /* mail[1], mail[2]: text and bytes that were held back */
@@ -312,7 +312,7 @@ static en_pool *pool;
 int32_t w_pool_init(int32_t n_lanes) {
   if (pool) return EN_E_STATE;
   if (n_lanes < 1 || n_lanes > EN_POOL_MAX_LANES) return EN_E_ARG;
-  void *block = open_block(en_pool_bytes(), "pool of compute lanes");
+  void *block = w_open_block(en_pool_bytes(), "pool of compute lanes");
   if (!block) return EN_E_NOMEM;
   pool = en_pool_init(block, en_pool_bytes(), n_lanes);
   if (!pool) return EN_E_NOMEM;

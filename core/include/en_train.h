@@ -52,6 +52,13 @@ typedef struct { double loss, weight; } en_train_loss; /* weighted sum of the lo
 /* Forward, backward, add to the gradients; *out is this micro-batch's loss. On failure the gradients are as before. */
 int32_t en_train_accumulate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why);
 int32_t en_train_evaluate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why); /* forward only */
+/* The same in slices, for hosts that must stay responsive: begin, then run until it is not EN_E_MORE. The batch's arrays are kept until then.
+ * learn: 1 accumulates, 0 evaluates. n_steps: layer steps, or pieces of the loss, per call. EN_E_STOPPED: the host's stop word was set (the calls
+ * above poll it too); the gradients are as before the micro-batch, as after en_train_drop. */
+int32_t en_train_begin(en_trainer *t, const en_train_batch *b, int32_t learn, en_why *why);
+int32_t en_train_run(en_trainer *t, uint32_t n_steps, en_train_loss *out, en_why *why);
+void en_train_drop(en_trainer *t);   /* give up the micro-batch in work */
+void en_train_forget(en_trainer *t); /* and all gradients since the last step */
 /* Gradients of all micro-batches since the last step, divided by the sum of their weights: clip, AdamW with this learning rate, zero them.
  * *grad_norm (may be NULL): before clipping. EN_E_NUMERIC: it is not finite; the step is skipped and the gradients are zeroed. EN_E_STATE: nothing was accumulated. */
 int32_t en_train_step(en_trainer *t, double lr, double *grad_norm, en_why *why);

@@ -31,6 +31,7 @@ int32_t en_train_step(en_trainer *t, double lr, double *grad_norm, en_why *why) 
   const size_t n = (size_t)t->a->n_params;
   const en_train_spec *s = &t->spec;
   double square = 0;
+  if (t->micro.part) return en_fail(why, EN_E_STATE, "a micro-batch is still in work");
   if (!(t->pending_weight > 0)) return en_fail(why, EN_E_STATE, "no token has added to the gradients since the last step");
   if (!(lr >= 0 && lr < 1e6)) return en_fail(why, EN_E_ARG, "the learning rate %g is out of range", lr);
   for (size_t i = 0; i < n; i++) square += (double)t->grad[i] * (double)t->grad[i];
@@ -94,9 +95,7 @@ int32_t en_trainer_load(en_trainer *t, const void *src, size_t n_bytes, en_why *
   memcpy(t->a->params, p + sizeof head, part);
   memcpy(t->moment1, p + sizeof head + part, part);
   memcpy(t->moment2, p + sizeof head + 2 * part, part);
-  memset(t->grad, 0, part);
   t->n_steps = head.n_steps;
-  t->pending_weight = 0;
-  t->n_micro = 0;
+  en_train_forget(t);
   return EN_OK;
 }

@@ -27,57 +27,63 @@ static double piece_loss(en_trainer *t, int32_t at, en_row_loss row) {
   return sum;
 }
 
-/* The output matrix and what follows it over rows [0, run.T) of its input slot, EN_HEAD_ROWS at a time. */
-static double head_rows(en_trainer *t, int32_t head, int32_t with_grad, en_row_loss row) {
+/* The output matrix and what follows it over EN_HEAD_ROWS goals from `at` on. */
+static double head_rows(en_trainer *t, int32_t head, int32_t at, int32_t with_grad, en_row_loss row) {
   const en_step *end = t->m->arch->end, *step = &end[head];
   const int32_t n_end = t->m->arch->n_end;
   en_run *r = &t->run;
-  const int32_t n = r->T;
   const size_t in = width(t, step->in), V = (size_t)t->m->c.V;
-  float *const x = r->slot[step->in], *const dx = t->dhead[step->in];
-  double loss = 0;
-  for (int32_t at = 0; at < n; at += EN_HEAD_ROWS) {
-    r->T = EN_MIN(EN_HEAD_ROWS, n - at);
-    r->slot[step->in] = x + (size_t)at * in;
-    for (int32_t i = head; i < n_end; i++) en_step_forward(r, &end[i], 1);
-    loss += piece_loss(t, at, row);
-    if (!with_grad) continue;
+  float *const x = r->slot[step->in];
+  r->T = EN_MIN(EN_HEAD_ROWS, t->n_goals - at);
+  r->slot[step->in] = x + (size_t)at * in;
+  for (int32_t i = head; i < n_end; i++) en_step_forward(r, &end[i], 1);
+  const double loss = piece_loss(t, at, row);
+  if (with_grad) {
     for (int32_t i = n_end - 1; i > head; i--) { /* in place, and their backward asks for what they wrote only */
       const en_back back = {r, t->dhead, r->slot[EN_S_LOGITS], NULL, t->du, 1};
       en_step_backward(&back, &end[i]);
     }
-    en_matmul_t(r->k, r->host, &r->w[step->w], t->dhead[EN_S_LOGITS], V, dx + (size_t)at * in, in, r->T, r->scratch);
+    en_matmul_t(r->k, r->host, &r->w[step->w], t->dhead[EN_S_LOGITS], V, t->dhead[step->in] + (size_t)at * in, in, r->T, r->scratch);
   }
   r->slot[step->in] = x;
-  r->T = n;
+  r->T = t->n_goals;
   return loss;
 }
 
-double en_head_loss(en_trainer *t, const float *x, int32_t with_grad, en_row_loss row) {
-  const en_arch *arch = t->m->arch;
-  const int32_t T = t->run.T, n = t->n_goals, head = en_arch_head(arch);
+/* Rows of X that predict, through the steps before the output matrix. */
+static void head_begin(en_trainer *t, const float *x, int32_t head) {
   const size_t D = width(t, EN_S_X);
   en_run *r = &t->run;
-  if (!n) return 0;
-  for (int32_t i = 0; i < n; i++) memcpy(t->head[EN_S_X] + (size_t)i * D, x + (size_t)t->goal_row[i] * D, D * sizeof *x);
-  r->T = n;
+  for (int32_t i = 0; i < t->n_goals; i++) memcpy(t->head[EN_S_X] + (size_t)i * D, x + (size_t)t->goal_row[i] * D, D * sizeof *x);
+  r->T = t->n_goals;
   r->w = t->m->globals;
   r->n_lora = 0;
   memcpy(r->slot, t->head, sizeof r->slot);
-  for (int32_t i = 0; i < head; i++) en_step_forward(r, &arch->end[i], 1);
+  for (int32_t i = 0; i < head; i++) en_step_forward(r, &t->m->arch->end[i], 1);
   for (int32_t s = 0; s < EN_S_LOGITS; s++)
-    if (t->dhead[s]) memset(t->dhead[s], 0, (size_t)n * width(t, s) * sizeof(float));
-  const double loss = head_rows(t, head, with_grad, row);
-  if (with_grad) {
-    for (int32_t i = head - 1; i >= 0; i--) {
-      const en_back back = {r, t->dhead, r->slot[arch->end[i].out], NULL, t->du, 1};
-      en_step_backward(&back, &arch->end[i]);
-    }
-    for (int32_t i = 0; i < n; i++) {
-      float *dx = t->d[EN_S_X] + (size_t)t->goal_row[i] * D;
-      r->k->add(dx, dx, t->dhead[EN_S_X] + (size_t)i * D, (int32_t)D);
-    }
+    if (t->dhead[s]) memset(t->dhead[s], 0, (size_t)t->n_goals * width(t, s) * sizeof(float));
+}
+
+static void head_backward(en_trainer *t, int32_t head) {
+  const size_t D = width(t, EN_S_X);
+  en_run *r = &t->run;
+  for (int32_t i = head - 1; i >= 0; i--) {
+    const en_back back = {r, t->dhead, r->slot[t->m->arch->end[i].out], NULL, t->du, 1};
+    en_step_backward(&back, &t->m->arch->end[i]);
   }
-  r->T = T;
-  return loss;
+  for (int32_t i = 0; i < t->n_goals; i++) {
+    float *dx = t->d[EN_S_X] + (size_t)t->goal_row[i] * D;
+    r->k->add(dx, dx, t->dhead[EN_S_X] + (size_t)i * D, (int32_t)D);
+  }
+}
+
+int32_t en_head_loss(en_trainer *t, const float *x, int32_t with_grad, int32_t piece, double *loss, en_row_loss row) {
+  const int32_t T = (int32_t)t->batch->n, head = en_arch_head(t->m->arch), at = piece * EN_HEAD_ROWS;
+  if (!t->n_goals) return 0;
+  if (!piece) head_begin(t, x, head);
+  *loss += head_rows(t, head, at, with_grad, row);
+  if (at + EN_HEAD_ROWS < t->n_goals) return 1;
+  if (with_grad) head_backward(t, head);
+  t->run.T = T;
+  return 0;
 }

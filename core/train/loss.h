@@ -22,8 +22,9 @@ struct en_loss {
   /* What this loss wants of a batch beyond valid ids and weights; NULL: nothing. */
   int32_t (*check)(const en_trainer *t, const en_train_batch *b, en_why *why);
   double (*aim)(en_trainer *t, const en_train_batch *b); /* before the forward pass; returns the weight of the whole batch */
-  /* x: X after the last layer, [T, D]. Returns the weighted sum of the loss; with_grad: adds the gradient to t->d[EN_S_X]. */
-  double (*run)(en_trainer *t, const float *x, int32_t with_grad);
+  /* x: X after the last layer, [T, D]. Adds the weighted sum of the loss to *loss; with_grad: adds its gradient to t->d[EN_S_X]. In pieces of
+   * some milliseconds, 0, 1, ..., between which a host may do other things: returns 1 until the last one is done. */
+  int32_t (*run)(en_trainer *t, const float *x, int32_t with_grad, int32_t piece, double *loss);
 };
 
 /* aim() of losses that predict every next token: goals are tokens with a weight that are not the first of their sequence. */
@@ -31,7 +32,7 @@ double en_aim_next(en_trainer *t, const en_train_batch *b);
 
 /* logits z[V] of one goal -> weight * loss; the gradient, times the weight, takes the place of the logits. Runs on any lane. */
 typedef double (*en_row_loss)(const en_trainer *t, int32_t goal, float *z);
-double en_head_loss(en_trainer *t, const float *x, int32_t with_grad, en_row_loss row);
+int32_t en_head_loss(en_trainer *t, const float *x, int32_t with_grad, int32_t piece, double *loss, en_row_loss row);
 
 /* log sum exp(scale z[i]), and the largest z, which keeps it from overflowing. */
 double en_log_sum_exp(const float *z, int32_t n, double scale, float *most);

@@ -51,6 +51,6 @@ static int32_t fits(const en_model *m, en_train_spec *spec, en_why *why) {
   return EN_OK;
 }
 
-static double run(en_trainer *t, const float *x, int32_t with_grad) { return en_head_loss(t, x, with_grad, row_loss); }
+static int32_t run(en_trainer *t, const float *x, int32_t with_grad, int32_t piece, double *loss) { return en_head_loss(t, x, with_grad, piece, loss, row_loss); }
 
 const en_loss en_loss_causal = {.name = "causal", .fits = fits, .aim = en_aim_next, .run = run};

@@ -46,23 +46,20 @@ static void enter_layer(en_trainer *t, int32_t l, float *lse) {
   t->run.kv_v = (uint8_t *)(t->kv + half);
 }
 
-void en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse) {
+int32_t en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse, int32_t i) {
   const en_step *steps = t->m->arch->each;
-  const int32_t n = t->m->arch->n_each;
+  const int32_t n = t->m->arch->n_each, k = together(steps, i, n);
+  float *out;
   enter_layer(t, l, lse);
-  for (int32_t i = 0; i < n;) {
-    int32_t k = together(steps, i, n), done = 0;
-    float *out;
-    en_tape_slots(t, x, tape, i, t->run.slot, &out);
-    if (en_step_reads(&steps[i], steps[i].out)) memcpy(out, t->run.slot[steps[i].out], (size_t)t->run.T * width(t, steps[i].out) * sizeof *out);
-    for (int32_t s = 0; s < k; s++) {
-      float *unused[EN_S_COUNT];
-      en_tape_slots(t, x, tape, i + s, unused, &out);
-      t->run.slot[steps[i + s].out] = out;
-    }
-    while (done < k) done += en_step_forward(&t->run, steps + i + done, k - done);
-    i += k;
+  en_tape_slots(t, x, tape, i, t->run.slot, &out);
+  if (en_step_reads(&steps[i], steps[i].out)) memcpy(out, t->run.slot[steps[i].out], (size_t)t->run.T * width(t, steps[i].out) * sizeof *out);
+  for (int32_t s = 0; s < k; s++) {
+    float *unused[EN_S_COUNT];
+    en_tape_slots(t, x, tape, i + s, unused, &out);
+    t->run.slot[steps[i + s].out] = out;
   }
+  for (int32_t done = 0; done < k;) done += en_step_forward(&t->run, steps + i + done, k - done);
+  return i + k;
 }
 
 /* Steps of the lowest trained layer below its first update need no gradient of what they read. */
@@ -74,14 +71,13 @@ static int32_t first_trained_step(const en_trainer *t, int32_t l) {
   return t->m->arch->n_each;
 }
 
-void en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float *lse) {
-  const en_step *steps = t->m->arch->each;
+int32_t en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float *lse, int32_t i) {
   const int32_t lowest = l == t->first ? first_trained_step(t, l) : -1;
+  float *out;
+  if (i < EN_MAX(lowest, 0)) return 0;
   enter_layer(t, l, lse);
-  for (int32_t i = t->m->arch->n_each - 1; i >= EN_MAX(lowest, 0); i--) {
-    float *out;
-    en_tape_slots(t, x, tape, i, t->run.slot, &out);
-    const en_back back = {&t->run, t->d, out, t->dlora + (size_t)l * (size_t)t->m->arch->n_layer, t->du, i > lowest};
-    en_step_backward(&back, &steps[i]);
-  }
+  en_tape_slots(t, x, tape, i, t->run.slot, &out);
+  const en_back back = {&t->run, t->d, out, t->dlora + (size_t)l * (size_t)t->m->arch->n_layer, t->du, i > lowest};
+  en_step_backward(&back, &t->m->arch->each[i]);
+  return i > EN_MAX(lowest, 0);
 }

@@ -1,10 +1,9 @@
-/* trainer.c - LoRA training: micro-batches in, AdamW steps out. Layers below the lowest trained one only run forward; from there up every layer's
- * values are kept, or its input is, and the rest is computed again on the way back (Chen et al. 2016). */
+/* trainer.c - the memory of a trainer. What it does with it: micro.c, adamw.c. */
 #include "loss.h"
 
 /* ---- memory ---- */
 
-static size_t tape_floats(const en_model *m, uint32_t n_tokens) {
+size_t en_tape_floats(const en_model *m, uint32_t n_tokens) {
   uint64_t n = 0;
   for (int32_t i = 0; i < m->arch->n_each; i++) n += (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)m->arch->each[i].out));
   return en_mul_u64(n, n_tokens, &n) && n <= SIZE_MAX / 8 ? (size_t)n : 0;
@@ -61,7 +60,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->cs, (uint64_t)m->c.n_rope * T * (uint64_t)m->c.rot, sizeof(float)},
     {(void **)&at->tiles, T, sizeof(en_tile)},
     {(void **)&at->inputs, (uint64_t)(m->c.L - at->first + 1) * T, (uint64_t)m->c.D * sizeof(float)},
-    {(void **)&at->tape, kept * tape_floats(m, at->spec.n_tokens), sizeof(float)},
+    {(void **)&at->tape, kept * en_tape_floats(m, at->spec.n_tokens), sizeof(float)},
     {(void **)&at->lse, kept * T, (uint64_t)m->c.H * sizeof(float)},
     {(void **)&at->kv, 2 * T, (uint64_t)en_dim_size(&m->c, EN_DIM_KE) * sizeof(float)},
     {(void **)&at->du, T, EN_LORA_MAX_RANK * sizeof(float)},
@@ -88,7 +87,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
   widest = EN_MAX(widest, widest_in);
   const size_t scratch = EN_MAX(en_matmul_scratch(&m->k, (int32_t)widest, (int32_t)T, en_lanes(&at->host)), (size_t)widest * 8);
   pieces[n++] = (en_piece){&at->run.scratch, scratch, 1};
-  const size_t need = tape_floats(m, at->spec.n_tokens) ? en_carve(pieces, n, mem) : 0;
+  const size_t need = en_tape_floats(m, at->spec.n_tokens) ? en_carve(pieces, n, mem) : 0;
   if (!caps) at->dhead[EN_S_LOGITS] = at->head[EN_S_LOGITS];
   return need;
 }
@@ -136,106 +135,5 @@ int32_t en_trainer_init(en_trainer **out, void *mem, size_t mem_bytes, en_adapte
   r->lora_scale[0] = 1;
   r->lora_drop = t->spec.dropout;
   *out = t;
-  return EN_OK;
-}
-
-/* ---- one micro-batch ---- */
-
-static int32_t check_batch(const en_trainer *t, const en_train_batch *b, en_why *why) {
-  if (!b->n || !b->ids || b->n > t->spec.n_tokens) return en_fail(why, EN_E_ARG, "a micro-batch of %u tokens: 1 to %u are possible", b->n, t->spec.n_tokens);
-  for (uint32_t i = 0; i < b->n; i++) {
-    if (b->ids[i] < 0 || b->ids[i] >= t->m->c.V) return en_fail(why, EN_E_ARG, "token %d is outside the vocabulary of %d", b->ids[i], t->m->c.V);
-    if (b->weight && !(b->weight[i] >= 0 && b->weight[i] < 1e6f)) return en_fail(why, EN_E_ARG, "the weight of token %u is not a number from 0 on", i);
-  }
-  return t->loss->check ? t->loss->check(t, b, why) : EN_OK;
-}
-
-/* Rows, positions and tiles of the batch, and what the loss aims at. Returns the weight of the batch. */
-static double lay_out(en_trainer *t, const en_train_batch *b) {
-  const int32_t n = (int32_t)b->n, rot = t->m->c.rot;
-  int32_t start = 0, n_tiles = 0;
-  for (int32_t i = 0; i < n; i++) {
-    if (i && b->segment && b->segment[i] != b->segment[i - 1]) start = i;
-    t->lo[i] = start;
-    t->hi[i] = i + 1;
-    t->pos[i] = (uint32_t)i;
-    if (t->m->c.window) t->lo_window[i] = EN_MAX(start, i + 1 - t->m->c.window);
-    for (int32_t table = 0; table < t->m->c.n_rope; table++)
-      en_rope_angles(t->cs + ((size_t)table * t->spec.n_tokens + (size_t)i) * (size_t)rot, en_model_freq(t->m, table), rot, t->m->c.rope[table].mscale, i - start);
-    if (i % EN_ATTEND_TILE == 0) t->tiles[n_tiles++] = (en_tile){i, EN_MIN(EN_ATTEND_TILE, n - i), 0};
-  }
-  t->run.T = n;
-  t->run.ids = b->ids;
-  t->run.n_tiles = n_tiles;
-  t->batch = b;
-  return t->loss->aim(t, b);
-}
-
-static float *input_of(en_trainer *t, int32_t l) { return t->inputs + (size_t)(EN_MAX(l, t->first) - t->first) * (size_t)t->spec.n_tokens * (size_t)t->m->c.D; }
-static float *tape_of(en_trainer *t, int32_t l) {
-  return t->tape + (size_t)(t->n_kept > 1 ? EN_MAX(l, t->first) - t->first : 0) * tape_floats(t->m, t->spec.n_tokens);
-}
-static float *lse_of(en_trainer *t, int32_t l) {
-  return t->lse + (size_t)(t->n_kept > 1 ? EN_MAX(l, t->first) - t->first : 0) * (size_t)t->spec.n_tokens * (size_t)t->m->c.H;
-}
-
-static int32_t stopped(const en_trainer *t) { return t->host.stop && *(const volatile int32_t *)t->host.stop; }
-
-/* Embedding and all layers; X after the last one lies in input_of(L). */
-static int32_t forward(en_trainer *t) {
-  const en_model *m = t->m;
-  const size_t x_bytes = (size_t)t->run.T * (size_t)m->c.D * sizeof(float);
-  memset(t->run.slot, 0, sizeof t->run.slot);
-  t->run.slot[EN_S_X] = input_of(t, 0);
-  t->run.w = m->globals;
-  t->run.n_lora = 0;
-  for (int32_t i = 0; i < m->arch->n_begin; i++) en_step_forward(&t->run, &m->arch->begin[i], 1);
-  for (int32_t l = 0; l < m->c.L; l++) {
-    if (stopped(t)) return EN_E_STOPPED;
-    en_tape_forward(t, l, input_of(t, l), tape_of(t, l), lse_of(t, l));
-    memcpy(input_of(t, l + 1), en_tape_result(t, input_of(t, l), tape_of(t, l)), x_bytes);
-  }
-  return EN_OK;
-}
-
-static int32_t backward(en_trainer *t) {
-  for (int32_t l = t->m->c.L - 1; l >= t->first; l--) {
-    if (stopped(t)) return EN_E_STOPPED;
-    if (t->n_kept == 1 && l + 1 < t->m->c.L) en_tape_forward(t, l, input_of(t, l), tape_of(t, l), lse_of(t, l)); /* the last layer's tape is still there */
-    en_tape_backward(t, l, input_of(t, l), tape_of(t, l), lse_of(t, l));
-  }
-  return EN_OK;
-}
-
-int32_t en_train_evaluate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why) {
-  EN_TRY(check_batch(t, b, why));
-  const double weight = lay_out(t, b);
-  t->dropping = 0;
-  const int32_t status = forward(t);
-  if (status != EN_OK) return en_fail(why, status, "stopped by the host");
-  *out = (en_train_loss){t->loss->run(t, input_of(t, t->m->c.L), 0), weight};
-  return EN_OK;
-}
-
-int32_t en_train_accumulate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why) {
-  EN_TRY(check_batch(t, b, why));
-  const double weight = lay_out(t, b);
-  const size_t bytes = (size_t)t->a->n_params * sizeof(float);
-  memcpy(t->backup, t->grad, bytes);
-  t->dropping = t->spec.dropout > 0;
-  int32_t status = forward(t);
-  double loss = 0;
-  if (status == EN_OK) {
-    for (int32_t s = 0; s < EN_S_LOGITS; s++) memset(t->d[s], 0, (size_t)t->run.T * (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)s)) * sizeof(float));
-    loss = t->loss->run(t, input_of(t, t->m->c.L), 1);
-    status = backward(t);
-  }
-  if (status != EN_OK) {
-    memcpy(t->grad, t->backup, bytes);
-    return en_fail(why, status, "stopped by the host");
-  }
-  t->pending_weight += weight;
-  t->n_micro++;
-  *out = (en_train_loss){loss, weight};
   return EN_OK;
 }

@@ -7,13 +7,22 @@
 enum { EN_HEAD_ROWS = 16 /* rows of logits alive at once: [T, V] is never stored */ };
 typedef struct en_loss en_loss; /* loss.h */
 
+typedef struct { /* the micro-batch in work */
+  en_train_batch batch;
+  int32_t part;           /* of the way (micro.c); 0: none is in work */
+  int32_t layer, step;
+  int32_t learn;          /* 0: only the loss is wanted */
+  en_train_loss out;
+} en_micro;
+
 struct en_trainer {
   en_adapter *a;
   const en_model *m;
   en_host host;
   en_train_spec spec;
   const en_loss *loss;
-  const en_train_batch *batch; /* in work */
+  en_micro micro;
+  const en_train_batch *batch; /* the one in work */
   en_run run;
   int32_t first, n_kept;  /* lowest trained layer; layers whose tapes are kept at once */
   size_t tape_floats;     /* one layer's values after every step */
@@ -45,8 +54,10 @@ struct en_trainer {
 
 /* Slots before step `i` of the layer program: where the tape of a layer says every slot lies. out: what step i writes. */
 void en_tape_slots(const en_trainer *t, float *x, float *tape, int32_t i, float **slot, float **out);
-/* Run layer l forward over its tape; x is its input. */
-void en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse);
+size_t en_tape_floats(const en_model *m, uint32_t n_tokens); /* of one layer; 0 on overflow */
+/* Step i of layer l forward over its tape, and those that are one product with it; x is the layer's input. Returns the step that comes next. */
+int32_t en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse, int32_t i);
 float *en_tape_result(const en_trainer *t, float *x, float *tape); /* X after the layer */
-void en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float *lse);
+/* Step i of layer l from its end. 0: nothing below it in this layer is needed. */
+int32_t en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float *lse, int32_t i);
 #endif

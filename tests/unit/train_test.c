@@ -1,5 +1,5 @@
 /* training: gradients by finite differences on every architecture and by fixtures; ten AdamW steps; checkpointed = kept; packed = apart;
- * adapters on sessions, saved and loaded; states restored; the stop word; memory. */
+ * adapters on sessions, saved and loaded; states restored; slices and the stop word; memory. */
 #include "../../core/include/en_train.h"
 #include "../../core/train/schedule.h"
 #include "json_numbers.h"
@@ -438,6 +438,17 @@ static void optimizers(const en_model *m) {
   tear_down(&s);
 }
 
+static void orders(void) {
+  uint32_t a[50], b[50], seen[50] = {0};
+  en_shuffle(a, 50, 7, 3);
+  en_shuffle(b, 50, 7, 3);
+  CHECK(!memcmp(a, b, sizeof a));
+  for (int i = 0; i < 50; i++) seen[a[i]]++;
+  for (int i = 0; i < 50; i++) CHECK_EQ(seen[i], 1);
+  en_shuffle(b, 50, 7, 4);
+  CHECK(memcmp(a, b, sizeof a));
+}
+
 static void schedules(void) {
   en_schedule s = {EN_SCHEDULE_COSINE, 0.01, 0.001, 4, 10};
   for (uint64_t k = 0; k < 4; k++) CHECK_NEAR(en_schedule_lr(&s, k), 0.0025 * (double)(k + 1), 1e-15);
@@ -496,6 +507,43 @@ static void refusals(const en_model *m) {
   for (uint64_t i = 0; i < n; i++) CHECK(grad[i] == 0);
   free(before);
   tear_down(&s);
+}
+
+/* One step at a time is the whole at once, bit for bit; given up anywhere, it leaves the gradients as they were. */
+static void slices(const en_model *m) {
+  const en_adapter_spec as = {.rank = 3, .alpha = 4, .targets = EN_LORA_Q | EN_LORA_DOWN};
+  for (uint32_t keep = EN_KEEP_INPUTS; keep <= EN_KEEP_ALL; keep++) {
+    const en_train_spec ts = {.n_tokens = 32, .keep = keep, .dropout = 0.2f};
+    setup_t s = set_up(m, &as, &ts, NULL);
+    en_train_loss once, sliced;
+    en_why why;
+    uint64_t n;
+    uint32_t n_slices = 1;
+    int32_t status;
+    fill_b(s.a);
+    CHECK_EQ(en_train_run(s.t, 1, &once, &why), EN_E_STATE);
+    CHECK_EQ(en_train_accumulate(s.t, &plain, &once, &why), EN_OK);
+    const float *grad = en_trainer_gradients(s.t, &n);
+    float *expected = malloc(n * sizeof *expected), *before = calloc(n, sizeof *before);
+    memcpy(expected, grad, n * sizeof *expected);
+    en_train_forget(s.t);
+    CHECK(!memcmp(before, grad, n * sizeof *before));
+    CHECK_EQ(en_train_begin(s.t, &plain, 1, &why), EN_OK);
+    CHECK_EQ(en_train_step(s.t, 0.1, NULL, &why), EN_E_STATE);
+    while ((status = en_train_run(s.t, 1, &sliced, &why)) == EN_E_MORE) n_slices++;
+    CHECK_EQ(status, EN_OK);
+    CHECK(sliced.loss == once.loss && sliced.weight == once.weight);
+    CHECK(!memcmp(expected, grad, n * sizeof *expected));
+    for (uint32_t at = 0; at < n_slices; at += 3) {
+      CHECK_EQ(en_train_begin(s.t, &plain, 1, &why), EN_OK);
+      if (at) CHECK_EQ(en_train_run(s.t, at, &sliced, &why), EN_E_MORE);
+      en_train_drop(s.t);
+      CHECK(!memcmp(expected, grad, n * sizeof *expected));
+    }
+    free(expected);
+    free(before);
+    tear_down(&s);
+  }
 }
 
 /* ---- fixtures ---- */
@@ -692,6 +740,7 @@ int main(void) {
       other_ways(fast.m, types[k] == EN_F32 ? 1e-5 : 0.05);
       if (a < 2) round_trips(fast.m);
       if (!a && !k) refusals(fast.m);
+      if (!k) slices(fast.m);
       if (a < 2 && !k) losses(exact.m);
       if (a < 2 && !k) dropout(exact.m);
       if (a < 2 && !k) optimizers(exact.m);
@@ -700,6 +749,7 @@ int main(void) {
       free(file.p);
     }
   schedules();
+  orders();
   fixture("llama", 7);
   fixture("qwen2", 7);
   fixture("phi2", 6);
