@@ -82,6 +82,25 @@ static void bench_product(const en_kernels *k, const en_type *type, uint8_t *dat
   free(x), free(y), free(c.scratch);
 }
 
+/* ---- the gradient of a matrix ---- */
+typedef struct { const en_kernels *k; en_outer a; int32_t rows; } outer_ctx;
+static void call_outer(void *p) {
+  const outer_ctx *c = p;
+  c->k->outer(&c->a, 0, c->rows);
+}
+static void bench_outer(const en_kernels *k, int32_t T) {
+  enum { ROWS = 256, WIDTH = 256 };
+  float *x = take((size_t)T * WIDTH * sizeof *x), *dy = take((size_t)T * ROWS * sizeof *dy), *dw = take(ROWS * WIDTH * sizeof *dw);
+  for (int32_t i = 0; i < T * WIDTH; i++) x[i] = (float)en_uniform(5, (uint64_t)i) - 0.5f, dy[i] = (float)en_uniform(6, (uint64_t)i) - 0.5f;
+  memset(dw, 0, ROWS * WIDTH * sizeof *dw);
+  outer_ctx c = {k, {.dy = dy, .lddy = ROWS, .x = x, .ldx = WIDTH, .dw = dw, .cols = WIDTH, .T = T}, ROWS};
+  const timing t = measure(call_outer, &c);
+  const double macs = (double)ROWS * WIDTH * T * 1e-9;
+  printf("{\"table\":\"%s\",\"kernel\":\"outer\",\"tokens\":%d,\"gmacs\":%.2f,\"best\":%.2f,\"spread\":%.2f}\n", k->name, (int)T, macs / t.seconds, macs / t.best, t.spread);
+  fflush(stdout);
+  free(x), free(dy), free(dw);
+}
+
 /* ---- reading: a dot product of one half of the memory with the other ---- */
 typedef struct { const en_kernels *k; const float *p; int32_t n; float sum; } read_ctx;
 static void call_read(void *p) {
@@ -175,6 +194,7 @@ int main(int argc, char **argv) {
       }
       if (wanted(k.name, transposed, pattern)) bench_product(&k, type, data, CACHED_KB << 10, 64, 1);
     }
+    if (wanted(k.name, "outer", pattern)) bench_outer(&k, 1024);
     bench_rows(&k, pattern);
   }
   free(data);

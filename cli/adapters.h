@@ -17,4 +17,5 @@ void cli_adapters_close(cli_model *m);
 
 /* Writes to a file beside it and renames: a crash leaves the old file or the new one. 1, or 0 after a message. */
 int cli_write_file(const char *path, const void *data, size_t n_bytes);
+int cli_model_write(const cli_model *m, const char *path); /* the model's file with the weights as they are now */
 #endif

@@ -1,4 +1,4 @@
-/* train.c - edge-net train: LoRA adapters from pairs of texts, on the command line. What one step sees follows from the seed and the step's number
+/* train.c - edge-net train: LoRA adapters, or whole small models, from texts, on the command line. What one step sees follows from the seed and the step's number
  * alone, so a run that goes on from a checkpoint is the run that was never interrupted. */
 #include "../core/base/base.h"
 #include "../core/include/en_train.h"
@@ -15,12 +15,13 @@
 #endif
 
 enum {
-  T_DATA, T_OUT, T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_LAYERS, T_LR, T_STEPS, T_EPOCHS, T_BATCH, T_ACCUM, T_WARMUP, T_SCHEDULE, T_MIN_LR,
+  T_DATA, T_OUT, T_FULL, T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_LAYERS, T_LR, T_STEPS, T_EPOCHS, T_BATCH, T_ACCUM, T_WARMUP, T_SCHEDULE, T_MIN_LR,
   T_CLIP, T_DECAY, T_OPTIMIZER, T_MOMENTUM, T_SMOOTHING, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_MAX_LENGTH, T_NO_END, T_EVAL, T_SEED, T_KEEP, T_SAVE_EVERY, T_STOP_AFTER, T_RESUME, T_CSV, T_BASE, T_THREADS, T_KERNELS, T_JSON, T_QUIET
 };
 static const arg_option options[] = {
     [T_DATA] = {.name = "data", .value = "FILE.jsonl", .help = "lines of {\"input\": ..., \"output\": ...} or {\"text\": ...}", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
-    [T_OUT] = {.name = "out", .value = "PATH", .help = "the adapter: a folder (peft) or a file (gguf)", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
+    [T_OUT] = {.name = "out", .value = "PATH", .help = "the adapter: a folder (peft) or a file (gguf); with --full the model", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
+    [T_FULL] = {.name = "full", .help = "train all weights of a model in F32, instead of an adapter", .kind = ARG_FLAG},
     [T_FORMAT] = {.name = "format", .value = "peft|gguf", .help = "of the adapter (default: gguf if PATH ends so, else peft)", .kind = ARG_TEXT},
     [T_RANK] = {.name = "rank", .value = "N", .help = "rank of the update", .kind = ARG_INT, .min = 1, .max = 64, .fallback = 8},
     [T_ALPHA] = {.name = "alpha", .value = "X", .help = "the update is scaled by alpha / rank (default twice the rank)", .kind = ARG_NUMBER, .max = 1e5},
@@ -110,7 +111,7 @@ static int read_word(const char *option, const char *text, const char *const *wo
 
 /* What a checkpoint must agree with. */
 static uint64_t hash_settings(const training *t, const en_adapter_spec *as, const en_train_spec *ts) {
-  const double numbers[] = {as->rank, (double)as->alpha, as->targets, as->rslora, as->first_layer, (double)ts->clip_norm, (double)ts->weight_decay, t->schedule.kind, t->schedule.lr, t->schedule.min_lr,
+  const double numbers[] = {args_given(t->a, T_FULL) ? -1.0 : (double)as->rank, (double)as->alpha, as->targets, as->rslora, as->first_layer, (double)ts->clip_norm, (double)ts->weight_decay, t->schedule.kind, t->schedule.lr, t->schedule.min_lr,
     (double)t->schedule.warmup, (double)t->schedule.steps, args_number(t->a, T_BATCH), args_number(t->a, T_ACCUM), args_number(t->a, T_EVAL), args_number(t->a, T_SEED), ts->optimizer, (double)ts->momentum, ts->freeze_a, (double)ts->lr_ratio_b, (double)ts->dropout, (double)ts->label_smoothing};
   return en_hash64(en_hash64(t->data.hash, numbers, sizeof numbers), &t->n_train, sizeof t->n_train);
 }
@@ -151,27 +152,47 @@ static int plan_schedule(training *t) {
   return steps > 0 || (cli_fail(NULL, "--steps 0: there is nothing to do"), 0);
 }
 
+static int out_of_memory(size_t n_bytes) {
+  return cli_fail(NULL, "no memory for training (%.0f MB); see --batch, --max-length and --layers", (double)n_bytes * 1e-6), 0;
+}
+
+static int make_adapter(training *t, const en_adapter_spec *as, const en_train_spec *ts) {
+  en_why why = {""};
+  const size_t n_adapter = en_adapter_bytes(t->m.model, as);
+  t->adapter_mem = cli_alloc(n_adapter);
+  if (!t->adapter_mem) return cli_fail(NULL, "no memory for the adapter (%zu bytes)", n_adapter), 0;
+  if (en_adapter_init(&t->adapter, t->adapter_mem, n_adapter, t->m.model, as, (uint64_t)args_int(t->a, T_SEED), &why) != EN_OK) return cli_fail(t->m.path, "%s", why.text), 0;
+  const size_t n_trainer = en_trainer_bytes(t->adapter, ts, &t->m.host);
+  t->trainer_mem = n_trainer ? cli_alloc(n_trainer) : NULL;
+  t->train_bytes = n_adapter + n_trainer;
+  if (n_trainer && !t->trainer_mem) return out_of_memory(n_trainer);
+  return en_trainer_init(&t->trainer, t->trainer_mem, n_trainer, t->adapter, ts, &t->m.host, &why) == EN_OK || (cli_fail(t->m.path, "%s", why.text), 0);
+}
+
+static int make_full(training *t, const en_train_spec *ts) {
+  static const uint8_t for_adapters[] = {T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_LAYERS, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_BASE};
+  en_why why = {""};
+  for (int i = 0; i < EN_COUNT(for_adapters); i++)
+    if (args_given(t->a, for_adapters[i])) return cli_fail(NULL, "--%s is for adapters, it does not go with --full", options[for_adapters[i]].name), 0;
+  const size_t n_trainer = en_trainer_model_bytes(t->m.model, ts, &t->m.host);
+  t->trainer_mem = n_trainer ? cli_alloc(n_trainer) : NULL;
+  t->train_bytes = n_trainer;
+  if (n_trainer && !t->trainer_mem) return out_of_memory(n_trainer);
+  return en_trainer_init_model(&t->trainer, t->trainer_mem, n_trainer, t->m.model, ts, &t->m.host, &why) == EN_OK || (cli_fail(t->m.path, "%s", why.text), 0);
+}
+
 static int make(training *t) {
   static const char *const keeps[] = {"inputs", "all", NULL}, *const optimizers[] = {"adamw", "sgd", NULL};
   const cli_args *a = t->a;
   const int32_t rank = args_int(a, T_RANK), layers = args_int(a, T_LAYERS), n_layer = (int32_t)t->m.info.n_layer;
   en_adapter_spec as = {.rank = (uint32_t)rank, .alpha = args_given(a, T_ALPHA) ? (float)args_number(a, T_ALPHA) : 2 * (float)rank, .rslora = (uint32_t)args_given(a, T_RSLORA)};
   en_train_spec ts = {.n_tokens = EN_MAX(t->n_tokens, 2), .clip_norm = (float)args_number(a, T_CLIP), .weight_decay = (float)args_number(a, T_DECAY), .momentum = (float)args_number(a, T_MOMENTUM),
-    .label_smoothing = (float)args_number(a, T_SMOOTHING), .dropout = (float)args_number(a, T_DROPOUT), .freeze_a = args_given(a, T_FREEZE_A) > 0, .lr_ratio_b = (float)args_number(a, T_RATIO_B), .seed = (uint64_t)args_int(a, T_SEED)};
-  en_why why = {""};
+    .label_smoothing = (float)args_number(a, T_SMOOTHING), .dropout = (float)args_number(a, T_DROPOUT), .freeze_a = args_given(a, T_FREEZE_A) > 0, .lr_ratio_b = args_given(a, T_RATIO_B) ? (float)args_number(a, T_RATIO_B) : 0, .seed = (uint64_t)args_int(a, T_SEED)};
   as.rslora = as.rslora != 0;
   as.first_layer = layers && layers < n_layer ? (uint32_t)(n_layer - layers) : 0;
   if (!read_targets(args_text(a, T_TARGETS), &as.targets) || !read_word("keep", args_text(a, T_KEEP), keeps, &ts.keep) || !read_word("optimizer", args_text(a, T_OPTIMIZER), optimizers, &ts.optimizer)) return 0;
   t->settings = hash_settings(t, &as, &ts);
-  const size_t n_adapter = en_adapter_bytes(t->m.model, &as);
-  t->adapter_mem = cli_alloc(n_adapter);
-  if (!t->adapter_mem) return cli_fail(NULL, "no memory for the adapter (%zu bytes)", n_adapter), 0;
-  if (en_adapter_init(&t->adapter, t->adapter_mem, n_adapter, t->m.model, &as, (uint64_t)args_int(a, T_SEED), &why) != EN_OK) return cli_fail(t->m.path, "%s", why.text), 0;
-  const size_t n_trainer = en_trainer_bytes(t->adapter, &ts, &t->m.host);
-  t->trainer_mem = n_trainer ? cli_alloc(n_trainer) : NULL;
-  t->train_bytes = n_adapter + n_trainer;
-  if (n_trainer && !t->trainer_mem) return cli_fail(NULL, "no memory for training (%.0f MB); see --batch, --max-length and --layers", (double)n_trainer * 1e-6), 0;
-  if (en_trainer_init(&t->trainer, t->trainer_mem, n_trainer, t->adapter, &ts, &t->m.host, &why) != EN_OK) return cli_fail(t->m.path, "%s", why.text), 0;
+  if (!(args_given(a, T_FULL) ? make_full(t, &ts) : make_adapter(t, &as, &ts))) return 0;
   t->ids = malloc(ts.n_tokens * sizeof *t->ids);
   t->segment = malloc(ts.n_tokens * sizeof *t->segment);
   t->weight = malloc(ts.n_tokens * sizeof *t->weight);
@@ -331,7 +352,7 @@ static void report_loss(FILE *f, const char *key, double value) {
 static void report(const training *t) {
   const int done = t->step == t->schedule.steps;
   const double rate = t->ms > 0 ? t->tokens / t->ms * 1e3 : 0;
-  const unsigned long long step = t->step, steps = t->schedule.steps, params = en_adapter_params(t->adapter);
+  const unsigned long long step = t->step, steps = t->schedule.steps, params = t->adapter ? en_adapter_params(t->adapter) : t->m.info.n_params;
   if (args_given(t->a, T_JSON)) {
     printf("{\"step\":%llu,\"steps\":%llu,\"samples\":%u,\"held_out\":%u,\"cut\":%u,\"dropped\":%u,\"target_tokens\":%zu,\"parameters\":%llu", step, steps, t->n_train, t->data.n - t->n_train, t->data.n_cut, t->data.n_dropped, t->data.n_targets, params);
     if (t->step > t->first) printf(",\"loss_first\":%.9g,\"loss_last\":%.9g", t->loss_first, t->loss_last);
@@ -349,7 +370,7 @@ static void report(const training *t) {
   if (t->step > t->first) printf("loss %.4f -> %.4f\n", t->loss_first, t->loss_last);
   if (t->data.n > t->n_train) printf("loss of the samples held out %.4f -> %.4f\n", t->eval_first, t->eval_last);
   printf("%.0f tokens, %.1f a second, kernels %s\n", t->tokens, rate, en_model_kernels(t->m.model));
-  printf(done ? "adapter: %s\n" : "not finished; go on with --resume: %s\n", done ? args_text(t->a, T_OUT) : t->checkpoint);
+  printf("%s: %s\n", !done ? "not finished; go on with --resume" : t->adapter ? "adapter" : "model", done ? args_text(t->a, T_OUT) : t->checkpoint);
 }
 
 static int train(training *t) {
@@ -368,7 +389,7 @@ static int train(training *t) {
   if (!ok) return 0;
   if (t->step < t->schedule.steps) return save_checkpoint(t) && (report(t), 1);
   const en_peft_config config = {args_text(a, T_BASE), (float)args_number(a, T_DROPOUT), args_given(a, T_RSLORA) > 0};
-  if (!cli_adapter_write(t->adapter, args_text(a, T_OUT), args_text(a, T_FORMAT), &config)) return 0;
+  if (!(t->adapter ? cli_adapter_write(t->adapter, args_text(a, T_OUT), args_text(a, T_FORMAT), &config) : cli_model_write(&t->m, args_text(a, T_OUT)))) return 0;
   remove(t->checkpoint);
   report(t);
   return 1;
@@ -393,7 +414,7 @@ static int run(const cli_args *a) {
 }
 
 const cli_command cli_command_train = {
-    .name = "train", .operands = "MODEL", .summary = "fine-tune: make a LoRA adapter from pairs of texts",
+    .name = "train", .operands = "MODEL", .summary = "fine-tune: make a LoRA adapter from pairs of texts, or train a small model",
     .notes = "The model's tokens of \"input\" are not learned, those of \"output\" and the end of text are. Write a chat model's markup into \"input\".\n"
              "An interrupt (Ctrl-C) finishes the step and writes PATH.checkpoint; the same command with --resume goes on as if nothing had happened.",
     .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 1, .max_operands = 1, .run = run};

@@ -73,6 +73,9 @@ int32_t en_model_feed(en_model *m, uint64_t upto);
 /* Everything is there: repack the rest and check. Afterwards the model is read-only. EN_E_STATE if bytes are missing. */
 int32_t en_model_seal(en_model *m, en_why *why);
 const en_info *en_model_info(const en_model *m);
+/* Bytes [at, at + n_bytes) of the model's file, as en_model_init got it, but with the weights as they are now: unpacked. For saving a model that was
+ * trained or merged. EN_E_ARG: outside the file. */
+int32_t en_model_read(const en_model *m, uint64_t at, void *dst, size_t n_bytes);
 const char *en_model_kernels(const en_model *m); /* name of the kernel table in use, e.g. "avx512" */
 /* Choose a kernel table by name ("auto", "ref", "ref-int8", "avx2", ...). Before en_model_seal. EN_E_UNSUPPORTED: not on this machine. */
 int32_t en_model_use_kernels(en_model *m, const char *name, en_why *why);

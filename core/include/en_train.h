@@ -1,5 +1,5 @@
-/* en_train.h - LoRA training on top of en.h; the same rules. Optional: leave core/train out of the build and this header goes with it.
- * The base model is frozen, in any weight type; gradients are those of the function that the model's kernel table computes, with the
+/* en_train.h - training on top of en.h; the same rules. Optional: leave core/train out of the build and this header goes with it.
+ * Either a LoRA adapter over a base model that is frozen, in any weight type, or all weights of a model whose tensors are all F32. Gradients are those of the function that the model's kernel table computes, with the
  * rounding of activations passed straight through. */
 #ifndef EN_TRAIN_H
 #define EN_TRAIN_H
@@ -37,6 +37,12 @@ size_t en_trainer_bytes(const en_adapter *a, const en_train_spec *spec, const en
 /* a, host kept. The adapter may work in a session at the same time (not during a step). */
 int32_t en_trainer_init(en_trainer **out, void *mem, size_t mem_bytes, en_adapter *a, const en_train_spec *spec, const en_host *host, en_why *why);
 
+/* The same for all weights of m: they change where they lie, in the model's image (no session may be at work on it during a step; caches of
+ * sessions belong to the weights that made them). Every tensor must be F32. Vectors (norms, biases) do not decay; dropout, freeze_a and lr_ratio_b must be 0.
+ * en_model_read gives the trained file. Gradients and states have the order of the file's tensor data, packed as the model keeps it. */
+size_t en_trainer_model_bytes(const en_model *m, const en_train_spec *spec, const en_host *host);
+int32_t en_trainer_init_model(en_trainer **out, void *mem, size_t mem_bytes, en_model *m, const en_train_spec *spec, const en_host *host, en_why *why); /* m, host kept */
+
 /* One micro-batch: whole sequences one after another, none sees another. */
 typedef struct {
   uint32_t n;               /* tokens, at most n_tokens */
@@ -62,9 +68,9 @@ void en_train_forget(en_trainer *t); /* and all gradients since the last step */
 /* Gradients of all micro-batches since the last step, divided by the sum of their weights: clip, AdamW with this learning rate, zero them.
  * *grad_norm (may be NULL): before clipping. EN_E_NUMERIC: it is not finite; the step is skipped and the gradients are zeroed. EN_E_STATE: nothing was accumulated. */
 int32_t en_train_step(en_trainer *t, double lr, double *grad_norm, en_why *why);
-const float *en_trainer_gradients(const en_trainer *t, uint64_t *n); /* sums so far, in the adapter's order: for every layer and target A, then B transposed */
+const float *en_trainer_gradients(const en_trainer *t, uint64_t *n); /* sums so far, in the order of what is trained; an adapter: for every layer and target A, then B transposed */
 uint64_t en_trainer_steps(const en_trainer *t);
-/* Everything a later en_trainer_load needs to continue with the same numbers: factors, moments, step count. */
+/* Everything a later en_trainer_load needs to continue with the same numbers: what is trained, moments, step count. */
 size_t en_trainer_save(const en_trainer *t, void *dst, size_t cap); /* bytes needed; writes only if they fit; 0 while gradients are pending */
 int32_t en_trainer_load(en_trainer *t, const void *src, size_t n_bytes, en_why *why);
 #ifdef __cplusplus

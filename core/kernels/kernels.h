@@ -34,6 +34,15 @@ typedef struct en_mm_t {
   size_t lddx;
   int32_t rows, cols, T;
 } en_mm_t;
+/* dw[r, c] += sum_t dy[t, r] x[t, c]   for packed f32 rows [r0, r1), multiples of EN_R: the gradient of a matrix, in the layout of the matrix. */
+typedef struct en_outer {
+  const float *dy;        /* [T, lddy] */
+  size_t lddy;
+  const float *x;         /* [T, ldx] */
+  size_t ldx;
+  float *dw;              /* packed group 0 */
+  int32_t cols, T;
+} en_outer;
 /* How a kernel wants its activations. fill() writes tokens [t0, t1) of x[T, ldx] (t0 a multiple of EN_T_TILE); ranges may run on different lanes. */
 enum { EN_T_TILE = 8 };
 typedef struct en_form {
@@ -86,6 +95,8 @@ size_t en_matmul_scratch(const en_kernels *k, int32_t max_cols, int32_t max_T, i
 void en_matmul(const en_kernels *k, const en_host *host, const float *x, size_t ldx, int32_t T, const en_out *outs, int32_t n_outs, void *scratch);
 /* dx[T, lddx] += dy[T, lddy] W. */
 void en_matmul_t(const en_kernels *k, const en_host *host, const en_weight *w, const float *dy, size_t lddy, float *dx, size_t lddx, int32_t T, void *scratch);
+/* dw += dy^T x, the gradient of an f32 matrix w: dw has the floats of w in the order of w (packed groups, then plain rows). */
+void en_matmul_outer(const en_kernels *k, const en_host *host, const en_weight *w, const float *dy, size_t lddy, const float *x, size_t ldx, float *dw, int32_t T);
 /* Row r of W as f32 [cols]; scratch: en_row_bytes(w). Works for packed and plain rows. */
 void en_weight_row(float *y, const en_weight *w, int32_t r, void *scratch);
 #endif

@@ -213,6 +213,25 @@ void en_matmul_t(const en_kernels *k, const en_host *host, const en_weight *w, c
   en_parallel(small ? NULL : host, mul_t_job, &j, w->cols, EN_MAX(w->type->block, 32));
 }
 
+/* ---- dw += dy^T x ---- */
+typedef struct { const en_kernels *k; const en_weight *w; en_outer a; } en_outer_job;
+
+static void outer_job(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  const en_outer_job *j = ctx;
+  const int32_t packed = EN_MIN(hi * EN_R, j->w->n_packed), end = EN_MIN(hi * EN_R, j->w->rows);
+  (void)lane;
+  if (lo * EN_R < packed) j->k->outer(&j->a, lo * EN_R, packed);
+  for (int32_t r = EN_MAX(lo * EN_R, packed); r < end; r++)
+    for (int32_t t = 0; t < j->a.T; t++)
+      j->k->axpy(j->a.dw + (size_t)r * (size_t)j->a.cols, j->a.x + (size_t)t * j->a.ldx, j->a.dy[(size_t)t * j->a.lddy + (size_t)r], j->a.cols);
+}
+
+void en_matmul_outer(const en_kernels *k, const en_host *host, const en_weight *w, const float *dy, size_t lddy, const float *x, size_t ldx, float *dw, int32_t T) {
+  const en_outer_job j = {k, w, {.dy = dy, .lddy = lddy, .x = x, .ldx = ldx, .dw = dw, .cols = w->cols, .T = T}};
+  const int small = (int64_t)w->rows * w->cols * T < EN_SERIAL_MACS;
+  if (T > 0) en_parallel(small ? NULL : host, outer_job, &j, n_groups(w), 1);
+}
+
 void en_weight_row(float *y, const en_weight *w, int32_t r, void *scratch) {
   const size_t row_bytes = en_row_bytes(w);
   const uint8_t *row = w->data + (size_t)r * row_bytes;

@@ -8,8 +8,19 @@ int32_t en_embed_forward(const en_run *r, const en_step *step, int32_t n_steps) 
   return 1;
 }
 
-/* The table is frozen: the gradient ends here. */
-void en_embed_backward(const en_back *b, const en_step *step) { en_grad_clear(b, step->out); }
+/* Row ids[t] of dW += dy of token t; below the table there is nothing. */
+void en_embed_backward(const en_back *b, const en_step *step) {
+  const en_run *r = b->r;
+  const en_weight *w = &r->w[step->w];
+  float *dw = en_grad_weight(b, step->w);
+  for (int32_t t = 0; dw && t < r->T; t++) {
+    const float *d = en_grad_row(b, step->out, t);
+    const int32_t row = r->ids[t], packed = row < w->n_packed; /* [cols][16] in groups, then plain rows */
+    float *at = dw + (size_t)(packed ? row / EN_R * EN_R : row) * (size_t)w->cols + (packed ? row % EN_R : 0);
+    for (int32_t c = 0; c < w->cols; c++) at[(size_t)c * (packed ? EN_R : 1)] += d[c];
+  }
+  en_grad_clear(b, step->out);
+}
 
 /* Files with more than one type exist, inputs that use the second one do not (llama.cpp too always adds row 0). */
 int32_t en_add_type_forward(const en_run *r, const en_step *step, int32_t n_steps) {

@@ -131,7 +131,8 @@ void en_rope_angles(float *cs, const double *freq, int32_t rot, float mscale, do
 /* ---- backward ---- */
 /* The same steps, read from their end. r->slot[] holds what each slot held *before* the step (what it read); `out` is what the step wrote.
  * d[slot] is the gradient of the loss with respect to the slot: it comes in for the value after the step and leaves for the value before it.
- * Frozen weights get no gradient. dlora: gradients of r->lora[0]'s factors are added to it (same index; a NULL: that matrix is not trained). */
+ * dlora: gradients of r->lora[0]'s factors are added to it (same index; a NULL: that matrix is not trained).
+ * weights, dweights: the model's own weights are trained, all of them f32; the gradient of the number at weights[i] is added to dweights[i]. */
 typedef struct en_back {
   const en_run *r;
   float *const *d;             /* [EN_S_COUNT] */
@@ -139,6 +140,8 @@ typedef struct en_back {
   const en_lora *dlora;        /* or NULL */
   float *du;                   /* [T, EN_LORA_MAX_RANK] scratch */
   int32_t need_in;             /* 0: nothing below this step is trained, dx of its inputs may be left out */
+  const float *weights;        /* where the model's numbers begin, or NULL: they are frozen */
+  float *dweights;
 } en_back;
 void en_step_backward(const en_back *b, const en_step *step);
 

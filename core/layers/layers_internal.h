@@ -24,4 +24,9 @@ typedef struct { const en_back *b; const en_step *s; } en_back_job;
 static inline const float *en_vector(const en_run *r, int index) { /* a 1-D f32 tensor, NULL if absent */
   return index >= 0 ? (const float *)(const void *)r->w[index].data : NULL;
 }
+/* Where the gradient of a weight goes, in the weight's own layout; NULL: it is frozen, or absent. */
+static inline float *en_grad_weight(const en_back *b, int index) {
+  if (!b->weights || index < 0 || !en_weight_given(&b->r->w[index])) return NULL;
+  return b->dweights + ((const float *)(const void *)b->r->w[index].data - b->weights);
+}
 #endif

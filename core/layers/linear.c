@@ -100,10 +100,14 @@ static void lora_back(const en_back *b, const en_step *s, const en_lora *l, floa
   }
 }
 
+/* dx += W^T dy;  dW += dy x^T;  db += dy */
 void en_linear_backward(const en_back *b, const en_step *step) {
   const en_run *r = b->r;
   for (int32_t i = 0; i < r->n_lora; i++)
     if (r->lora[i][step->w].rank) lora_back(b, step, &r->lora[i][step->w], r->lora[i][step->w].scale * r->lora_scale[i], i == 0 && b->dlora ? &b->dlora[step->w] : NULL);
+  float *dw = en_grad_weight(b, step->w), *db = en_grad_weight(b, step->b);
+  if (dw) en_matmul_outer(r->k, r->host, &r->w[step->w], b->d[step->out], en_slot_width(r, step->out), r->slot[step->in], en_slot_width(r, step->in), dw, r->T);
+  for (int32_t t = 0; db && t < r->T; t++) r->k->add(db, db, en_grad_row(b, step->out, t), (int32_t)en_slot_width(r, step->out));
   if (b->need_in)
     en_matmul_t(r->k, r->host, &r->w[step->w], b->d[step->out], en_slot_width(r, step->out), b->d[step->in], en_slot_width(r, step->in), r->T, r->scratch);
   if (!step->add) en_grad_clear(b, step->out);

@@ -37,6 +37,18 @@ static void rms_back(float *dx, const float *dy, const float *x, const float *w,
   }
 }
 
+/* dw += dy x / rms(x): one row after another, whatever the lanes. Before dx takes the place of dy. */
+static void rms_back_weight(const en_back *b, const en_step *s, float *dw) {
+  const en_run *r = b->r;
+  const int32_t n = norm_width(r, s);
+  const size_t all = (size_t)r->T * en_slot_width(r, s->in);
+  for (size_t at = 0; at < all; at += (size_t)n) {
+    const float *x = r->slot[s->in] + at, *dy = b->d[s->out] + at;
+    const float inv = 1 / sqrtf(r->k->dot(x, x, n) / (float)n + r->c->norm_eps);
+    for (int32_t i = 0; i < n; i++) dw[i] += dy[i] * x[i] * inv;
+  }
+}
+
 static void rms_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
   const en_back_job *j = ctx;
@@ -50,6 +62,8 @@ static void rms_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane)
 
 void en_rms_norm_backward(const en_back *b, const en_step *step) {
   const en_back_job job = {b, step};
+  float *dw = en_grad_weight(b, step->w);
+  if (dw) rms_back_weight(b, step, dw);
   en_rows_parallel(b->r, rms_back_rows, &job);
   if (step->out != step->in) en_grad_clear(b, step->out);
 }
@@ -96,8 +110,26 @@ static void layer_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lan
   }
 }
 
+/* dw += dy xh;  db += dy */
+static void layer_back_weight(const en_back *b, const en_step *s, float *dw, float *db) {
+  const en_run *r = b->r;
+  const int32_t n = (int32_t)en_slot_width(r, s->in);
+  for (int32_t t = 0; t < r->T; t++) {
+    const float *x = en_slot_row(r, s->in, t), *dy = en_grad_row(b, s->out, t);
+    double mean = 0, var = 0;
+    for (int32_t i = 0; i < n; i++) mean += (double)x[i];
+    mean /= n;
+    for (int32_t i = 0; i < n; i++) var += ((double)x[i] - mean) * ((double)x[i] - mean);
+    const float inv = (float)(1 / sqrt(var / n + (double)r->c->norm_eps)), middle = (float)mean;
+    for (int32_t i = 0; i < n; i++) dw[i] += dy[i] * (x[i] - middle) * inv;
+    if (db) r->k->add(db, db, dy, n);
+  }
+}
+
 void en_layer_norm_backward(const en_back *b, const en_step *step) {
   const en_back_job job = {b, step};
+  float *dw = en_grad_weight(b, step->w);
+  if (dw) layer_back_weight(b, step, dw, en_grad_weight(b, step->b));
   en_rows_parallel(b->r, layer_back_rows, &job);
   en_grad_clear(b, step->out);
 }

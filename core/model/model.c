@@ -2,8 +2,6 @@
  * The image is the file itself, in place: weights are packed where they were written, so that no second copy ever exists. */
 #include "model.h"
 
-enum { TENSOR_UNKNOWN, TENSOR_KEPT, TENSOR_PACKED };
-
 /* ---- what a head tells ---- */
 
 static void copy_text(char *out, size_t cap, const char *text, uint64_t n) {
@@ -162,8 +160,8 @@ static int32_t bind(en_model *m, en_weight *w, const en_tensor_spec *spec, int32
   *w = (en_weight){type, data, (int32_t)rows, (int32_t)cols, 0};
   const size_t index = (size_t)(t - m->g.tensors);
   if (m->pack[index] && !part) return en_fail(why, EN_E_FORMAT, "tensor %s is used twice", name);
-  m->pack[index] = vector || (part && parts_split_groups(m, spec)) ? TENSOR_KEPT : TENSOR_PACKED;
-  if (m->pack[index] == TENSOR_PACKED) w->n_packed = w->rows / EN_R * EN_R;
+  m->pack[index] = vector || (part && parts_split_groups(m, spec)) ? EN_TENSOR_KEPT : EN_TENSOR_PACKED;
+  if (m->pack[index] == EN_TENSOR_PACKED) w->n_packed = w->rows / EN_R * EN_R;
   return EN_OK;
 }
 
@@ -239,7 +237,7 @@ int32_t en_model_feed(en_model *m, uint64_t upto) {
   if (upto < m->fed || upto > m->info.file_bytes) return EN_E_ARG;
   m->fed = upto;
   for (; m->next_tensor < m->g.n_tensors; m->next_tensor++, m->next_group = 0)
-    if (m->pack[m->next_tensor] == TENSOR_PACKED && !pack_tensor(m, &m->g.tensors[m->next_tensor])) break;
+    if (m->pack[m->next_tensor] == EN_TENSOR_PACKED && !pack_tensor(m, &m->g.tensors[m->next_tensor])) break;
   return EN_OK;
 }
 

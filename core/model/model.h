@@ -3,6 +3,8 @@
 #define EN_MODEL_H
 #include "../arch/arch.h"
 
+enum { EN_TENSOR_UNKNOWN, EN_TENSOR_KEPT, EN_TENSOR_PACKED };
+
 struct en_model {
   en_info info;
   en_gguf g;
@@ -12,7 +14,7 @@ struct en_model {
   en_weight *globals;  /* [arch->n_globals] */
   en_weight *layers;   /* [L, arch->n_layer] */
   double *freq;        /* [n_rope, rot/2] angle per position of every rotary pair (scaling and factors included); filled by seal */
-  uint8_t *pack;       /* [n_tensors] TENSOR_* of model.c */
+  uint8_t *pack;       /* [n_tensors] EN_TENSOR_*: of the file's tensors, which ones are packed */
   en_host host;        /* lends the lanes that pack */
   uint8_t *scratch;    /* [lanes, scratch_bytes] one group of the widest matrix each, for packing */
   size_t scratch_bytes;

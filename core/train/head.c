@@ -27,23 +27,22 @@ static double piece_loss(en_trainer *t, int32_t at, en_row_loss row) {
   return sum;
 }
 
-/* The output matrix and what follows it over EN_HEAD_ROWS goals from `at` on. */
+/* The output matrix and what follows it over head_rows goals from `at` on. */
 static double head_rows(en_trainer *t, int32_t head, int32_t at, int32_t with_grad, en_row_loss row) {
   const en_step *end = t->m->arch->end, *step = &end[head];
   const int32_t n_end = t->m->arch->n_end;
   en_run *r = &t->run;
-  const size_t in = width(t, step->in), V = (size_t)t->m->c.V;
-  float *const x = r->slot[step->in];
-  r->T = EN_MIN(EN_HEAD_ROWS, t->n_goals - at);
+  const size_t in = width(t, step->in);
+  float *const x = r->slot[step->in], *d[EN_S_COUNT];
+  r->T = EN_MIN(t->head_rows, t->n_goals - at);
   r->slot[step->in] = x + (size_t)at * in;
   for (int32_t i = head; i < n_end; i++) en_step_forward(r, &end[i], 1);
   const double loss = piece_loss(t, at, row);
-  if (with_grad) {
-    for (int32_t i = n_end - 1; i > head; i--) { /* in place, and their backward asks for what they wrote only */
-      const en_back back = {r, t->dhead, r->slot[EN_S_LOGITS], NULL, t->du, 1};
-      en_step_backward(&back, &end[i]);
-    }
-    en_matmul_t(r->k, r->host, &r->w[step->w], t->dhead[EN_S_LOGITS], V, t->dhead[step->in] + (size_t)at * in, in, r->T, r->scratch);
+  memcpy(d, t->dhead, sizeof d);
+  d[step->in] = t->dhead[step->in] + (size_t)at * in;
+  for (int32_t i = n_end - 1; with_grad && i >= head; i--) { /* behind the output matrix: in place, and their backward asks for what they wrote only */
+    const en_back back = en_trainer_back(t, r->slot[EN_S_LOGITS], d);
+    en_step_backward(&back, &end[i]);
   }
   r->slot[step->in] = x;
   r->T = t->n_goals;
@@ -68,7 +67,7 @@ static void head_backward(en_trainer *t, int32_t head) {
   const size_t D = width(t, EN_S_X);
   en_run *r = &t->run;
   for (int32_t i = head - 1; i >= 0; i--) {
-    const en_back back = {r, t->dhead, r->slot[t->m->arch->end[i].out], NULL, t->du, 1};
+    const en_back back = en_trainer_back(t, r->slot[t->m->arch->end[i].out], t->dhead);
     en_step_backward(&back, &t->m->arch->end[i]);
   }
   for (int32_t i = 0; i < t->n_goals; i++) {
@@ -78,11 +77,11 @@ static void head_backward(en_trainer *t, int32_t head) {
 }
 
 int32_t en_head_loss(en_trainer *t, const float *x, int32_t with_grad, int32_t piece, double *loss, en_row_loss row) {
-  const int32_t T = (int32_t)t->batch->n, head = en_arch_head(t->m->arch), at = piece * EN_HEAD_ROWS;
+  const int32_t T = (int32_t)t->batch->n, head = en_arch_head(t->m->arch), at = piece * t->head_rows;
   if (!t->n_goals) return 0;
   if (!piece) head_begin(t, x, head);
   *loss += head_rows(t, head, at, with_grad, row);
-  if (at + EN_HEAD_ROWS < t->n_goals) return 1;
+  if (at + t->head_rows < t->n_goals) return 1;
   if (with_grad) head_backward(t, head);
   t->run.T = T;
   return 0;

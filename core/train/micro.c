@@ -50,6 +50,16 @@ static void embed(en_trainer *t) {
   for (int32_t i = 0; i < t->m->arch->n_begin; i++) en_step_forward(&t->run, &t->m->arch->begin[i], 1);
 }
 
+/* The way back through it; an adapter needs nothing from there. */
+static void embed_backward(en_trainer *t) {
+  t->run.w = t->m->globals;
+  t->run.n_lora = 0;
+  for (int32_t i = t->m->arch->n_begin - 1; !t->a && i >= 0; i--) {
+    const en_back back = en_trainer_back(t, NULL, t->d);
+    en_step_backward(&back, &t->m->arch->begin[i]);
+  }
+}
+
 /* A step of the live layer's program, forward. 1: it was the last one. */
 static int32_t forward_step(en_trainer *t) {
   en_micro *j = &t->micro;
@@ -92,13 +102,16 @@ static int32_t advance(en_trainer *t) {
       return 0;
     default:
       if (en_tape_backward(t, j->layer, input_of(t, j->layer), tape_of(t, j->layer), lse_of(t, j->layer), j->step--)) return 0;
-      if (j->layer == t->first) return 1;
-      begin_backward(t, j->layer - 1);
-      return 0;
+      if (j->layer > t->first) {
+        begin_backward(t, j->layer - 1);
+        return 0;
+      }
+      embed_backward(t);
+      return 1;
   }
 }
 
-static size_t grad_bytes(const en_trainer *t) { return (size_t)t->a->n_params * sizeof(float); }
+static size_t grad_bytes(const en_trainer *t) { return (size_t)t->n_params * sizeof(float); }
 
 int32_t en_train_begin(en_trainer *t, const en_train_batch *b, int32_t learn, en_why *why) {
   en_train_drop(t);

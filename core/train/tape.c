@@ -37,8 +37,8 @@ static void enter_layer(en_trainer *t, int32_t l, float *lse) {
   t->run.cs = t->cs + (size_t)kind.rope * (size_t)t->spec.n_tokens * (size_t)t->m->c.rot;
   t->run.lo = kind.window ? t->lo_window : t->lo;
   t->run.w = en_model_layer(t->m, l);
-  t->run.lora[0] = en_adapter_layer(t->a, l);
-  t->run.n_lora = 1;
+  t->run.n_lora = t->a ? 1 : 0;
+  if (t->a) t->run.lora[0] = en_adapter_layer(t->a, l);
   t->run.lse = lse;
   t->run.lora_x = t->dropping ? t->dropped : NULL;
   if (t->dropping) t->run.lora_seed = en_random(en_random(t->spec.seed, t->n_steps), t->n_micro << 16 | (uint64_t)l);
@@ -65,6 +65,7 @@ int32_t en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *
 /* Steps of the lowest trained layer below its first update need no gradient of what they read. */
 static int32_t first_trained_step(const en_trainer *t, int32_t l) {
   const en_step *steps = t->m->arch->each;
+  if (!t->a) return -1; /* the token embedding */
   const en_lora *lora = en_adapter_layer(t->a, l);
   for (int32_t i = 0; i < t->m->arch->n_each; i++)
     if (steps[i].op == EN_OP_LINEAR && lora[steps[i].w].rank) return i;
@@ -77,7 +78,9 @@ int32_t en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float 
   if (i < EN_MAX(lowest, 0)) return 0;
   enter_layer(t, l, lse);
   en_tape_slots(t, x, tape, i, t->run.slot, &out);
-  const en_back back = {&t->run, t->d, out, t->dlora + (size_t)l * (size_t)t->m->arch->n_layer, t->du, i > lowest};
+  en_back back = en_trainer_back(t, out, t->d);
+  if (t->a) back.dlora = t->dlora + (size_t)l * (size_t)t->m->arch->n_layer;
+  back.need_in = i > lowest;
   en_step_backward(&back, &t->m->arch->each[i]);
   return i > EN_MAX(lowest, 0);
 }

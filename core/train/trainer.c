@@ -47,10 +47,10 @@ static int32_t settle(en_train_spec *s, en_why *why) {
 
 static size_t carve(en_trainer *at, void **self, void *mem) {
   const en_model *m = at->m;
-  const uint64_t T = at->spec.n_tokens, kept = (uint64_t)at->n_kept, n_layer = (uint64_t)m->c.L * (uint64_t)m->arch->n_layer;
+  const uint64_t T = at->spec.n_tokens, kept = (uint64_t)at->n_kept, n_lora = at->a ? (uint64_t)m->c.L * (uint64_t)m->arch->n_layer : 0;
   int64_t widest_in = 1, widest = m->c.V; /* en_matmul_t's input is as wide as the logits; its panels are not */
   enum { FIXED = 26 };
-  const uint64_t head_rows = m->info.has_logits ? EN_HEAD_ROWS : 0;
+  const uint64_t head_rows = (uint64_t)at->head_rows;
   const int32_t caps = en_arch_head(m->arch) < m->arch->n_end - 1; /* logits change after the output matrix: their gradient needs a place of its own */
   en_piece pieces[FIXED + 3 * EN_S_COUNT] = {
     {self, 1, sizeof(en_trainer)},
@@ -65,11 +65,11 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->kv, 2 * T, (uint64_t)en_dim_size(&m->c, EN_DIM_KE) * sizeof(float)},
     {(void **)&at->du, T, EN_LORA_MAX_RANK * sizeof(float)},
     {(void **)&at->run.lora_u, T, EN_LORA_MAX_RANK * sizeof(float)},
-    {(void **)&at->dlora, n_layer, sizeof(en_lora)},
-    {(void **)&at->grad, at->a->n_params, sizeof(float)},
-    {(void **)&at->moment1, at->a->n_params, sizeof(float)},
-    {(void **)&at->moment2, at->a->n_params, sizeof(float)},
-    {(void **)&at->backup, at->a->n_params, sizeof(float)},
+    {(void **)&at->dlora, n_lora, sizeof(en_lora)},
+    {(void **)&at->grad, at->n_params, sizeof(float)},
+    {(void **)&at->moment1, at->n_params, sizeof(float)},
+    {(void **)&at->moment2, at->n_params, sizeof(float)},
+    {(void **)&at->backup, at->n_params, sizeof(float)},
     {(void **)&at->head[EN_S_LOGITS], head_rows, (uint64_t)m->c.V * sizeof(float)},
     {(void **)&at->dhead[EN_S_LOGITS], caps ? head_rows : 0, (uint64_t)m->c.V * sizeof(float)},
     {(void **)&at->loss_mem, at->loss->floats ? at->loss->floats(m, &at->spec) : 0, sizeof(float)},
@@ -92,38 +92,60 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
   return need;
 }
 
-static int32_t plan(en_trainer *at, const en_adapter *a, const en_train_spec *spec, const en_host *host, en_why *why) {
-  *at = (en_trainer){.a = (en_adapter *)(uintptr_t)a, .m = a->m, .spec = *spec, .loss = loss_of(spec->loss), .first = a->first_layer};
+/* Rows of logits that take a few megabytes. */
+static int32_t head_rows(const en_model *m, uint32_t n_tokens) {
+  const int64_t fit = (4 << 20) / ((int64_t)m->c.V * (int64_t)sizeof(float));
+  return m->info.has_logits ? (int32_t)EN_MIN(EN_MIN(EN_MAX(fit, 16), EN_HEAD_ROWS), n_tokens) : 0;
+}
+
+static int32_t plan_adapter(en_trainer *at, const en_adapter *a, en_why *why) {
+  at->a = (en_adapter *)(uintptr_t)a;
+  at->params = a->params;
+  at->n_params = a->n_params;
+  at->first = a->first_layer;
+  return a->n_params ? EN_OK : en_fail(why, EN_E_ARG, "the adapter has nothing to train");
+}
+
+static int32_t plan_model(en_trainer *at, const en_train_spec *s, en_why *why) {
+  const en_model *m = at->m;
+  at->params = (float *)(void *)(m->image + (size_t)m->g.data_offset);
+  at->n_params = (m->info.file_bytes - m->g.data_offset) / sizeof(float);
+  if (s->dropout > 0 || s->freeze_a || s->lr_ratio_b > 0) return en_fail(why, EN_E_ARG, "dropout, freeze_a and lr_ratio_b are for adapters, not for the weights themselves");
+  for (uint64_t i = 0; i < m->g.n_tensors; i++) {
+    const en_gguf_tensor *t = &m->g.tensors[i];
+    if (t->type != EN_F32) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is not F32: only then can the weights themselves be trained", (size_t)t->name_bytes, (const char *)t->name);
+    if (t->n_elems > INT32_MAX) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is too large to be trained", (size_t)t->name_bytes, (const char *)t->name);
+  }
+  for (int32_t i = 0; i < m->arch->n_begin; i++) /* their backward runs without a tape */
+    if (m->arch->begin[i].op != EN_OP_EMBED && m->arch->begin[i].op != EN_OP_SCALE_EMBED) return en_fail(why, EN_E_UNSUPPORTED, "all weights of %s models cannot be trained yet", m->arch->name);
+  return EN_OK;
+}
+
+/* a NULL: all weights of m. */
+static int32_t plan(en_trainer *at, const en_adapter *a, const en_model *m, const en_train_spec *spec, const en_host *host, en_why *why) {
+  *at = (en_trainer){.m = m, .spec = *spec, .loss = loss_of(spec->loss)};
   if (host) at->host = *host;
-  at->n_kept = spec->keep == EN_KEEP_ALL ? EN_MAX(a->m->c.L - a->first_layer, 1) : 1;
   if (!at->loss) return en_fail(why, EN_E_ARG, "loss %u is not known to this build", spec->loss);
-  if (!a->n_params) return en_fail(why, EN_E_ARG, "the adapter has nothing to train");
+  EN_TRY(a ? plan_adapter(at, a, why) : plan_model(at, spec, why));
   EN_TRY(settle(&at->spec, why));
-  return at->loss->fits(at->m, &at->spec, why);
+  at->n_kept = spec->keep == EN_KEEP_ALL ? EN_MAX(m->c.L - at->first, 1) : 1;
+  at->head_rows = head_rows(m, spec->n_tokens);
+  return at->loss->fits(m, &at->spec, why);
 }
 
 size_t en_trainer_bytes(const en_adapter *a, const en_train_spec *spec, const en_host *host) {
   en_trainer at;
   void *self;
-  return plan(&at, a, spec, host, NULL) == EN_OK ? carve(&at, &self, NULL) : 0;
+  return plan(&at, a, a->m, spec, host, NULL) == EN_OK ? carve(&at, &self, NULL) : 0;
 }
 
-int32_t en_trainer_init(en_trainer **out, void *mem, size_t mem_bytes, en_adapter *a, const en_train_spec *spec, const en_host *host, en_why *why) {
+size_t en_trainer_model_bytes(const en_model *m, const en_train_spec *spec, const en_host *host) {
   en_trainer at;
   void *self;
-  EN_TRY(plan(&at, a, spec, host, why));
-  const size_t need = carve(&at, &self, NULL);
-  if (!need || !mem || mem_bytes < need) return en_fail(why, EN_E_NOMEM, "training needs %z bytes, %z were given", (uint64_t)need, (uint64_t)mem_bytes);
-  if ((uintptr_t)mem % EN_ALIGN) return en_fail(why, EN_E_ARG, "memory for a trainer must be aligned to %d bytes", EN_ALIGN);
-  carve(&at, &self, mem);
-  const size_t bytes = (size_t)a->n_params * sizeof(float);
-  memset(at.grad, 0, bytes);
-  memset(at.moment1, 0, bytes);
-  memset(at.moment2, 0, bytes);
-  en_adapter_table(at.dlora, a, at.grad);
-  for (int32_t i = 0; spec->freeze_a && i < a->m->c.L * a->m->arch->n_layer; i++) at.dlora[i].a = NULL;
-  en_trainer *t = self;
-  *t = at;
+  return plan(&at, NULL, m, spec, host, NULL) == EN_OK ? carve(&at, &self, NULL) : 0;
+}
+
+static void link_run(en_trainer *t) {
   en_run *r = &t->run;
   r->k = &t->m->k;
   r->host = &t->host;
@@ -134,6 +156,38 @@ int32_t en_trainer_init(en_trainer **out, void *mem, size_t mem_bytes, en_adapte
   r->n_ctx = (int32_t)t->spec.n_tokens;
   r->lora_scale[0] = 1;
   r->lora_drop = t->spec.dropout;
+}
+
+static int32_t init(en_trainer **out, void *mem, size_t mem_bytes, en_adapter *a, const en_model *m, const en_train_spec *spec, const en_host *host, en_why *why) {
+  en_trainer at;
+  void *self;
+  if (!m->sealed) return en_fail(why, EN_E_STATE, "the model is not loaded completely");
+  EN_TRY(plan(&at, a, m, spec, host, why));
+  const size_t need = carve(&at, &self, NULL);
+  if (!need || !mem || mem_bytes < need) return en_fail(why, EN_E_NOMEM, "training needs %z bytes, %z were given", (uint64_t)need, (uint64_t)mem_bytes);
+  if ((uintptr_t)mem % EN_ALIGN) return en_fail(why, EN_E_ARG, "memory for a trainer must be aligned to %d bytes", EN_ALIGN);
+  carve(&at, &self, mem);
+  const size_t bytes = (size_t)at.n_params * sizeof(float);
+  memset(at.grad, 0, bytes);
+  memset(at.moment1, 0, bytes);
+  memset(at.moment2, 0, bytes);
+  if (a) en_adapter_table(at.dlora, a, at.grad);
+  for (int32_t i = 0; spec->freeze_a && i < m->c.L * m->arch->n_layer; i++) at.dlora[i].a = NULL;
+  en_trainer *t = self;
+  *t = at;
+  link_run(t);
   *out = t;
   return EN_OK;
+}
+
+int32_t en_trainer_init(en_trainer **out, void *mem, size_t mem_bytes, en_adapter *a, const en_train_spec *spec, const en_host *host, en_why *why) {
+  return init(out, mem, mem_bytes, a, a->m, spec, host, why);
+}
+
+int32_t en_trainer_init_model(en_trainer **out, void *mem, size_t mem_bytes, en_model *m, const en_train_spec *spec, const en_host *host, en_why *why) {
+  return init(out, mem, mem_bytes, NULL, m, spec, host, why);
+}
+
+en_back en_trainer_back(const en_trainer *t, const float *out, float *const *d) {
+  return (en_back){.r = &t->run, .d = d, .out = out, .du = t->du, .need_in = 1, .weights = t->a ? NULL : t->params, .dweights = t->grad};
 }

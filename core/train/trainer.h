@@ -4,7 +4,7 @@
 #include "../include/en_train.h"
 #include "../model/adapter.h"
 
-enum { EN_HEAD_ROWS = 16 /* rows of logits alive at once: [T, V] is never stored */ };
+enum { EN_HEAD_ROWS = 256 /* most rows of logits alive at once: [T, V] is never stored */ };
 typedef struct en_loss en_loss; /* loss.h */
 
 typedef struct { /* the micro-batch in work */
@@ -16,8 +16,10 @@ typedef struct { /* the micro-batch in work */
 } en_micro;
 
 struct en_trainer {
-  en_adapter *a;
+  en_adapter *a;          /* what is trained; NULL: all weights of the model */
   const en_model *m;
+  float *params;          /* [n_params] the adapter's numbers, or the model's: its file's tensor data, packed */
+  uint64_t n_params;
   en_host host;
   en_train_spec spec;
   const en_loss *loss;
@@ -32,6 +34,7 @@ struct en_trainer {
   int32_t *goal_row, *goal; /* [n_tokens] n_goals rows that predict, and the ids that they should */
   float *goal_weight;     /* [n_tokens] */
   int32_t n_goals;
+  int32_t head_rows;      /* rows of logits alive at once */
   float *loss_mem;        /* what the loss asked for */
   float *cs;              /* [n_rope, n_tokens, rot] */
   en_tile *tiles;
@@ -45,12 +48,18 @@ struct en_trainer {
   float *du;
   float *dropped;         /* [n_tokens, widest slot] with dropout, else nothing */
   en_lora *dlora;         /* adapter's table over grad */
-  float *grad, *moment1, *moment2, *backup; /* [n_params]; backup: gradients before the micro-batch in work */
+  float *grad, *moment1, *moment2, *backup; /* [n_params], in the order of params; backup: gradients before the micro-batch in work */
   uint64_t n_steps;
   double pending_weight;
   uint64_t n_micro;       /* micro-batches since the last step */
   int32_t dropping;       /* dropout is on in the micro-batch in work */
 };
+
+/* Numbers of params that are updated alike. */
+typedef struct { size_t from, n; float lr_ratio, decay; } en_span;
+int32_t en_trainer_span(const en_trainer *t, uint64_t i, en_span *out); /* 0: past the last */
+/* Where steps put what they learn about weights: r, out and need_in are left to the caller. */
+en_back en_trainer_back(const en_trainer *t, const float *out, float *const *d);
 
 /* Slots before step `i` of the layer program: where the tape of a layer says every slot lies. out: what step i writes. */
 void en_tape_slots(const en_trainer *t, float *x, float *tape, int32_t i, float **slot, float **out);

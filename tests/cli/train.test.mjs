@@ -68,6 +68,29 @@ test('train: keeping everything and one thread more change nothing', () => {
   assert.equal(files[2]?.length, files[0]?.length);
 });
 
+test('init and train --full: a new model learns a few sentences; left off and resumed it is the same file', () => {
+  const fresh = temporary('fresh.gguf'), again = temporary('again.gguf'), out = temporary('full.gguf'), parts = temporary('full-parts.gguf');
+  const sizes = ['--tokenizer', home, '--layers', '2', '--width', '48', '--heads', '4', '--kv-heads', '2', '--seed', '5'];
+  ok('init', fresh, ...sizes);
+  ok('init', again, ...sizes);
+  assert.deepEqual(readFileSync(again), readFileSync(fresh));
+  ok('init', again, ...sizes, '--arch', 'qwen2', '--untied');
+  assert.match(ok('inspect', again).out, /attn_q\.bias/);
+  ok('run', again, '-p', 'The', '-n', '2');
+  const full = (/** @type {string} */ to, /** @type {string[]} */ ...more) => JSON.parse(ok('train', fresh, '--full', '--data', data, '--out', to, '--json', '--quiet', '--batch', '3', '--lr', '0.01', '--weight-decay', '0.1', '--steps', '40', '--threads', '1', ...more).out);
+  const summary = full(out, '--keep', 'all');
+  assert.ok(summary.loss_last < 0.4 * summary.loss_first, `${summary.loss_first} ${summary.loss_last}`);
+  assert.equal(full(parts, '--stop-after', '11').step, 11);
+  full(parts, '--resume', '--threads', '2');
+  assert.deepEqual(readFileSync(parts), readFileSync(out));
+  const text = temporary('sentence.txt', 'The red box holds a red ball.');
+  const perplexity = (/** @type {string} */ model) => JSON.parse(ok('perplexity', model, '-f', text, '--json').out).perplexity;
+  assert.ok(perplexity(out) < 0.1 * perplexity(fresh), `${perplexity(out)} ${perplexity(fresh)}`);
+  assert.match(edgeNet('train', home, '--full', '--data', data, '--out', out).err, /is not F32/);
+  assert.match(edgeNet('train', fresh, '--full', '--data', data, '--out', out, '--rank', '4').err, /--rank is for adapters/);
+  assert.match(edgeNet('init', fresh, '--tokenizer', home, '--heads', '4', '--kv-heads', '3').err, /cannot share/);
+});
+
 test('train: what cannot be used is said in one sentence', () => {
   const out = temporary('never');
   const fails = (/** @type {string} */ lines, /** @type {RegExp} */ says, /** @type {string[]} */ ...more) => {

@@ -232,6 +232,25 @@ static void check_attend(const en_kernels *k) {
   attend_case(k, 64, 2, 4, 300, 1 << 30, 0, 0, 12); /* scores of some hundreds: needs the running maximum */
 }
 
+/* ---- the gradient of a matrix ---- */
+static void check_outer(const en_kernels *k) {
+  static const struct { int32_t rows, cols, T; } cases[] = {{16, 1, 1}, {16, 5, 3}, {48, 33, 7}, {32, 100, 128}, {16, 64, 129}, {64, 39, 300}};
+  const en_kernels ref = table("ref");
+  for (int i = 0; i < EN_COUNT(cases); i++) {
+    const int32_t rows = cases[i].rows, cols = cases[i].cols, T = cases[i].T, r0 = rows > 16 ? 16 : 0;
+    const size_t n = (size_t)rows * (size_t)cols, ldx = (size_t)cols + 3, lddy = (size_t)rows + 5;
+    float *x = draw_new(ldx * (size_t)T, 1), *dy = draw_new(lddy * (size_t)T, 1), *dw = draw_new(n, 1), *want = take_f(n);
+    memcpy(want, dw, n * sizeof *dw);
+    const en_outer a = {.dy = dy, .lddy = lddy, .x = x, .ldx = ldx, .dw = dw, .cols = cols, .T = T};
+    en_outer b = a;
+    b.dw = want;
+    k->outer(&a, r0, rows);
+    ref.outer(&b, r0, rows);
+    check_each(dw, want, n, 1e-6, 2e-6 * sqrt(T), k->name, "outer", rows, T); /* the groups before r0 are as they were */
+    free(x), free(dy), free(dw), free(want);
+  }
+}
+
 int main(void) {
   CHECK(en_kernels_usable(0) != NULL);
   en_kernels unknown;

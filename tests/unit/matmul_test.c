@@ -173,6 +173,27 @@ static void threads_parallel(void *ud, void (*job)(const void *, int32_t, int32_
 }
 #endif
 
+/* dw += dy^T x over packed and plain rows, in the layout of a matrix of this shape: against sums in double; lanes change nothing. */
+static void check_gradient(const en_kernels *k, const en_host *threads, const en_weight *shape, const float *dy, size_t lddy, const float *x, size_t ldx, int32_t T) {
+  const int32_t cols = shape->cols;
+  const size_t n = (size_t)shape->rows * (size_t)cols;
+  const en_weight w = {en_type_by_id(EN_F32), NULL, shape->rows, cols, shape->n_packed};
+  float *dw[2] = {draw_new(n, 1), take_f(n)}, *want = take_f(n);
+  memcpy(dw[1], dw[0], n * sizeof(float));
+  for (int32_t r = 0; r < w.rows; r++)
+    for (int32_t c = 0; c < cols; c++) {
+      const size_t at = r < w.n_packed ? (size_t)(r / EN_R * EN_R) * (size_t)cols + (size_t)(c * EN_R + r % EN_R) : (size_t)r * (size_t)cols + (size_t)c;
+      double s = (double)dw[0][at];
+      for (int32_t t = 0; t < T; t++) s += (double)dy[(size_t)t * lddy + (size_t)r] * (double)x[(size_t)t * ldx + (size_t)c];
+      want[at] = (float)s;
+    }
+  en_matmul_outer(k, NULL, &w, dy, lddy, x, ldx, dw[0], T);
+  en_matmul_outer(k, threads, &w, dy, lddy, x, ldx, dw[1], T);
+  check_rms(dw[0], want, n, 2e-6, k->name, "gradient of a matrix", cols, T);
+  check_same(dw[1], dw[0], n, k->name, "three lanes, gradient", cols, T);
+  free(dw[0]), free(dw[1]), free(want);
+}
+
 /* Three outputs of different types and heights, with bias and add, packed or not, over padded rows: against the sum in double. */
 static void check_outputs(const en_kernels *k, const en_type *types[3], int32_t cols, int32_t T, int packed, int32_t extra) {
   const int32_t heights[3] = {48 + extra, 5, 160 + extra};
@@ -215,6 +236,7 @@ static void check_outputs(const en_kernels *k, const en_type *types[3], int32_t 
     en_matmul_t(k, NULL, &w[i], y[0][i], ldy, dx[0], (size_t)cols, T, scratch);
     en_matmul_t(k, &threads, &w[i], y[0][i], ldy, dx[1], (size_t)cols, T, scratch);
     check_same(dx[1], dx[0], (size_t)(T * cols), k->name, "three lanes, transposed", cols, T);
+    check_gradient(k, &threads, &w[i], y[0][i], ldy, x, ldx, T);
     free(f), free(got), free(want), free(dx[0]), free(dx[1]), free(bias[i]), free(start[i]), free(y[0][i]), free(y[1][i]), weight_free(&w[i]);
   }
   free(x), free(scratch);

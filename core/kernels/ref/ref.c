@@ -29,6 +29,16 @@ void en_ref_mul_t_f32(const en_mm_t *a, int32_t c0, int32_t c1) {
     }
 }
 
+void en_ref_outer(const en_outer *a, int32_t r0, int32_t r1) {
+  for (int32_t r = r0; r < r1; r++)
+    for (int32_t c = 0; c < a->cols; c++) {
+      float *dw = a->dw + (size_t)(r / EN_R * EN_R) * (size_t)a->cols + (size_t)c * EN_R + (size_t)(r % EN_R);
+      double s = (double)*dw;
+      for (int32_t t = 0; t < a->T; t++) s += (double)a->dy[(size_t)t * a->lddy + (size_t)r] * (double)a->x[(size_t)t * a->ldx + (size_t)c];
+      *dw = (float)s;
+    }
+}
+
 /* ---- rows ---- */
 static void rms_norm(float *y, const float *x, const float *w, int32_t n, float eps) {
   double s = 0;
@@ -153,6 +163,8 @@ static void attend(const en_attend *a) {
     if (a->lse) a->lse[(size_t)t * a->ldlse + (size_t)g] = (float)(m + log(l));
   }
 }
+
+static void outer(const en_outer *a, int32_t r0, int32_t r1) { en_ref_outer(a, r0, r1); }
 
 static const en_form forms[] = {{NULL, NULL}};
 static const en_product products[] = {{EN_F32, 0, en_ref_mul_f32, en_ref_mul_t_f32}};

@@ -54,6 +54,8 @@ static void mul(const en_mm *a, int32_t r0, int32_t r1, int32_t block_bytes, int
 static void mul_q4_0(const en_mm *a, int32_t r0, int32_t r1) { mul(a, r0, r1, 18, sum_q4); }
 static void mul_q8_0(const en_mm *a, int32_t r0, int32_t r1) { mul(a, r0, r1, 34, sum_q8); }
 
+static void outer(const en_outer *a, int32_t r0, int32_t r1) { en_ref_outer(a, r0, r1); }
+
 static const en_form forms[] = {{NULL, NULL}, {act_bytes, act_fill}};
 static const en_product products[] = {
   {EN_Q4_0, 1, mul_q4_0, NULL},

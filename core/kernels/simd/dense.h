@@ -147,4 +147,41 @@ static void mul_t_f16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c
 static void mul_t_bf16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_BF16); }
 static void mul_t_q4_0(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_Q4_0); }
 static void mul_t_q8_0(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_Q8_0); }
+
+/* ---- dw += dy^T x ---- */
+/* EN_OUTER_C columns by EN_OUTER_V vectors of rows fill the registers. A block of tokens at a time, so that its rows of x stay in a near cache. */
+enum { EN_OUTER_V = VL == 16 ? 1 : 2, EN_OUTER_C = VL == 16 ? 16 : VL == 8 ? 6 : 4, EN_OUTER_T = 128 };
+
+/* dw[nc columns][16] += x[T][nc]^T dy[T][16] */
+EN_INLINE void outer_tile(float *dw, const float *x, size_t ldx, const float *dy, int32_t T, int nv, int nc) {
+  EN_ROLL for (int v0 = 0; v0 < EN_R; v0 += nv * VL) {
+    vf s[16];
+    EN_UNROLL for (int i = 0; i < nc; i++)
+      EN_UNROLL for (int v = 0; v < nv; v++) s[i * nv + v] = v_load(dw + i * EN_R + v0 + v * VL);
+    EN_ROLL for (int32_t t = 0; t < T; t++) {
+      vf g[2];
+      EN_UNROLL for (int v = 0; v < nv; v++) g[v] = v_load(dy + t * EN_R + v0 + v * VL);
+      EN_UNROLL for (int i = 0; i < nc; i++) {
+        const vf xi = v_splat(x + (size_t)t * ldx + i);
+        EN_UNROLL for (int v = 0; v < nv; v++) s[i * nv + v] = v_fma(g[v], xi, s[i * nv + v]);
+      }
+    }
+    EN_UNROLL for (int i = 0; i < nc; i++)
+      EN_UNROLL for (int v = 0; v < nv; v++) v_store(dw + i * EN_R + v0 + v * VL, s[i * nv + v]);
+  }
+}
+
+static void outer(const en_outer *a, int32_t r0, int32_t r1) {
+  float dy[EN_OUTER_T * EN_R];
+  for (int32_t t0 = 0; t0 < a->T; t0 += EN_OUTER_T)
+    for (int32_t r = r0; r < r1; r += EN_R) {
+      const int32_t T = EN_MIN(EN_OUTER_T, a->T - t0);
+      const float *x = a->x + (size_t)t0 * a->ldx;
+      float *dw = a->dw + (size_t)r * (size_t)a->cols;
+      int32_t c = 0;
+      for (int32_t t = 0; t < T; t++) memcpy(dy + t * EN_R, a->dy + (size_t)(t0 + t) * a->lddy + r, EN_R * sizeof *dy);
+      for (; c + EN_OUTER_C <= a->cols; c += EN_OUTER_C) outer_tile(dw + (size_t)c * EN_R, x + c, a->ldx, dy, T, EN_OUTER_V, EN_OUTER_C);
+      for (; c < a->cols; c++) outer_tile(dw + (size_t)c * EN_R, x + c, a->ldx, dy, T, EN_OUTER_V, 1);
+    }
+}
 #endif
