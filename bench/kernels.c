@@ -118,7 +118,7 @@ static void bench_read(const uint8_t *data, size_t bytes) {
 
 /* ---- rows ---- */
 enum { N = 4864, HEAD = 64, POSITIONS = 1024, GROUP = 7, MAX_T = 8 };
-typedef struct { const en_kernels *k; float *a, *b, *y; int32_t f16, T, form; } row_ctx;
+typedef struct { const en_kernels *k; float *a, *b, *y; int32_t T, form; uint32_t kv_type; } row_ctx;
 #define ROW(name, expr) static void row_##name(void *p) { const row_ctx *c = p; expr; }
 ROW(rms_norm, c->k->rms_norm(c->y, c->a, c->b, N, 1e-5f))
 ROW(add, c->k->add(c->y, c->a, c->b, N))
@@ -136,8 +136,8 @@ static void row_attend(void *p) {
   const row_ctx *c = p;
   int32_t lo[MAX_T] = {0}, hi[MAX_T];
   for (int t = 0; t < c->T; t++) hi[t] = POSITIONS;
-  const size_t kv = (size_t)POSITIONS * HEAD;
-  const en_attend a = {.q = c->a, .ldq = GROUP * HEAD, .o = c->y, .ldo = GROUP * HEAD, .k = c->b, .v = c->b + kv, .kv_f16 = c->f16,
+  const size_t kv = POSITIONS * en_kv_row_bytes(c->kv_type, HEAD);
+  const en_attend a = {.q = c->a, .ldq = GROUP * HEAD, .o = c->y, .ldo = GROUP * HEAD, .k = c->b, .v = (const uint8_t *)c->b + kv, .kv_type = c->kv_type,
                        .E = HEAD, .G = GROUP, .T = c->T, .lo = lo, .hi = hi, .scale = 0.125f};
   c->k->attend(&a);
 }
@@ -158,10 +158,13 @@ static void bench_rows(const en_kernels *k, const char *pattern) {
 #define RUN(fn) if (wanted(k->name, #fn, pattern)) bench_row(#fn, row_##fn, &c, N);
   RUN(rms_norm) RUN(add) RUN(dot) RUN(silu_mul) RUN(gelu_mul) RUN(gelu_erf) RUN(softmax) RUN(rope_halves) RUN(rope_pairs) RUN(to_f16) RUN(argmax)
   for (c.form = 1; c.form < k->n_forms; c.form++) RUN(form)
-  for (c.f16 = 0; c.f16 < 2; c.f16++) {
-    if (c.f16) k->to_f16((uint16_t *)(void *)c.b, c.b, (int32_t)room);
+  for (c.kv_type = 0; c.kv_type < EN_KV_TYPES; c.kv_type++) {
+    static const char *const types[EN_KV_TYPES] = {"f32", "f16", "q8_0"};
+    if (c.kv_type == EN_KV_F16) k->to_f16((uint16_t *)(void *)c.b, c.b, (int32_t)room);
+    if (c.kv_type == EN_KV_Q8_0) en_type_q8_0.encode(c.b, c.a, (int64_t)room, NULL);
     for (c.T = 1; c.T <= MAX_T; c.T += MAX_T - 1) {
-      const char *name = c.f16 ? (c.T > 1 ? "attend f16, 8 tokens" : "attend f16") : (c.T > 1 ? "attend f32, 8 tokens" : "attend f32");
+      char name[40];
+      snprintf(name, sizeof name, "attend %s%s", types[c.kv_type], c.T > 1 ? ", 8 tokens" : "");
       if (wanted(k->name, name, pattern)) bench_row(name, row_attend, &c, (double)(POSITIONS * HEAD * 2 * GROUP * c.T));
     }
   }

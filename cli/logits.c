@@ -36,15 +36,16 @@ static const arg_option options[] = {
     [LOGITS_CTX] = {.name = "ctx", .value = "N", .help = "positions of the context (default: the model's own, at most 4096)", .kind = ARG_INT, .max = INT32_MAX},
     [LOGITS_KERNELS] = {.name = "kernels", .value = "NAME", .help = "kernel table: auto, ref, or one that `capabilities` lists", .kind = ARG_TEXT},
     [LOGITS_THREADS] = {.name = "threads", .value = "N", .help = "threads (default: one for each core)", .kind = ARG_INT, .max = EN_POOL_MAX_LANES},
-    [LOGITS_KV] = {.name = "kv", .value = "f32|f16", .help = "type of the cached keys and values (default f32)", .kind = ARG_TEXT},
+    [LOGITS_KV] = {.name = "kv", .value = "f32|f16|q8_0", .help = "type of the cached keys and values (default f32)", .kind = ARG_TEXT},
     [LOGITS_ADAPTER] = CLI_ADAPTER_OPTION,
 };
 
 int cli_read_kv(const char *text, uint32_t *kv_type) {
-  *kv_type = EN_KV_F32;
-  if (!text || !strcmp(text, "f32")) return 1;
-  *kv_type = EN_KV_F16;
-  return !strcmp(text, "f16") || (cli_fail(NULL, "--kv %s: must be f32 or f16", text), 0);
+  static const char *const names[EN_KV_TYPES] = {[EN_KV_F32] = "f32", [EN_KV_F16] = "f16", [EN_KV_Q8_0] = "q8_0"};
+  for (*kv_type = 0; *kv_type < EN_KV_TYPES; ++*kv_type)
+    if (!strcmp(text ? text : names[EN_KV_F32], names[*kv_type])) return 1;
+  cli_fail(NULL, "--kv %s: must be f32, f16 or q8_0", text);
+  return 0;
 }
 
 static int32_t write_row(void *ud, size_t position, const float *logits, uint32_t n_vocab, en_why *why) {

@@ -10,7 +10,7 @@ static const arg_option options[] = {
     [PPL_CTX] = {.name = "ctx", .value = "N", .help = "tokens per window", .kind = ARG_INT, .min = 4, .max = INT32_MAX, .fallback = 512},
     [PPL_KERNELS] = {.name = "kernels", .value = "NAME", .help = "kernel table (default auto)", .kind = ARG_TEXT},
     [PPL_THREADS] = {.name = "threads", .value = "N", .help = "threads (default: one for each core)", .kind = ARG_INT, .max = EN_POOL_MAX_LANES},
-    [PPL_KV] = {.name = "kv", .value = "f32|f16", .help = "type of the cached keys and values (default f32)", .kind = ARG_TEXT},
+    [PPL_KV] = {.name = "kv", .value = "f32|f16|q8_0", .help = "type of the cached keys and values (default f32)", .kind = ARG_TEXT},
     [PPL_JSON] = {.name = "json", .help = "print one JSON object", .kind = ARG_FLAG},
     [PPL_ADAPTER] = CLI_ADAPTER_OPTION,
 };

@@ -10,7 +10,7 @@ import { checkMessages, renderChat } from './chat.js';
 
 /** en.h: EN_TOK_BOS, EN_TOK_SPECIAL */
 const TOK = Object.freeze({ bos: 1, special: 2 });
-const KV_TYPES = Object.freeze({ f32: 0, f16: 1 });
+const KV_TYPES = Object.freeze({ f32: 0, f16: 1, q8_0: 2 });
 const DEFAULT_CONTEXT = 4096;
 const BATCH = 64;
 /** Rows of logits that a small vocabulary may keep, for logits({ all: true }). */
@@ -23,7 +23,7 @@ const LOGITS_BYTES = 1 << 20;
  * @property {number} threads
  * @property {number} [contextLength] tokens per sequence; default: what the model was trained for, at most 4096
  * @property {number} parallel sequences that can be worked on at once
- * @property {'f16' | 'f32'} kvType
+ * @property {'f16' | 'f32' | 'q8_0'} kvType
  * @property {boolean} profile measure every step
  * @property {string} [kernels] a kernel table by name
  * @property {boolean} inPlace is this thread the caller's own?

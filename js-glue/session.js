@@ -31,7 +31,7 @@ import { VARIANTS, postableWasm } from './variants.js';
  * @property {'auto' | 'wasm' | 'webgpu'} [backend] webgpu is not there yet and an error
  * @property {import('./variants.js').Variant} [variant] force a binary
  * @property {string} [kernels] force a kernel table of the binary
- * @property {'f16' | 'f32'} [kvType] numbers in the KV cache ('f16')
+ * @property {'f16' | 'f32' | 'q8_0'} [kvType] numbers in the KV cache ('f16'); q8_0 takes about half the memory of f16
  * @property {boolean} [profile] measure every step, for profile() (false: the clock costs a call out of the engine per step)
  * @property {boolean | (() => import('./ports.js').AnyWorker)} [worker] run in a worker; default: true in a page, false elsewhere. A function makes the worker itself, for bundlers and CSPs.
  * @property {string | URL} [lane] where worker/lane.js is, if not beside this package
@@ -64,7 +64,7 @@ async function engineOptions(o) {
     wasm: await postableWasm(o.wasm), variant, threads,
     contextLength: o.contextLength === undefined ? undefined : numberIn('contextLength', o.contextLength, 1, 1 << 24, true),
     parallel: o.parallel === undefined ? 1 : numberIn('parallel', o.parallel, 1, 256, true),
-    kvType: oneOf('kvType', o.kvType, ['f16', 'f32'], 'f16'),
+    kvType: oneOf('kvType', o.kvType, ['f16', 'f32', 'q8_0'], 'f16'),
     kernels: o.kernels, profile: o.profile === true, inPlace: false,
   };
 }

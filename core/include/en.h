@@ -115,7 +115,7 @@ int32_t en_stream_end(en_stream *s, const char **text, size_t *n_bytes);
 
 /* ---- session: KV caches of some sequences, scratch ---- */
 typedef struct en_session en_session;
-enum { EN_KV_F32 = 0, EN_KV_F16 = 1 };
+enum { EN_KV_F32 = 0, EN_KV_F16 = 1, EN_KV_Q8_0 = 2 /* 32 values: one half as scale and signed bytes */, EN_KV_TYPES };
 enum { /* embeddings; frozen */
   EN_POOL_MODEL = 1,  /* as the file says; where it does not: the mean for encoders, the last token for decoders */
   EN_POOL_TOKENS = 2, /* none: a row per token */

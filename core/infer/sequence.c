@@ -1,11 +1,11 @@
 /* sequence.c - fork, save and restore the KV cache of one sequence; put adapters on and off.
  * Saved form, little-endian: { char magic[4] "ENKV"; u32 version 1; u64 fingerprint of the model; u32 L, K, E, kv_type, n, 0 }, then for
- * every layer keys and values as [K, n, E]. */
+ * every layer keys and values as [K, n] rows of en_kv_row_bytes(kv_type, E). */
 #include "session.h"
 
 typedef struct { char magic[4]; uint32_t version; uint64_t fingerprint; uint32_t L, K, E, kv_type, n, zero; } state_head;
 
-static size_t row_bytes(const en_session *s) { return (size_t)s->m->c.E * (s->run.kv_f16 ? 2 : 4); }
+static size_t row_bytes(const en_session *s) { return en_kv_row_bytes(s->spec.kv_type, s->m->c.E); }
 static size_t n_runs(const en_session *s) { return (size_t)s->m->c.L * 2 * (size_t)s->m->c.K; } /* contiguous runs of positions of one sequence */
 
 /* First position of run i of a sequence: i counts (layer, keys or values, head). */

@@ -15,7 +15,7 @@ static int32_t settle_spec(en_session_spec *s, const en_model *m) {
   if (!s->n_seq) s->n_seq = 1;
   if (!s->n_logits) s->n_logits = 1;
   s->n_batch = EN_MIN(s->n_batch, s->n_ctx * (uint64_t)s->n_seq > UINT32_MAX ? UINT32_MAX : s->n_ctx * s->n_seq);
-  return s->n_ctx <= 1 << 24 && s->n_batch <= 1 << 16 && s->n_seq <= 4096 && s->n_logits <= 1 << 20 && s->kv_type <= EN_KV_F16;
+  return s->n_ctx <= 1 << 24 && s->n_batch <= 1 << 16 && s->n_seq <= 4096 && s->n_logits <= 1 << 20 && s->kv_type < EN_KV_TYPES;
 }
 
 /* Positions of a sequence that the cache has room for, and layers. Embeddings need one layer's, for the rows of a slice. */
@@ -23,8 +23,8 @@ static uint32_t n_cells(const en_session_spec *s) { return s->pooling ? s->n_bat
 static uint64_t kv_layers(const en_model *m, const en_session_spec *s) { return s->pooling ? 1 : (uint64_t)m->c.L; }
 
 static uint64_t kv_layer_bytes(const en_model *m, const en_session_spec *s) { /* keys of one layer; 0 on overflow */
-  uint64_t n = (uint64_t)en_dim_size(&m->c, EN_DIM_KE) * (s->kv_type == EN_KV_F16 ? 2 : 4);
-  return en_mul_u64(n, n_cells(s), &n) && en_mul_u64(n, s->n_seq, &n) ? n : 0;
+  uint64_t n = en_kv_row_bytes(s->kv_type, m->c.E);
+  return en_mul_u64(n, (uint64_t)m->c.K, &n) && en_mul_u64(n, n_cells(s), &n) && en_mul_u64(n, s->n_seq, &n) ? n : 0;
 }
 
 static size_t carve(en_session *at, void **self, const en_model *m, const en_session_spec *s, void *mem) {
@@ -101,7 +101,7 @@ int32_t en_session_init(en_session **out, void *mem, size_t mem_bytes, const en_
   s->run.cell = s->spec.pooling ? s->cell : s->pos;
   s->run.tiles = s->tiles;
   s->run.hi = s->hi;
-  s->run.kv_f16 = s->spec.kv_type == EN_KV_F16;
+  s->run.kv_type = s->spec.kv_type;
   s->run.n_ctx = (int32_t)n_cells(&s->spec);
   *out = s;
   return EN_OK;

@@ -33,7 +33,7 @@ struct en_session {
   int32_t ropes;        /* bit k: some layer uses table k */
   en_tile *tiles;       /* [n_batch] */
   float *logits;        /* [n_logits, V], or rows of embeddings */
-  uint8_t *kv;          /* [L, 2, n_seq, K, n_ctx, E]; with pooling one layer and n_batch cells */
+  uint8_t *kv;          /* [L, 2, n_seq, K, n_ctx] rows of E values (en_kv_row_bytes); with pooling one layer and n_batch cells */
   uint64_t layer_kv_bytes; /* one layer's keys, or values */
   const en_adapter *adapters[EN_LORA_MAX_STACK];
   uint32_t n_rows;

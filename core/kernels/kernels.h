@@ -57,11 +57,15 @@ typedef struct en_product {
 } en_product;
 
 /* ---- attention of one KV head for a few tokens: online softmax, grouped queries ---- */
+/* A row of E values of the KV cache, in bytes. EN_KV_Q8_0: blocks as in quant/q8_0.c, the last one filled up with zeros. */
+static inline size_t en_kv_row_bytes(uint32_t kv_type, int32_t E) {
+  return kv_type == EN_KV_Q8_0 ? (size_t)((E + 31) / 32) * 34 : (size_t)E * (kv_type == EN_KV_F16 ? 2 : 4);
+}
 typedef struct en_attend {
   const float *q; size_t ldq;        /* query of token t, head g: q + t*ldq + g*E */
   float *o; size_t ldo;              /* output, same shape */
-  const void *k, *v;                 /* [positions, E] of this KV head, f32 or f16 */
-  int32_t kv_f16;                    /* 1: k, v are halves */
+  const void *k, *v;                 /* [positions] rows of en_kv_row_bytes(kv_type, E) of this KV head */
+  uint32_t kv_type;                  /* EN_KV_* */
   int32_t E, G, T;                   /* head size, query heads per KV head, tokens */
   const int32_t *lo, *hi;            /* token t sees positions [lo[t], hi[t]); never empty */
   float scale, softcap;              /* score = scale * q.k; softcap > 0: softcap * tanh(score / softcap) */

@@ -1,15 +1,28 @@
 /* attention.c - append this slice's K and V to the caches, then softmax(Q K^T) V over what each token may see.
- * Cache layout of a layer: [sequence, K, n_ctx, E]: a head's positions are one contiguous stream. */
+ * Cache layout of a layer: [sequence, K, n_ctx] rows of E values: a head's positions are one contiguous stream. */
 #include "layers_internal.h"
 #include <math.h>
 
-static size_t head_offset(const en_run *r, uint32_t seq, int32_t head) { /* in elements */
-  return ((size_t)seq * (size_t)r->c->K + (size_t)head) * (size_t)r->n_ctx * (size_t)r->c->E;
+static size_t head_offset(const en_run *r, uint32_t seq, int32_t head) {
+  return ((size_t)seq * (size_t)r->c->K + (size_t)head) * (size_t)r->n_ctx * en_kv_row_bytes(r->kv_type, r->c->E);
 }
 
-static void store(const en_run *r, uint8_t *cache, size_t at, const float *x) {
-  if (r->kv_f16) r->k->to_f16((uint16_t *)(void *)cache + at, x, r->c->E);
-  else memcpy((float *)(void *)cache + at, x, (size_t)r->c->E * sizeof *x);
+static void store_q8(uint8_t *row, const float *x, int32_t E) {
+  const en_type *t = &en_type_q8_0;
+  const int32_t whole = E / t->block * t->block;
+  t->encode(row, x, whole, NULL);
+  if (whole == E) return;
+  float rest[32] = {0};
+  memcpy(rest, x + whole, (size_t)(E - whole) * sizeof *x);
+  t->encode(row + en_kv_row_bytes(EN_KV_Q8_0, whole), rest, t->block, NULL);
+}
+
+static void store(const en_run *r, uint8_t *row, const float *x) {
+  switch (r->kv_type) {
+  case EN_KV_F16: r->k->to_f16((uint16_t *)(void *)row, x, r->c->E); break;
+  case EN_KV_Q8_0: store_q8(row, x, r->c->E); break;
+  default: memcpy(row, x, (size_t)r->c->E * sizeof *x);
+  }
 }
 
 /* One unit is (tile, KV head). Storing and attending are two jobs: a tile also reads what earlier tiles of the slice stored. */
@@ -20,9 +33,9 @@ static void store_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
     const en_tile *tile = &r->tiles[unit / r->c->K];
     const int32_t head = unit % r->c->K;
     for (int32_t t = tile->t0; t < tile->t0 + tile->n; t++) {
-      const size_t at = head_offset(r, tile->seq, head) + (size_t)r->cell[t] * (size_t)r->c->E, from = (size_t)head * (size_t)r->c->E;
-      store(r, r->kv_k, at, en_slot_row(r, EN_S_K, t) + from);
-      store(r, r->kv_v, at, en_slot_row(r, EN_S_V, t) + from);
+      const size_t at = head_offset(r, tile->seq, head) + (size_t)r->cell[t] * en_kv_row_bytes(r->kv_type, r->c->E), from = (size_t)head * (size_t)r->c->E;
+      store(r, r->kv_k + at, en_slot_row(r, EN_S_K, t) + from);
+      store(r, r->kv_v + at, en_slot_row(r, EN_S_V, t) + from);
     }
   }
 }
@@ -33,15 +46,15 @@ static void attend_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) 
   const en_run *r = j->r;
   const en_config *c = r->c;
   const int32_t G = c->H / c->K;
-  const size_t elem = r->kv_f16 ? 2 : 4, group = (size_t)G * (size_t)c->E;
+  const size_t group = (size_t)G * (size_t)c->E;
   for (int32_t unit = lo; unit < hi; unit++) {
     const en_tile *tile = &r->tiles[unit / c->K];
     const int32_t head = unit % c->K;
-    const size_t at = head_offset(r, tile->seq, head) * elem;
+    const size_t at = head_offset(r, tile->seq, head);
     const en_attend a = {
       .q = en_slot_row(r, j->s->in, tile->t0) + (size_t)head * group, .ldq = en_slot_width(r, j->s->in),
       .o = en_slot_row(r, j->s->out, tile->t0) + (size_t)head * group, .ldo = en_slot_width(r, j->s->out),
-      .k = r->kv_k + at, .v = r->kv_v + at, .kv_f16 = r->kv_f16,
+      .k = r->kv_k + at, .v = r->kv_v + at, .kv_type = r->kv_type,
       .E = c->E, .G = G, .T = tile->n, .lo = r->lo + tile->t0, .hi = r->hi + tile->t0,
       .scale = c->attn_scale, .softcap = c->attn_softcap,
       .lse = r->lse ? r->lse + (size_t)tile->t0 * (size_t)c->H + (size_t)head * (size_t)G : NULL, .ldlse = (size_t)c->H,

@@ -94,7 +94,7 @@ void en_step_cost(const en_run *r, const en_step *step, double *macs, double *by
     double seen = 0;
     for (int32_t t = 0; t < r->T; t++) seen += r->hi[t] - r->lo[t];
     *macs = 2 * seen * r->c->H * r->c->E;
-    *bytes = 2 * seen * r->c->K * r->c->E * (r->kv_f16 ? 2 : 4);
+    *bytes = 2 * seen * r->c->K * (double)en_kv_row_bytes(r->kv_type, r->c->E);
   }
 }
 

@@ -105,8 +105,9 @@ typedef struct en_run {
   const en_tile *tiles;        /* cover the T tokens in order */
   int32_t n_tiles;
   const int32_t *lo, *hi;      /* [T] visible positions [lo, hi) */
-  uint8_t *kv_k, *kv_v;        /* this layer's caches: [sequence, K, n_ctx, E] of kv_f16 ? halves : floats */
-  int32_t kv_f16, n_ctx;
+  uint8_t *kv_k, *kv_v;        /* this layer's caches: [sequence, K, n_ctx] rows of E values as kv_type says (en_kv_row_bytes) */
+  uint32_t kv_type;            /* EN_KV_* */
+  int32_t n_ctx;
   const en_lora *lora[EN_LORA_MAX_STACK]; /* updates of the current list's tensors, indexed like w; applied one after another */
   float lora_scale[EN_LORA_MAX_STACK];    /* the host's own factor, on top of each update's scale */
   int32_t n_lora;

@@ -16,7 +16,7 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'edge-net-bits-'));
 test.after(() => fs.rmSync(folder, { recursive: true, force: true }));
 const tokens = Array.from({ length: 48 }, (_, i) => (i * 37 + 5) % 700);
 
-for (const kvType of /** @type {const} */ (['f32', 'f16'])) {
+for (const kvType of /** @type {const} */ (['f32', 'f16', 'q8_0'])) {
   const out = path.join(folder, `${kvType}.f32`);
   execFileSync(path.join(root, 'build', 'native', 'edge-net'), ['logits', model, '--tokens', tokens.join(','), '--out', out, '--kv', kvType, '--ctx', '64', '--threads', '1']);
   const bytes = fs.readFileSync(out);

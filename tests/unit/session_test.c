@@ -63,10 +63,10 @@ static void ways(const en_model *m, const float *truth, double tolerance) {
 }
 
 /* Save a sequence, restore it into another session with another context size, continue: the same logits. */
-static void saved(const en_model *m, const float *truth, double tolerance) {
+static void saved(const en_model *m, uint32_t kv_type, const float *truth, double tolerance) {
   void *a_mem, *b_mem;
   en_why why;
-  const en_session_spec a_spec = {.n_ctx = 64, .n_seq = 2}, b_spec = {.n_ctx = 48, .n_seq = 3}, small = {.n_ctx = 8}, halves = {.n_ctx = 64, .kv_type = EN_KV_F16};
+  const en_session_spec a_spec = {.n_ctx = 64, .n_seq = 2, .kv_type = kv_type}, b_spec = {.n_ctx = 48, .n_seq = 3, .kv_type = kv_type}, small = {.n_ctx = 8, .kv_type = kv_type}, foreign = {.n_ctx = 64, .kv_type = (kv_type + 1) % EN_KV_TYPES};
   en_session *a = open_session(m, &a_spec, NULL, &a_mem), *b = open_session(m, &b_spec, NULL, &b_mem);
   const uint32_t one[64] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, two[1] = {2};
   CHECK_EQ(en_eval(a, &(en_batch){20, ids, one, NULL}, NULL), EN_OK);
@@ -79,6 +79,8 @@ static void saved(const en_model *m, const float *truth, double tolerance) {
   CHECK_EQ(en_seq_length(b, 2), 20);
   CHECK_EQ(en_eval(b, &(en_batch){1, ids + 20, two, NULL}, NULL), EN_OK);
   CHECK_NEAR(test_rel_rms(en_logits(b, 0), truth + 20 * TINY_V, TINY_V), 0, tolerance);
+  CHECK_EQ(en_eval(a, &(en_batch){1, ids + 20, one, NULL}, NULL), EN_OK);
+  CHECK(!memcmp(en_logits(a, 0), en_logits(b, 0), TINY_V * sizeof(float)));
   for (size_t cut = 0; cut < n; cut += 97) CHECK_EQ(en_seq_load(b, 0, state, cut, &why), EN_E_FORMAT);
   CHECK_EQ(en_seq_load(b, 3, state, n, &why), EN_E_ARG);
   state[9] ^= 1; /* the fingerprint */
@@ -89,7 +91,7 @@ static void saved(const en_model *m, const float *truth, double tolerance) {
   b = open_session(m, &small, NULL, &b_mem);
   CHECK_EQ(en_seq_load(b, 0, state, n, &why), EN_E_FULL);
   free(b_mem);
-  b = open_session(m, &halves, NULL, &b_mem);
+  b = open_session(m, &foreign, NULL, &b_mem);
   CHECK_EQ(en_seq_load(b, 0, state, n, &why), EN_E_ARG);
   free(b_mem);
   free(a_mem);
@@ -197,8 +199,8 @@ static void model_errors(bytes_t *file) {
 /* With 8-bit activations every table gives ref-int8's bits: rows that are packed, whatever the machine. */
 static void same_bits(const bytes_t *file) {
   float *want = malloc(N * TINY_V * sizeof *want), *got = malloc(N * TINY_V * sizeof *got);
-  for (int f16 = 0; f16 < 2; f16++) {
-    const en_session_spec spec = {.n_ctx = 64, .n_batch = 64, .n_logits = N, .kv_type = f16 ? EN_KV_F16 : EN_KV_F32};
+  for (uint32_t kv_type = 0; kv_type < EN_KV_TYPES; kv_type++) {
+    const en_session_spec spec = {.n_ctx = 64, .n_batch = 64, .n_logits = N, .kv_type = kv_type};
     for (int k = -1; k < 0 || en_kernels_name(k); k++) {
       const char *name = k < 0 ? "ref-int8" : en_kernels_name(k);
       if (!strcmp(name, "ref")) continue;
@@ -237,13 +239,18 @@ int main(void) {
         for (int i = 0; i < N * TINY_V; i++) CHECK(isfinite(truth[i]));
         free(mem);
         ways(l.m, truth, 2e-6);
-        saved(l.m, truth, 2e-6);
-        const en_session_spec halves = {.n_ctx = 64, .n_batch = 64, .n_logits = N, .kv_type = EN_KV_F16};
-        s = open_session(l.m, &halves, NULL, &mem);
-        all_rows(s, ids, N, other);
-        CHECK_NEAR(test_rel_rms(other, truth, N * TINY_V), 0, 0.03); /* 8-bit activations turn a last-bit difference into a step */
-        CHECK(memcmp(other, truth, N * TINY_V * sizeof *truth));
-        free(mem);
+        saved(l.m, EN_KV_F32, truth, 2e-6);
+        saved(l.m, EN_KV_F16, truth, 0.03);
+        saved(l.m, EN_KV_Q8_0, truth, 0.06);
+        for (uint32_t kv_type = EN_KV_F16; kv_type < EN_KV_TYPES; kv_type++) {
+          const en_session_spec small = {.n_ctx = 64, .n_batch = 64, .n_logits = N, .kv_type = kv_type};
+          CHECK(en_session_kv_bytes(l.m, &small) < en_session_kv_bytes(l.m, &spec) * (kv_type == EN_KV_F16 ? 51 : 55) / 100);
+          s = open_session(l.m, &small, NULL, &mem);
+          all_rows(s, ids, N, other);
+          CHECK_NEAR(test_rel_rms(other, truth, N * TINY_V), 0, 0.03); /* 8-bit activations turn a last-bit difference into a step */
+          CHECK(memcmp(other, truth, N * TINY_V * sizeof *truth));
+          free(mem);
+        }
         if (a == 0 && k == 0) { refusals(l.m); memory(l.m); }
         unload_model(&l);
         unload_model(&pieces);

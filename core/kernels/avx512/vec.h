@@ -63,6 +63,7 @@ EN_INLINE void v_store_i8x32(int8_t *q, const vi *v) {
 
 EN_INLINE vf v_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const void *)p)); }
 EN_INLINE vf v_bf16(const uint16_t *p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)), 16)); }
+EN_INLINE vf v_i8(const int8_t *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p))); }
 EN_INLINE void v_store_f16(uint16_t *p, vf x) { _mm256_storeu_si256((void *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT)); }
 /* dst[j][i] = src[i][j] for i, j < 4; strides in floats. */
 EN_INLINE void v_transpose4(float *dst, size_t ld_dst, const float *src, size_t ld_src) {

@@ -131,8 +131,9 @@ static int32_t argmax(const float *x, int32_t n) {
 
 /* ---- attention: two passes over the scores, nothing clever ---- */
 static double kv_at(const en_attend *a, const void *base, int32_t p, int32_t e) {
-  const size_t i = (size_t)p * (size_t)a->E + (size_t)e;
-  return (double)(a->kv_f16 ? en_f16_to_f32(((const uint16_t *)base)[i]) : ((const float *)base)[i]);
+  const uint8_t *row = (const uint8_t *)base + (size_t)p * en_kv_row_bytes(a->kv_type, a->E), *block = row + e / 32 * 34;
+  if (a->kv_type == EN_KV_Q8_0) return (double)en_f16_to_f32(en_rd16(block)) * (int8_t)block[2 + e % 32];
+  return (double)(a->kv_type == EN_KV_F16 ? en_f16_to_f32(en_rd16(row + 2 * e)) : en_rdf32(row + 4 * e));
 }
 
 static double score(const en_attend *a, const float *q, int32_t p) {

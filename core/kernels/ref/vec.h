@@ -38,6 +38,7 @@ EN_INLINE vi v_shl32(vi a, int n) { EN_EACH a.i[l] <<= n; return a; }
 EN_INLINE vf v_as_f(vi a) { vf b; memcpy(&b, &a, sizeof b); return b; }
 EN_INLINE vi v_as_i(vf a) { vi b; memcpy(&b, &a, sizeof b); return b; }
 EN_INLINE vf v_f16(const uint16_t *p) { vf a; EN_EACH a.f[l] = en_f16_to_f32(p[l]); return a; }
+EN_INLINE vf v_i8(const int8_t *p) { vf a; EN_EACH a.f[l] = (float)p[l]; return a; }
 EN_INLINE void v_store_f16(uint16_t *p, vf a) { EN_EACH p[l] = en_f32_to_f16(a.f[l]); }
 #undef EN_EACH
 #endif

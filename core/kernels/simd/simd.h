@@ -6,6 +6,7 @@
  *             v_sum: lanes l and l + VL/2 first, then l and l + VL/4, ... : the order is part of the result
  *   integers  v_ld(p) v_splat32(p) v_set32 v_set16 v_and v_or v_shl32 v_shr32 v_sar32 v_add32 v_sub32 v_max32 v_sum32 v_top32
  *             v_to_f v_to_i (nearest even, |a| < 2^22) v_as_f v_as_i v_store_i8x32(q, 32 integers)
+ *   bytes     v_i8(p): VL signed ones to floats
  *   halves    v_f16(p) v_bf16(p): VL of them to floats; v_store_f16(p, a): round to nearest even; v_transpose4: a 4 x 4 block
  *   products, where the instruction set has them (table.h says which form of a product uses which)
  *             v_madd16(a, b): i16 pairs to i32 sums; v_maddubs(u, s): u8 0..127 times i8, pairs summed to i16; v_dot4(acc, u, s): four of them added to i32.

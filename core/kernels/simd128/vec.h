@@ -107,6 +107,7 @@ EN_INLINE vf v_f16(const uint16_t *p) {
   const v128_t h = wasm_i32x4_shl(wasm_i32x4_load16x4(p), 13); /* the sign is in bits 28 to 31 */
   return wasm_f32x4_mul(wasm_v128_and(h, wasm_i32x4_const_splat((int32_t)0x8fffffff)), wasm_i32x4_const_splat(0x77800000));
 }
+EN_INLINE vf v_i8(const int8_t *p) { return wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(p)))); }
 EN_INLINE vf v_bf16(const uint16_t *p) { return wasm_i32x4_shl(wasm_u32x4_load16x4(p), 16); }
 /* Round to nearest even: normal halves by an integer carry, subnormal ones by adding 0.5 (whose last bit is 2^-24). */
 EN_INLINE void v_store_f16(uint16_t *p, vf x) {
