@@ -9,7 +9,7 @@
  * sources have, so that they run in browsers and Node without a bundler.
  */
 import { createHash } from 'node:crypto';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { VARIANTS, cmake, dist, files, must, root, seconds } from './lib.mjs';
@@ -58,6 +58,17 @@ async function bundleServiceWorker() {
   await build({ entryPoints: [path.join(root, 'js-glue/service-worker/worker.js')], outfile: path.join(dist, 'service-worker.js'), bundle: true, minify: true, format: 'iife', platform: 'browser', target: 'es2022', legalComments: 'none' });
 }
 
+/** `edge-net-models`, with the libraries that only it needs, as one file; and the manifests that it knows by name. */
+async function bundleCommand() {
+  const { build } = await import('esbuild');
+  await build({
+    entryPoints: [path.join(root, 'cli/models/main.js')], outfile: path.join(dist, 'cli/models/edge-net-models.mjs'), bundle: true, format: 'esm', platform: 'node', target: 'node20', legalComments: 'inline',
+    banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" }, // commander asks for Node's modules in the older way
+  });
+  chmodSync(path.join(dist, 'cli/models/edge-net-models.mjs'), 0o755);
+  for (const folder of ['models/manifests', 'models/schema']) cpSync(path.join(root, folder), path.join(dist, folder), { recursive: true });
+}
+
 async function buildJs() {
   await bundleVendored();
   for (const folder of ['js-glue', 'worker']) { // in place: a page that is open meanwhile never misses a module
@@ -65,6 +76,7 @@ async function buildJs() {
     for (const file of files(`dist/${folder}`, '.js')) if (!existsSync(path.join(root, path.relative('dist', file)))) rmSync(path.join(root, file));
   }
   await bundleServiceWorker();
+  await bundleCommand();
   writeFileSync(path.join(dist, 'index.js'), "export * from './js-glue/index.js';\n");
   writeFileSync(path.join(dist, 'worker.js'), "export * from './worker/index.js';\n");
 }

@@ -11,7 +11,7 @@ import { verifyEd25519 } from './ed25519.js';
  * @typedef {object} TrustOptions
  * @property {import('./store.js').TrustStore | null} [trust] whose keys count, and which versions were seen; null: nobody's
  * @property {boolean} [allowUnsigned] take a manifest without a signature too (false). A signature that is there is checked all the same
- * @property {boolean} [advance] note its version, so that older ones are refused from now on (true)
+ * @property {boolean} [advance] note its version, so that older ones are refused from now on (true); false: only look
  * @property {() => number} [now] ms since 1970, default Date.now
  * @property {string} [name] of the file, for error sentences
  * @typedef {{manifest: Manifest, bytes: Uint8Array, signedBy: {keyId: string, name: string} | null}} OpenedManifest bytes: exactly what was signed; signedBy null: unsigned
@@ -38,7 +38,7 @@ export async function openManifest(bytes, { trust = null, allowUnsigned = false,
     throw new EdgeNetError('UNTRUSTED_KEY', `${name}: the key of ${key.name} is trusted for ${key.models.join(', ')}, not for ${manifest.id}`, { detail: { keyId } });
   }
   notExpired(manifest, now(), name);
-  if (advance) await trust.advance(manifest);
+  await (advance ? trust.advance(manifest) : trust.check(manifest));
   return { manifest, bytes: envelope.payload, signedBy: { keyId, name: key.name } };
 }
 

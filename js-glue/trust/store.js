@@ -72,15 +72,13 @@ export class TrustStore {
     const { versions } = await this.#read();
     return Object.hasOwn(versions, id) ? /** @type {Seen} */ (versions[id]) : null;
   }
-  /** Notes a manifest as the newest of its model; throws ROLLBACK when it is older than one before. @param {import('../manifest/manifest.js').Manifest} manifest */
-  async advance({ id, version, publishedAt = null }) {
+  /** Throws ROLLBACK when a manifest is older than one that was accepted before. @param {import('../manifest/manifest.js').Manifest} manifest */
+  async check(manifest) { refuseOlder(manifest, await this.seen(manifest.id)); }
+  /** The same, and notes it as the newest of its model. @param {import('../manifest/manifest.js').Manifest} manifest */
+  async advance(manifest) {
+    const { id, version, publishedAt = null } = manifest;
     await this.#change((data) => {
-      const last = Object.hasOwn(data.versions, id) ? /** @type {Seen} */ (data.versions[id]) : null;
-      const order = last ? compareVersions(version, last.version) || time(publishedAt) - time(last.publishedAt) : 1;
-      if (order < 0) {
-        throw new EdgeNetError('ROLLBACK', `${id}: this manifest is version ${version}${publishedAt ? ` of ${publishedAt}` : ''}, but version ${last?.version}${last?.publishedAt ? ` of ${last.publishedAt}` : ''} was accepted before`,
-          { detail: { version, seen: last?.version } });
-      }
+      refuseOlder(manifest, Object.hasOwn(data.versions, id) ? /** @type {Seen} */ (data.versions[id]) : null);
       data.versions[id] = { version, publishedAt };
     });
   }
@@ -100,6 +98,13 @@ export class TrustStore {
       return `${JSON.stringify(data, null, 2)}\n`;
     });
   }
+}
+
+/** @param {import('../manifest/manifest.js').Manifest} manifest @param {Seen | null} last */
+function refuseOlder({ id, version, publishedAt = null }, last) {
+  if (!last || (compareVersions(version, last.version) || time(publishedAt) - time(last.publishedAt)) >= 0) return;
+  throw new EdgeNetError('ROLLBACK', `${id}: this manifest is version ${version}${publishedAt ? ` of ${publishedAt}` : ''}, but version ${last.version}${last.publishedAt ? ` of ${last.publishedAt}` : ''} was accepted before`,
+    { detail: { version, seen: last.version } });
 }
 
 /** A manifest without a time is older than every one with it. @param {string | null} iso */
