@@ -15,14 +15,14 @@ static point_t look(const char *text, size_t n, size_t at) {
 }
 
 static int is_letter(const point_t *m) { return m->n_bytes && m->class == EN_CP_LETTER; }
-static int is_letter_or_mark(const point_t *m) { return m->n_bytes && (m->class == EN_CP_LETTER || m->class == EN_CP_MARK); }
+static int is_letter_or_mark(const point_t *m) { return m->n_bytes && (m->class == EN_CP_LETTER || en_cp_is_mark(m->class)); }
 static int is_number(const point_t *m) { return m->n_bytes && m->class == EN_CP_NUMBER; }
 static int is_space(const point_t *m) { return m->n_bytes && m->class == EN_CP_SPACE; }
 static int is_line_end(const point_t *m) { return m->n_bytes && (m->cp == '\r' || m->cp == '\n'); }
 /* [^\s\p{L}\p{N}] */
 static int is_other(const point_t *m) { return m->n_bytes && !is_letter(m) && !is_number(m) && !is_space(m); }
 /* the same with marks among the letters */
-static int is_other_but_mark(const point_t *m) { return is_other(m) && m->class != EN_CP_MARK; }
+static int is_other_but_mark(const point_t *m) { return is_other(m) && !en_cp_is_mark(m->class); }
 /* [\p{P}$+<=>^~|] */
 static int is_punctuation(const point_t *m) {
   return m->n_bytes && (m->class == EN_CP_PUNCTUATION || (m->cp && m->cp < 128 && strchr("$+<=>^~|", (char)m->cp)));

@@ -126,6 +126,15 @@ static int32_t flag(const en_vocab_file *f, const char *key, int32_t *out, en_wh
   return status == EN_E_ARG ? EN_OK : status;
 }
 
+/* Files of encoders name [CLS] and [SEP]; some name them once more as begin and end of a text, or those alone. */
+static int32_t init_wrap(en_special *s, const en_vocab_file *f, en_why *why) {
+  s->add_eos = 1;
+  EN_TRY(flag(f, "tokenizer.ggml.add_sep_token", &s->add_eos, why));
+  s->bos = s->cls = s->cls < 0 ? s->bos : s->cls;
+  s->eos = s->sep = s->sep < 0 ? s->eos : s->sep;
+  return EN_OK;
+}
+
 int32_t en_special_init(en_tokenizer *t, const en_vocab_file *f, en_why *why) {
   en_special *s = &t->special;
   EN_TRY(en_vocab_file_id(f, "tokenizer.ggml.bos_token_id", t->kind->bos, &s->bos, why));
@@ -140,6 +149,7 @@ int32_t en_special_init(en_tokenizer *t, const en_vocab_file *f, en_why *why) {
   EN_TRY(flag(f, "tokenizer.ggml.add_bos_token", &s->add_bos, why));
   EN_TRY(flag(f, "tokenizer.ggml.add_eos_token", &s->add_eos, why));
   EN_TRY(flag(f, "tokenizer.ggml.add_space_prefix", &t->space_prefix, why));
+  if (t->kind->wraps) EN_TRY(init_wrap(s, f, why));
   if (s->bos < 0) s->add_bos = 0;
   if (s->eos < 0) s->add_eos = 0;
   gather(t);

@@ -2,9 +2,6 @@
  * texts together are a token the one with the highest score merges first. What is no token in the end becomes byte tokens. */
 #include "text.h"
 
-#define SPACE_MARK "\xe2\x96\x81" /* U+2581 */
-enum { SPACE_MARK_BYTES = 3 };
-
 typedef struct {
   const uint8_t *scores;     /* f32, unaligned; NULL: all are equal */
   int32_t words_are_apart;   /* no token has a space mark after another character: no merge crosses into a word's leading spaces */
@@ -12,12 +9,12 @@ typedef struct {
 
 static size_t spm_state_bytes(const en_vocab_file *f) { (void)f; return sizeof(spm_t); }
 
-static int is_mark(const char *s, size_t n) { return n >= SPACE_MARK_BYTES && !memcmp(s, SPACE_MARK, SPACE_MARK_BYTES); }
+static int is_mark(const char *s, size_t n) { return n >= EN_SPACE_MARK_BYTES && !memcmp(s, EN_SPACE_MARK, EN_SPACE_MARK_BYTES); }
 
 /* Does a space mark follow something else in this text? */
 static int has_inner_mark(const char *s, size_t n) {
   size_t i = 0;
-  while (is_mark(s + i, n - i)) i += SPACE_MARK_BYTES;
+  while (is_mark(s + i, n - i)) i += EN_SPACE_MARK_BYTES;
   for (; i < n; i++)
     if (is_mark(s + i, n - i)) return 1;
   return 0;
@@ -106,14 +103,14 @@ static int32_t encode_word(work_t *w, size_t n_bytes, en_ids *out) {
 static size_t word_end(const en_tokenizer *t, const char *text, size_t n, size_t at) {
   const spm_t *s = t->state;
   if (!s->words_are_apart) return n;
-  while (is_mark(text + at, n - at)) at += SPACE_MARK_BYTES;
+  while (is_mark(text + at, n - at)) at += EN_SPACE_MARK_BYTES;
   while (at < n && !is_mark(text + at, n - at)) at++;
   return at;
 }
 
 /* Scratch: the text with its spaces marked, and the symbols of one word, at most one per byte of the text and the added space. */
 static size_t carve(work_t *w, char **marked, size_t n_text_bytes, void *mem) {
-  en_piece pieces[3] = {{(void **)marked, (uint64_t)n_text_bytes * SPACE_MARK_BYTES + SPACE_MARK_BYTES, 1}};
+  en_piece pieces[3] = {{(void **)marked, (uint64_t)n_text_bytes * EN_SPACE_MARK_BYTES + EN_SPACE_MARK_BYTES, 1}};
   return en_carve(pieces, 1 + en_merger_pieces(&w->merger, (uint64_t)n_text_bytes + 1, pieces + 1), mem);
 }
 
@@ -131,9 +128,9 @@ static int32_t spm_encode(const en_tokenizer *t, const char *text, size_t n, int
   carve(&w, &marked, n, scratch);
   w.merger.rank = rank_pair;
   w.merger.context = &w;
-  if (t->space_prefix && after_special) { memcpy(marked, SPACE_MARK, SPACE_MARK_BYTES); length = SPACE_MARK_BYTES; }
+  if (t->space_prefix && after_special) { memcpy(marked, EN_SPACE_MARK, EN_SPACE_MARK_BYTES); length = EN_SPACE_MARK_BYTES; }
   for (size_t i = 0; i < n; i++) {
-    if (text[i] == ' ') { memcpy(marked + length, SPACE_MARK, SPACE_MARK_BYTES); length += SPACE_MARK_BYTES; }
+    if (text[i] == ' ') { memcpy(marked + length, EN_SPACE_MARK, EN_SPACE_MARK_BYTES); length += EN_SPACE_MARK_BYTES; }
     else marked[length++] = text[i];
   }
   for (size_t at = 0, end = 0; at < length; at = end) {
@@ -144,15 +141,15 @@ static int32_t spm_encode(const en_tokenizer *t, const char *text, size_t n, int
   return EN_OK;
 }
 
-static void spm_piece(const char *token, size_t n, en_out *out) {
+void en_marked_piece(const char *token, size_t n, en_out *out) {
   for (size_t i = 0; i < n;) {
     const int mark = is_mark(token + i, n - i);
     en_out_put(out, mark ? " " : token + i, 1);
-    i += mark ? SPACE_MARK_BYTES : 1;
+    i += mark ? EN_SPACE_MARK_BYTES : 1;
   }
 }
 
 const en_tokenizer_kind en_spm = {
   .model = "llama", .bos = 1, .eos = 2, .unk = 0, .add_bos = 1, .space_prefix = 1,
-  .state_bytes = spm_state_bytes, .init = spm_init, .scratch_bytes = spm_scratch_bytes, .encode = spm_encode, .piece = spm_piece,
+  .state_bytes = spm_state_bytes, .init = spm_init, .scratch_bytes = spm_scratch_bytes, .encode = spm_encode, .piece = en_marked_piece,
 };

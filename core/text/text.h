@@ -5,7 +5,7 @@
  *   vocab.c        token texts, text -> id hash, ids of the 256 bytes
  *   special.c      tokens that are cut out of the text before anything else; tokens that end a generation
  *   merge.c        the merging both kinds share: O(n log n) over a word of any length
- *   spm.c bpe.c    one file per kind (tokenizers.def); bpe.c cuts words by pretokenize.c
+ *   spm.c bpe.c wordpiece.c   one file per kind (tokenizers.def); bpe.c cuts words by pretokenize.c
  *   stream.c       tokens in, printable text out
  *
  * A new kind (tokenizer.ggml.model) is one file with an en_tokenizer_kind and one line in tokenizers.def. */
@@ -50,6 +50,7 @@ static inline void en_out_put(en_out *o, const char *s, size_t n) {
 typedef struct en_tokenizer_kind {
   const char *model; /* tokenizer.ggml.model */
   int32_t bos, eos, unk, add_bos, space_prefix; /* before the file's keys override them */
+  int32_t wraps;     /* 1: a text stands between [CLS] and [SEP]; they are what bos and eos say */
   /* Memory of the kind's own tables; 0: it has none, or the sizes are impossible (init then says why). */
   size_t (*state_bytes)(const en_vocab_file *f);
   int32_t (*init)(en_tokenizer *t, const en_vocab_file *f, void *state, en_why *why);
@@ -86,6 +87,11 @@ static inline const char *en_token_text(const en_tokenizer *t, int32_t id, size_
 static inline uint32_t en_token_type(const en_tokenizer *t, int32_t id) { return t->attributes[id] & EN_TOKEN_TYPE_MASK; }
 /* Tokens that a text never gives by merging, only by being cut out whole (or not at all). */
 static inline int en_token_is_hidden(uint32_t type) { return type == EN_TOKEN_CONTROL || type == EN_TOKEN_UNKNOWN; }
+
+/* ---- spm.c ---- */
+#define EN_SPACE_MARK "\xe2\x96\x81" /* U+2581 stands for a space in token texts */
+enum { EN_SPACE_MARK_BYTES = 3 };
+void en_marked_piece(const char *token, size_t n, en_out *out); /* a token text with space marks as a text */
 
 /* ---- vocab.c ---- */
 uint32_t en_hash_slots(uint64_t n);  /* entries of a hash over n things: a power of two, at most two thirds used */

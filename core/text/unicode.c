@@ -20,6 +20,51 @@ int32_t en_codepoint_class(uint32_t cp) {
   return (int32_t)(unicode_runs[lo] & 7);
 }
 
+uint32_t en_codepoint_lower(uint32_t cp) {
+  if (cp < 128) return cp - 'A' < 26 ? cp + 32 : cp;
+  int32_t lo = 0, hi = EN_COUNT(unicode_lower) / 3;
+  while (hi - lo > 1) {
+    const int32_t mid = (lo + hi) / 2;
+    if (unicode_lower[3 * mid] >> 1 <= cp) lo = mid;
+    else hi = mid;
+  }
+  const uint32_t *run = unicode_lower + 3 * lo, first = run[0] >> 1;
+  return cp >= first && cp <= run[1] && (cp - first) % ((run[0] & 1) + 1) == 0 ? cp + run[2] : cp;
+}
+
+/* The entry of cp; NULL: it has none. */
+static const uint32_t *parts_of(uint32_t cp) {
+  int32_t lo = 0, hi = EN_COUNT(unicode_parts) / 2;
+  while (hi - lo > 1) {
+    const int32_t mid = (lo + hi) / 2;
+    if (unicode_parts[2 * mid] >> 11 <= cp) lo = mid;
+    else hi = mid;
+  }
+  return unicode_parts[2 * lo] >> 11 == cp ? &unicode_parts[2 * lo] : NULL;
+}
+
+/* Hangul syllables by arithmetic (Unicode standard, 3.12). */
+static int32_t hangul(uint32_t index, uint32_t out[EN_MAX_PARTS]) {
+  out[0] = 0x1100 + index / 588;
+  out[1] = 0x1161 + index % 588 / 28;
+  out[2] = 0x11A7 + index % 28;
+  return index % 28 ? 3 : 2;
+}
+
+int32_t en_codepoint_decompose(uint32_t cp, uint32_t out[EN_MAX_PARTS]) {
+  uint32_t seconds[EN_MAX_PARTS];
+  int32_t n = 0, k = 0;
+  if (cp - 0xAC00 < 11172) return hangul(cp - 0xAC00, out);
+  for (const uint32_t *parts = cp < 0xC0 ? NULL : parts_of(cp); parts; parts = parts_of(cp)) {
+    const uint32_t second = unicode_seconds[parts[0] & 2047];
+    if (second && n < EN_MAX_PARTS - 1) seconds[n++] = second;
+    cp = parts[1];
+  }
+  out[k++] = cp;
+  while (n) out[k++] = seconds[--n];
+  return k;
+}
+
 int32_t en_utf8_step(const char *s, size_t n, uint32_t *cp) {
   const uint8_t *p = (const uint8_t *)s;
   if (!n) return 0;

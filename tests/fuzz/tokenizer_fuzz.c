@@ -45,7 +45,7 @@ static head_t cook(bytes_t *b) {
   static const char *const pres[] = {"default", "gpt-2", "llama-bpe", "qwen2", "smollm", "jina-v2-de", "modern-bert", "?"};
   const uint8_t recipe = take(b), n_tokens = take(b), flags = take(b);
   head_t h = head_begin();
-  head_string(&h, "tokenizer.ggml.model", recipe & 1 ? "llama" : "gpt2");
+  head_string(&h, "tokenizer.ggml.model", recipe & 1 ? "llama" : flags & 64 ? "bert" : "gpt2");
   head_string(&h, "tokenizer.ggml.pre", pres[recipe >> 1 & 7]);
   if (flags & 1) head_string(&h, "general.name", "phi-3");
   if (flags & 2) head_flag(&h, "tokenizer.ggml.add_space_prefix", flags & 4);
@@ -56,7 +56,8 @@ static head_t cook(bytes_t *b) {
     head_array(&h, "tokenizer.ggml.scores", GGUF_F32, n_tokens);
     for (uint32_t i = 0; i < n_tokens; i++) { const float score = (float)(int8_t)take(b); head_put(&h, &score, 4); }
   }
-  if (!(recipe & 1)) take_merges(b, &h, take(b));
+  if (flags & 128) head_flag(&h, "tokenizer.ggml.normalizer.lowercase", 0);
+  if (!(recipe & 1) && !(flags & 64)) take_merges(b, &h, take(b));
   return h;
 }
 

@@ -54,7 +54,7 @@ static void classes(void) {
   static const struct { uint32_t cp; int32_t class; } known[] = {
     {0, EN_CP_OTHER}, {'\t', EN_CP_SPACE}, {'\r', EN_CP_SPACE}, {0x1c, EN_CP_OTHER}, {' ', EN_CP_SPACE}, {'0', EN_CP_NUMBER}, {'9', EN_CP_NUMBER}, {'A', EN_CP_LETTER},
     {'z', EN_CP_LETTER}, {'[', EN_CP_PUNCTUATION}, {'_', EN_CP_PUNCTUATION}, {'`', EN_CP_SYMBOL}, {'$', EN_CP_SYMBOL}, {0x7f, EN_CP_OTHER}, {0x85, EN_CP_SPACE}, {0xa0, EN_CP_SPACE},
-    {0xaa, EN_CP_LETTER}, {0xbd, EN_CP_NUMBER}, {0xd7, EN_CP_SYMBOL}, {0x301, EN_CP_MARK}, {0x3000, EN_CP_SPACE}, {0x4e00, EN_CP_LETTER}, {0xd800, EN_CP_OTHER},
+    {0xaa, EN_CP_LETTER}, {0xbd, EN_CP_NUMBER}, {0xd7, EN_CP_SYMBOL}, {0x301, EN_CP_MARK_NONSPACING}, {0x903, EN_CP_MARK}, {0x20dd, EN_CP_MARK}, {0x3000, EN_CP_SPACE}, {0x4e00, EN_CP_LETTER}, {0xd800, EN_CP_OTHER},
     {0xfeff, EN_CP_OTHER}, {0xfffd, EN_CP_SYMBOL}, {0x1d7d8, EN_CP_NUMBER}, {0x1f999, EN_CP_SYMBOL}, {0x10ffff, EN_CP_OTHER},
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) CHECK_EQ(en_codepoint_class(known[i].cp), known[i].class);

@@ -13,7 +13,7 @@ static vocab_t open_shared(const char *file) {
 }
 
 /* The published pairs: texts separated by a line, and a line of ids for each. */
-static void check_published(const en_tokenizer *t, const char *inp, const char *out, int n_want) {
+static void check_published(const en_tokenizer *t, const char *inp, const char *out, int n_want, int round_trips) {
   static const char separator[] = "\n__ggml_vocab_test__\n";
   size_t n_texts, n_lines;
   unsigned char *texts = test_read(test_shared(inp), &n_texts), *lines = test_read(test_shared(out), &n_lines);
@@ -34,7 +34,7 @@ static void check_published(const en_tokenizer *t, const char *inp, const char *
     line++;
     const size_t length = (size_t)(stop - text);
     CHECK(vocab_gives(t, text, length, 0, want, n));
-    CHECK(vocab_round_trip(t, text, length, 0));
+    if (round_trips) CHECK(vocab_round_trip(t, text, length, 0));
     text = stop < end ? stop + sizeof separator - 1 : end + 1;
   }
   CHECK_EQ(count, n_want);
@@ -42,13 +42,13 @@ static void check_published(const en_tokenizer *t, const char *inp, const char *
   free(lines);
 }
 
-static void test_published(const char *name) {
+static void test_published(const char *name, int round_trips) {
   char gguf[200], inp[200], out[200];
   snprintf(gguf, sizeof gguf, "data/tokenizers/gguf-vocab/ggml-vocab-%s.gguf", name);
   snprintf(inp, sizeof inp, "data/tokenizers/gguf-vocab/ggml-vocab-%s.gguf.inp", name);
   snprintf(out, sizeof out, "data/tokenizers/gguf-vocab/ggml-vocab-%s.gguf.out", name);
   vocab_t v = open_shared(gguf);
-  if (v.status == EN_OK) check_published(v.t, inp, out, 46);
+  if (v.status == EN_OK) check_published(v.t, inp, out, 46, round_trips);
   vocab_close(&v);
 }
 
@@ -146,7 +146,7 @@ static void test_qwen(void) {
   static const int32_t chat_ids[] = {151644, 872, 198, 13048, 151645, 198};
   vocab_t v = open_qwen();
   if (v.status == EN_OK) {
-    check_published(v.t, "data/tokenizers/gguf-vocab/ggml-vocab-qwen2.gguf.inp", "data/tokenizers/gguf-vocab/ggml-vocab-qwen2.gguf.out", 46);
+    check_published(v.t, "data/tokenizers/gguf-vocab/ggml-vocab-qwen2.gguf.inp", "data/tokenizers/gguf-vocab/ggml-vocab-qwen2.gguf.out", 46, 1);
     CHECK(vocab_gives(v.t, chat, sizeof chat - 1, EN_TOK_SPECIAL | EN_TOK_BOS, chat_ids, 6));
     CHECK(vocab_round_trip(v.t, chat, sizeof chat - 1, EN_TOK_SPECIAL));
     CHECK(vocab_round_trip(v.t, chat, sizeof chat - 1, 0)); /* as plain text: many tokens, none of them special */
@@ -155,6 +155,38 @@ static void test_qwen(void) {
     CHECK_EQ(en_tokenizer_special(v.t)->n_vocab, 151669);
   }
   vocab_close(&v);
+}
+
+/* ---- all-MiniLM-L6-v2: tokenizer.json's vocabulary, spelled as GGUF does ---- */
+
+static void put_wordpiece(head_t *h, const char *text, size_t n, int control) {
+  char spelled[4100];
+  const int goes_on = n > 2 && text[0] == '#' && text[1] == '#', plain = control || goes_on;
+  if (!plain) memcpy(spelled, "\xe2\x96\x81", 3);
+  memcpy(spelled + (plain ? 0 : 3), text + (goes_on ? 2 : 0), n - (goes_on ? 2 : 0));
+  head_counted(h, spelled, n - (goes_on ? 2 : 0) + (plain ? 0 : 3));
+}
+
+static void test_minilm(void) {
+  static char text[4096];
+  size_t n_file, n;
+  long id;
+  unsigned char *json = test_read(test_shared("data/tokenizers/hf/all-MiniLM-L6-v2/tokenizer.json"), &n_file);
+  if (!json) return;
+  json[n_file] = 0;
+  head_t h = head_begin();
+  head_string(&h, "tokenizer.ggml.model", "bert");
+  const char *at = strchr(strstr((char *)json, "\"vocab\""), '{');
+  head_array(&h, "tokenizer.ggml.tokens", GGUF_STRING, 30522);
+  for (long i = 0; i < 30522 && next_pair(&at, text, &n, &id); i++) {
+    CHECK(id == i);
+    put_wordpiece(&h, text, n, i == 0 || (i >= 100 && i < 104));
+  }
+  vocab_t v = vocab_open(h.bytes, h.n);
+  CHECK_EQ(v.status, EN_OK);
+  if (v.status == EN_OK) check_published(v.t, "data/tokenizers/gguf-vocab/ggml-vocab-bert-bge.gguf.inp", "data/tokenizers/gguf-vocab/ggml-vocab-bert-bge.gguf.out", 46, 0);
+  vocab_close(&v);
+  free(json);
 }
 
 /* ---- whole files: nothing is lost, and a text of a megabyte in one piece takes no more than its share of time ---- */
@@ -207,8 +239,10 @@ static void test_stories(void) {
 }
 
 int main(void) {
-  test_published("gpt-2");
-  test_published("phi-3");
+  test_published("gpt-2", 1);
+  test_published("phi-3", 1);
+  test_published("bert-bge", 0);
+  test_minilm();
   test_qwen();
   test_stories();
   test_long_text("data/tokenizers/gguf-vocab/ggml-vocab-phi-3.gguf", "data/text/tinyshakespeare.txt");
