@@ -113,6 +113,15 @@ int32_t en_stream_push(en_stream *s, int32_t id, const char **text, size_t *n_by
 /* The end: give out what was held back; an unfinished code point becomes U+FFFD. */
 int32_t en_stream_end(en_stream *s, const char **text, size_t *n_bytes);
 
+/* ---- how near a text is to what was wanted ---- */
+/* BLEU-4 of a corpus (Papineni et al. 2002; words as mteval's "13a", one reference, no smoothing): start with zeros, add every pair, then ask for the score. */
+typedef struct { double matched[4], possible[4] /* n-grams, n = 1..4 */, candidate_words, reference_words; } en_bleu;
+typedef struct { double precision, recall, f1; } en_rouge; /* ROUGE-L of one pair (Lin 2004): words without punctuation, letters of ASCII in one case */
+size_t en_overlap_bytes(size_t n_candidate, size_t n_reference); /* scratch that the two below need for such texts; 0: too long */
+int32_t en_bleu_add(en_bleu *b, const char *candidate, size_t n_candidate, const char *reference, size_t n_reference, void *scratch, size_t scratch_bytes);
+double en_bleu_score(const en_bleu *b);                          /* 0..1 */
+int32_t en_rouge_l(en_rouge *out, const char *candidate, size_t n_candidate, const char *reference, size_t n_reference, void *scratch, size_t scratch_bytes);
+
 /* ---- session: KV caches of some sequences, scratch ---- */
 typedef struct en_session en_session;
 enum { EN_KV_F32 = 0, EN_KV_F16 = 1, EN_KV_Q8_0 = 2 /* 32 values: one half as scale and signed bytes */, EN_KV_TYPES };
