@@ -13,6 +13,6 @@ typedef struct {
 typedef int32_t cli_logits_row(void *ud, size_t position, const float *logits, uint32_t n_vocab, en_why *why);
 /* Feeds ids[n] from position 0 in a session of its own. */
 int32_t cli_logits(const cli_model *m, const cli_logits_spec *spec, const int32_t *ids, size_t n, cli_logits_row *row, void *ud, en_why *why);
-/* "f32", "f16" or NULL (f32); 0 after a message. */
+/* "f32", "f16", "q8_0" or NULL (f32); 0 after a message. */
 int cli_read_kv(const char *text, uint32_t *kv_type);
 #endif

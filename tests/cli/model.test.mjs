@@ -99,7 +99,7 @@ test('logits: every table near ref, f16 cache near f32, slices join without a se
 });
 
 test('bench prints one JSON object for each test and thread count', () => {
-  const lines = ok('bench', home, '-p', '8', '-n', '4', '-r', '3', '--threads', '1,2', '--profile', '--json').out.trim().split('\n').map((l) => JSON.parse(l));
+  const lines = ok('bench', home, '-p', '8', '-n', '4', '-r', '3', '--seqs', '3', '--kv', 'q8_0', '--threads', '1,2', '--profile', '--json').out.trim().split('\n').map((l) => JSON.parse(l));
   assert.deepEqual(lines.map((l) => [l.test, l.n, l.threads]), [['pp', 8, 1], ['tg', 4, 1], ['pp', 8, 2], ['tg', 4, 2]]);
   for (const { tok_s, cpu_util, kernels, profile } of lines) {
     assert.ok(tok_s.min > 0 && tok_s.min <= tok_s.med && tok_s.med <= tok_s.max);

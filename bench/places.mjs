@@ -1,0 +1,56 @@
+// @ts-check
+// Where a scenario of scenarios.mjs can run: in a Node of its own, or in a tab of Chromium with a profile of its own (private windows read their
+// storage through another process, which is slower).
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const CHROMIUM = process.env.EDGE_NET_CHROMIUM ?? '/usr/bin/chromium';
+
+/** @typedef {import('./scenarios.mjs').Samples} Samples */
+/** @typedef {{scenario: string, model: string, options: import('../js-glue/session.js').SessionOptions, reps: number, pp: number, tg: number}} Job model: a file */
+
+/** @param {string[]} args of node @returns {Promise<string>} */
+export function node(args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => { out += text; });
+    child.on('error', reject);
+    child.on('close', (code) => (code === 0 ? resolve(out) : reject(new Error(`node ${args[0]} ended with code ${code}`))));
+  });
+}
+
+/** @param {Job} job @returns {Promise<Samples>} */
+export async function inNode({ model, options, ...job }) {
+  const task = { ...job, source: path.resolve(model), options: { ...options, storage: 'none' } };
+  return JSON.parse(await node(['--no-warnings', 'bench/node-place.mjs', JSON.stringify(task)]));
+}
+
+/** @param {Job} job @returns {Promise<Samples>} */
+export async function inTab({ model, ...job }) {
+  const { chromium } = await import('@playwright/test');
+  const { serve } = await import('../tools/serve.mjs');
+  const profile = mkdtempSync(path.join(os.tmpdir(), 'edge-net-bench-'));
+  const site = await serve({
+    port: 0, csp: false, home: '/bench/', mounts: { '/dist/': path.join(ROOT, 'dist'), '/bench/': path.join(ROOT, 'bench'), '/models/': path.dirname(path.resolve(model)) },
+    routes: { '/blank': (_request, response) => { response.writeHead(200, { 'content-type': 'text/html', 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }).end('<!doctype html><title>bench</title>'); } },
+  });
+  const browser = await chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+  try {
+    const page = browser.pages()[0] ?? await browser.newPage();
+    await page.goto(new URL('/blank', site.url).href);
+    return await page.evaluate(async ({ scenario, ...task }) => {
+      const load = (/** @type {string} */ url) => import(url);
+      const [sdk, { SCENARIOS }] = await Promise.all([load('/dist/index.js'), load('/bench/scenarios.mjs')]);
+      return SCENARIOS[scenario]({ sdk, ...task });
+    }, { ...job, source: new URL(`/models/${path.basename(model)}`, site.url).href });
+  } finally {
+    await browser.close().catch(() => {});
+    await site.close();
+    rmSync(profile, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,115 @@
+// @ts-check
+// What is measured of a session through the SDK, in a page and in Node alike: every function opens sessions, works, and gives samples by name.
+// Prompts are token ids from a fixed stream, different for every repetition so that no cache helps where none is meant to.
+
+/**
+ * @typedef {import('../js-glue/session.js').SessionOptions} Options
+ * @typedef {{sdk: typeof import('../js-glue/index.js'), source: string, options: Options, reps: number, pp: number, tg: number}} Task
+ * @typedef {Record<string, number[]>} Samples
+ */
+
+/** @param {number} from @param {number} n @returns {number[]} ids below 30000 (below 600 + something for every model that is benchmarked) */
+function tokens(from, n) {
+  return Array.from({ length: n }, (_, i) => 300 + Number((1103515245n * BigInt(from + i + 1) + 12345n & 0x7fffffffn) % 29000n));
+}
+const GREEDY = Object.freeze({ temperature: 0, ignoreEos: true, stopSequences: [] });
+
+/** Use a session and let go of it. @template T @param {Task} task @param {Options} more @param {(s: import('../js-glue/session.js').InferenceSession) => Promise<T>} use */
+async function using({ sdk, source, options }, more, use) {
+  const session = await sdk.InferenceSession.create(source, { ...options, ...more });
+  try { return await use(session); } finally { await session.dispose(); }
+}
+
+/** Prompts and generation, tokens per second. @param {Task} task @returns {Promise<Samples>} */
+async function speed(task) {
+  const { reps, pp, tg } = task;
+  return using(task, { contextLength: pp + tg + 8 }, async (s) => {
+    /** @type {Samples} */ const out = { prefill_tok_s: [], decode_tok_s: [] };
+    await s.complete(tokens(40 * pp, pp), { ...GREEDY, maxTokens: 8 });
+    for (let r = 0; r < reps; r++) {
+      const { timings: t } = await s.complete(tokens(r * pp, pp), { ...GREEDY, maxTokens: tg });
+      out.prefill_tok_s.push(t.promptTokens / t.promptMs * 1000);
+      out.decode_tok_s.push((t.tokens - 1) / t.tokenMs * 1000);
+    }
+    const m = s.getMemoryInfo();
+    out.memory_over_model_and_kv = [m.wasmBytes / (m.modelBytes + m.kvCacheBytes)];
+    return out;
+  });
+}
+
+/** Time to the first token of a 512-token prompt: read in full, and again with its prefix in the cache, as the caller sees it. @param {Task} task @returns {Promise<Samples>} */
+async function prefix(task) {
+  const n = 512;
+  return using(task, { contextLength: n + 16 }, async (s) => {
+    /** @type {Samples} */ const out = { full_ms: [], cached_ms: [] };
+    const first = async (/** @type {number[]} */ ids) => {
+      const t0 = performance.now();
+      await s.complete(ids, { ...GREEDY, maxTokens: 1 });
+      return performance.now() - t0;
+    };
+    await first(tokens(9000, n));
+    for (let r = 0; r < task.reps; r++) {
+      const ids = tokens(r * n, n);
+      await s.clearKVCache();
+      out.full_ms.push(await first(ids));
+      out.cached_ms.push(await first([...ids.slice(0, -1), 700 + r]));
+    }
+    return out;
+  });
+}
+
+/** Tokens per second of one text, and of four that are written at the same time. @param {Task} task @returns {Promise<Samples>} */
+async function batch(task) {
+  const { reps, tg } = task;
+  return using(task, { contextLength: tg + 16, parallel: 4 }, async (s) => {
+    /** @type {Samples} */ const out = { one_tok_s: [], four_tok_s: [] };
+    const write = async (/** @type {number} */ n) => {
+      const done = await Promise.all(Array.from({ length: n }, (_, i) => s.complete(tokens(i * 100, 4), { ...GREEDY, maxTokens: tg })));
+      return n * (tg - 1) / Math.max(...done.map((d) => d.timings.tokenMs)) * 1000;
+    };
+    await write(4);
+    for (let r = 0; r < reps; r++) {
+      out.one_tok_s.push(await write(1));
+      out.four_tok_s.push(await write(4));
+    }
+    return out;
+  });
+}
+
+/** Seconds until a session of a stored model is ready, and that as GB of the file a second. In a browser the first load stores it. @param {Task} task @returns {Promise<Samples>} */
+async function load(task) {
+  /** @type {Samples} */ const out = { load_s: [], load_gb_s: [] };
+  for (let r = -1; r < task.reps; r++) {
+    const t0 = performance.now();
+    await using(task, { contextLength: 256 }, async (s) => {
+      const seconds = (performance.now() - t0) / 1000;
+      if (r >= 0) out.load_s.push(seconds), out.load_gb_s.push(s.info.fileBytes / seconds / 1e9);
+    });
+  }
+  return out;
+}
+
+/** Where a generated token's time goes: ms per token, GMAC/s and GB/s by kind of step. @param {Task} task @returns {Promise<Samples>} */
+async function profile(task) {
+  const { pp, tg } = task;
+  return using(task, { contextLength: pp + tg + 8, profile: true }, async (s) => {
+    await s.complete(tokens(0, pp), { ...GREEDY, maxTokens: 2 });
+    const before = new Map((await s.profile()).rows.map((r) => [r.name, r]));
+    const { timings } = await s.complete([...tokens(0, pp), 5], { ...GREEDY, maxTokens: tg });
+    /** @type {Samples} */ const out = { token_ms: [timings.tokenMs / (timings.tokens - 1)] };
+    let ms = 0, bytes = 0;
+    for (const row of (await s.profile()).rows) {
+      const old = before.get(row.name), time = row.ms - (old?.ms ?? 0), read = row.bytes - (old?.bytes ?? 0);
+      ms += time;
+      bytes += read;
+      out[`${row.name}_ms`] = [time / tg];
+      if (read) out[`${row.name}_gmac_s`] = [(row.macs - (old?.macs ?? 0)) / time / 1e6], out[`${row.name}_gb_s`] = [read / time / 1e6];
+    }
+    out.steps_ms = [ms / tg];
+    out.read_gb_per_token = [bytes / tg / 1e9];
+    return out;
+  });
+}
+
+/** @type {Readonly<Record<string, (task: Task) => Promise<Samples>>>} */
+export const SCENARIOS = Object.freeze({ speed, prefix, batch, load, profile });
