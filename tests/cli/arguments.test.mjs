@@ -36,7 +36,7 @@ const WRONG = /** @type {[string[], RegExp][]} */ ([
   [['run', home, 'another', '-p', 'x'], /^edge-net: another: one argument too many/],
   [['logits', home, '--tokens', '1,,2', '--out', 'x'], /^edge-net: --tokens '': must be a whole number/],
   [['logits', home, '--tokens', '1,-2', '--out', 'x'], /^edge-net: --tokens '-2': must be a whole number/],
-  [['logits', home, '--tokens', '1', '--out', temporary('never.f32'), '--kv', 'f8'], /^edge-net: --kv f8: must be f32 or f16/],
+  [['logits', home, '--tokens', '1', '--out', temporary('never.f32'), '--kv', 'f8'], /^edge-net: --kv f8: must be f32, f16 or q8_0/],
   [['bench', home, '--threads', '0'], /^edge-net: --threads '0': must be a whole number from 1/],
 ]);
 for (const [args, message] of WRONG) {
