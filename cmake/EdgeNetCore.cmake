@@ -19,7 +19,7 @@ if(EN_TRAIN)
 endif()
 
 # -O3: where the time goes. In WebAssembly of quant only packing (quant.c): the encoders at -O3 were a quarter of the engine.
-set(EN_HOT kernels quant)
+set(EN_HOT kernels quant layers train)
 if(EN_WASM)
   set(EN_HOT kernels)
   set_source_files_properties("${PROJECT_SOURCE_DIR}/core/quant/quant.c" PROPERTIES COMPILE_OPTIONS -O3)

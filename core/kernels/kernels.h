@@ -91,6 +91,8 @@ typedef struct en_kernels {
 int32_t en_kernels_pick(en_kernels *out, const char *name, en_why *why);
 const char *en_kernels_usable(int32_t i); /* name of the i-th usable table, best first; NULL past the end */
 
+const en_product *en_kernels_product(const en_kernels *k, int32_t type); /* NULL: none of its own. Every table has one of f32 */
+
 /* ---- whole products: what the layers call ---- */
 typedef struct en_out { const en_weight *w; float *y; size_t ldy; const float *bias; int32_t add; } en_out;
 /* Scratch for products of up to max_cols columns and max_T tokens. */

@@ -20,7 +20,7 @@ typedef struct {
   uint8_t blocks[EN_PANEL * 4];
 } en_lane;
 
-static const en_product *product_for(const en_kernels *k, int32_t type) {
+const en_product *en_kernels_product(const en_kernels *k, int32_t type) {
   for (int32_t i = 0; i < k->n_products; i++)
     if (k->products[i].type == type) return &k->products[i];
   return NULL;
@@ -104,7 +104,7 @@ static void mul_panels(const en_mul_job *j, const en_out *out, int32_t r0, int32
 /* Row groups [g0, g1) of one output. */
 static void mul_groups(const en_mul_job *j, const en_out *out, int32_t g0, int32_t g1, en_lane *lane) {
   const en_weight *w = out->w;
-  const en_product *p = product_for(j->k, w->type->id);
+  const en_product *p = en_kernels_product(j->k, w->type->id);
   const int32_t packed = p ? EN_MIN(w->n_packed / EN_R, g1) : 0;
   if (g0 < packed) {
     const en_mm mm = {.w = w->data, .x = p->form ? j->forms[p->form] : j->x, .ldx = j->ldx, .y = out->y, .ldy = out->ldy,
@@ -142,7 +142,7 @@ static void fill_forms(const en_mul_job *j, const en_host *host) {
   for (int32_t form = 1; form < j->k->n_forms; form++) {
     int needed = 0;
     for (int32_t i = 0; i < j->n_outs; i++) {
-      const en_product *p = product_for(j->k, j->outs[i].w->type->id);
+      const en_product *p = en_kernels_product(j->k, j->outs[i].w->type->id);
       needed |= p && p->form == form && j->outs[i].w->n_packed > 0;
     }
     const en_fill_job f = {j, form};
@@ -153,7 +153,7 @@ static void fill_forms(const en_mul_job *j, const en_host *host) {
 
 void en_matmul(const en_kernels *k, const en_host *host, const float *x, size_t ldx, int32_t T, const en_out *outs, int32_t n_outs, void *scratch) {
   if (T <= 0 || n_outs <= 0) return;
-  en_mul_job j = {.k = k, .dense = product_for(k, EN_F32), .outs = outs, .x = x, .ldx = ldx, .n_outs = n_outs, .cols = outs[0].w->cols, .T = T};
+  en_mul_job j = {.k = k, .dense = en_kernels_product(k, EN_F32), .outs = outs, .x = x, .ldx = ldx, .n_outs = n_outs, .cols = outs[0].w->cols, .T = T};
   int32_t groups = 0;
   carve(k, j.cols, T, en_lanes(host), scratch, j.forms, &j.lanes);
   fill_forms(&j, host);
@@ -206,8 +206,8 @@ static void mul_t_job(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
 
 void en_matmul_t(const en_kernels *k, const en_host *host, const en_weight *w, const float *dy, size_t lddy, float *dx, size_t lddx, int32_t T, void *scratch) {
   if (T <= 0) return;
-  const en_product *p = product_for(k, w->type->id);
-  en_mul_t_job j = {.direct = p && p->mul_t ? p : NULL, .dense = product_for(k, EN_F32), .w = w, .dy = dy, .dx = dx, .lddy = lddy, .lddx = lddx, .T = T};
+  const en_product *p = en_kernels_product(k, w->type->id);
+  en_mul_t_job j = {.direct = p && p->mul_t ? p : NULL, .dense = en_kernels_product(k, EN_F32), .w = w, .dy = dy, .dx = dx, .lddy = lddy, .lddx = lddx, .T = T};
   carve(k, w->cols, T, en_lanes(host), scratch, NULL, &j.lanes);
   const int small = (int64_t)w->rows * w->cols * T < EN_SERIAL_MACS;
   en_parallel(small ? NULL : host, mul_t_job, &j, w->cols, EN_MAX(w->type->block, 32));

@@ -140,11 +140,13 @@ typedef struct en_back {
   const float *out;
   const en_lora *dlora;        /* or NULL */
   float *du;                   /* [T, EN_LORA_MAX_RANK] scratch */
+  float *attend;               /* [lanes, en_attend_back_floats(c, r->n_ctx)] scratch */
   int32_t need_in;             /* 0: nothing below this step is trained, dx of its inputs may be left out */
   const float *weights;        /* where the model's numbers begin, or NULL: they are frozen */
   float *dweights;
 } en_back;
 void en_step_backward(const en_back *b, const en_step *step);
+size_t en_attend_back_floats(const en_config *c, int32_t n_tokens); /* scratch of one lane for sequences of up to so many tokens */
 
 /* 1 if the tensor exists in this file (optional ones may not). */
 static inline int en_weight_given(const en_weight *w) { return w->data != NULL; }

@@ -17,6 +17,14 @@ int32_t en_silu_mul_forward(const en_run *r, const en_step *step, int32_t n_step
   return 1;
 }
 
+enum { AT_ONCE = 128 };
+
+/* e = e^(scale x), n at most AT_ONCE */
+static void exp_of(const en_run *r, float *e, const float *x, float scale, int32_t n) {
+  r->k->scale(e, x, scale, n);
+  r->k->exp_sum(e, e, 0, n);
+}
+
 /* y = silu(g) u, silu(g) = g s, s = sigmoid(g):  dg = dy u s (1 + g (1 - s)), du = dy silu(g). In place: out and in are the same slot. */
 static void silu_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
@@ -26,10 +34,15 @@ static void silu_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane
   for (int32_t t = lo; t < hi; t++) {
     const float *g = en_slot_row(r, j->s->in, t), *u = en_slot_row(r, j->s->in2, t);
     float *dg = en_grad_row(j->b, j->s->in, t), *du = en_grad_row(j->b, j->s->in2, t);
-    for (int32_t i = 0; i < n; i++) {
-      const float dy = dg[i], s = 1 / (1 + expf(-g[i]));
-      du[i] += dy * g[i] * s;
-      dg[i] = dy * u[i] * s * (1 + g[i] * (1 - s));
+    for (int32_t from = 0; from < n; from += AT_ONCE) {
+      float e[AT_ONCE];
+      const int32_t to = EN_MIN(n, from + AT_ONCE);
+      exp_of(r, e, g + from, -1, to - from);
+      for (int32_t i = from; i < to; i++) {
+        const float dy = dg[i], s = 1 / (1 + e[i - from]);
+        du[i] += dy * g[i] * s;
+        dg[i] = dy * u[i] * s * (1 + g[i] * (1 - s));
+      }
     }
   }
 }

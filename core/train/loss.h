@@ -34,8 +34,8 @@ double en_aim_next(en_trainer *t, const en_train_batch *b);
 typedef double (*en_row_loss)(const en_trainer *t, int32_t goal, float *z);
 int32_t en_head_loss(en_trainer *t, const float *x, int32_t with_grad, int32_t piece, double *loss, en_row_loss row);
 
-/* log sum exp(scale z[i]), and the largest z, which keeps it from overflowing. */
-double en_log_sum_exp(const float *z, int32_t n, double scale, float *most);
+/* log sum exp(scale z[i]), scale > 0 */
+double en_log_sum_exp(const en_kernels *k, const float *z, int32_t n, float scale);
 
 #define EN_LOSS(ID, name) extern const en_loss en_loss_##name;
 #include "../losses.def"

@@ -3,13 +3,18 @@
 #include "loss.h"
 #include <math.h>
 
-double en_log_sum_exp(const float *z, int32_t n, double scale, float *most) {
-  float top = z[0];
+enum { AT_ONCE = 512 }; /* so many numbers are summed in single precision */
+
+double en_log_sum_exp(const en_kernels *k, const float *z, int32_t n, float scale) {
+  float part[AT_ONCE], top = z[0];
   double sum = 0;
   for (int32_t i = 1; i < n; i++) top = EN_MAX(top, z[i]);
-  for (int32_t i = 0; i < n; i++) sum += (double)expf((float)scale * (z[i] - top));
-  *most = top;
-  return scale * (double)top + log(sum);
+  for (int32_t i = 0; i < n; i += AT_ONCE) {
+    const int32_t m = EN_MIN(AT_ONCE, n - i);
+    k->scale(part, z + i, scale, m);
+    sum += (double)k->exp_sum(part, part, scale * top, m);
+  }
+  return (double)(scale * top) + log(sum);
 }
 
 double en_aim_next(en_trainer *t, const en_train_batch *b) {
@@ -35,10 +40,7 @@ static double row_loss(const en_trainer *t, int32_t goal, float *z) {
   for (int32_t i = 1; i < V; i++) most = EN_MAX(most, z[i]);
   for (int32_t i = 0; smooth > 0 && i < V; i++) mean += (double)(z[i] - most) / V;
   const double zy = (double)z[y] - (double)most;
-  for (int32_t i = 0; i < V; i++) {
-    z[i] = expf(z[i] - most);
-    sum += (double)z[i];
-  }
+  for (int32_t i = 0; i < V; i += AT_ONCE) sum += (double)t->m->k.exp_sum(z + i, z + i, most, EN_MIN(AT_ONCE, V - i));
   const float scale = (float)((double)weight / sum);
   for (int32_t i = 0; i < V; i++) z[i] = z[i] * scale - even;
   z[y] -= weight * (1 - t->spec.label_smoothing);

@@ -18,10 +18,11 @@ static double row_loss(const en_trainer *t, int32_t goal, float *z) {
   const int32_t V = t->m->c.V, y = t->goal[goal], *ids;
   const double weight = (double)t->goal_weight[goal], T = (double)t->spec.temperature, hard = (double)t->spec.hard_mix, soft = 1 - hard;
   int32_t n;
-  float most, unused;
   const float *teacher = teacher_row(t, goal, &ids, &n);
-  const double lse_teacher = en_log_sum_exp(teacher, n, 1 / T, &unused), lse_soft = en_log_sum_exp(z, V, 1 / T, &most);
-  const double lse_hard = hard > 0 ? en_log_sum_exp(z, V, 1, &most) : 0;
+  const en_kernels *k = &t->m->k;
+  const float even = 1 / t->spec.temperature;
+  const double lse_teacher = en_log_sum_exp(k, teacher, n, even), lse_soft = en_log_sum_exp(k, z, V, even);
+  const double lse_hard = hard > 0 ? en_log_sum_exp(k, z, V, 1) : 0;
   double kl = lse_soft - lse_teacher;
   for (int32_t i = 0; i < n; i++) {
     const double p = exp((double)teacher[i] / T - lse_teacher);

@@ -49,7 +49,7 @@ static void enter_layer(en_trainer *t, int32_t l, float *lse) {
 int32_t en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse, int32_t i) {
   const en_step *steps = t->m->arch->each;
   const int32_t n = t->m->arch->n_each, k = together(steps, i, n);
-  float *out;
+  float *out = NULL;
   enter_layer(t, l, lse);
   en_tape_slots(t, x, tape, i, t->run.slot, &out);
   if (en_step_reads(&steps[i], steps[i].out)) memcpy(out, t->run.slot[steps[i].out], (size_t)t->run.T * width(t, steps[i].out) * sizeof *out);
@@ -74,7 +74,7 @@ static int32_t first_trained_step(const en_trainer *t, int32_t l) {
 
 int32_t en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float *lse, int32_t i) {
   const int32_t lowest = l == t->first ? first_trained_step(t, l) : -1;
-  float *out;
+  float *out = NULL;
   if (i < EN_MAX(lowest, 0)) return 0;
   enter_layer(t, l, lse);
   en_tape_slots(t, x, tape, i, t->run.slot, &out);

@@ -49,7 +49,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
   const en_model *m = at->m;
   const uint64_t T = at->spec.n_tokens, kept = (uint64_t)at->n_kept, n_lora = at->a ? (uint64_t)m->c.L * (uint64_t)m->arch->n_layer : 0;
   int64_t widest_in = 1, widest = m->c.V; /* en_matmul_t's input is as wide as the logits; its panels are not */
-  enum { FIXED = 26 };
+  enum { FIXED = 27 };
   const uint64_t head_rows = (uint64_t)at->head_rows;
   const int32_t caps = en_arch_head(m->arch) < m->arch->n_end - 1; /* logits change after the output matrix: their gradient needs a place of its own */
   en_piece pieces[FIXED + 3 * EN_S_COUNT] = {
@@ -63,6 +63,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->tape, kept * en_tape_floats(m, at->spec.n_tokens), sizeof(float)},
     {(void **)&at->lse, kept * T, (uint64_t)m->c.H * sizeof(float)},
     {(void **)&at->kv, 2 * T, (uint64_t)en_dim_size(&m->c, EN_DIM_KE) * sizeof(float)},
+    {(void **)&at->attend, (uint64_t)en_lanes(&at->host), en_attend_back_floats(&m->c, (int32_t)T) * sizeof(float)},
     {(void **)&at->du, T, EN_LORA_MAX_RANK * sizeof(float)},
     {(void **)&at->run.lora_u, T, EN_LORA_MAX_RANK * sizeof(float)},
     {(void **)&at->dlora, n_lora, sizeof(en_lora)},
@@ -74,7 +75,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->dhead[EN_S_LOGITS], caps ? head_rows : 0, (uint64_t)m->c.V * sizeof(float)},
     {(void **)&at->loss_mem, at->loss->floats ? at->loss->floats(m, &at->spec) : 0, sizeof(float)},
   };
-  int32_t n = 24;
+  int32_t n = 25;
   for (int32_t s = 0; s < EN_S_LOGITS; s++) {
     const uint64_t bytes = (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)s)) * sizeof(float);
     widest_in = EN_MAX(widest_in, en_dim_size(&m->c, en_slot_dim((en_slot)s)));
@@ -189,5 +190,5 @@ int32_t en_trainer_init_model(en_trainer **out, void *mem, size_t mem_bytes, en_
 }
 
 en_back en_trainer_back(const en_trainer *t, const float *out, float *const *d) {
-  return (en_back){.r = &t->run, .d = d, .out = out, .du = t->du, .need_in = 1, .weights = t->a ? NULL : t->params, .dweights = t->grad};
+  return (en_back){.r = &t->run, .d = d, .out = out, .du = t->du, .attend = t->attend, .need_in = 1, .weights = t->a ? NULL : t->params, .dweights = t->grad};
 }

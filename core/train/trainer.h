@@ -46,6 +46,7 @@ struct en_trainer {
   float *head[EN_S_COUNT];/* slots of the end program: rows that predict */
   float *dhead[EN_S_COUNT];
   float *du;
+  float *attend;          /* scratch of the backward of attention, for every lane */
   float *dropped;         /* [n_tokens, widest slot] with dropout, else nothing */
   en_lora *dlora;         /* adapter's table over grad */
   float *grad, *moment1, *moment2, *backup; /* [n_params], in the order of params; backup: gradients before the micro-batch in work */

@@ -61,6 +61,8 @@ static void call_gelu_erf(const en_kernels *k, float *y, const float *a, const f
 static void call_softcap(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)b, (void)c; k->softcap(y, a, 3, n); }
 static void call_softmax(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)b, (void)c; k->softmax(y, a, n); }
 
+static void call_exp_sum(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)b, (void)c; k->exp_sum(y, a, 1.5f, n); }
+
 /* The precision that simd.h states: 1e-6 relative where no cancellation is in the way, plus a floor of 1e-6 of the inputs' size. */
 static void check_rms_norm(const en_kernels *k) { check_rows(k, "rms_norm", call_rms_norm, 3, 1e-6, 0, 1, 1); }
 static void check_layer_norm(const en_kernels *k) { check_rows(k, "layer_norm", call_layer_norm, 3, 2e-6, 3e-6, 1, 1); }
@@ -95,6 +97,21 @@ static void check_softmax(const en_kernels *k) {
   for (int i = 0; i < 20; i++) sum += (double)y[i];
   CHECK_NEAR(sum, 1, 1e-6);
   CHECK(y[1] == 0 && y[19] == 0);
+}
+
+static void check_exp_sum(const en_kernels *k) {
+  check_rows(k, "exp_sum", call_exp_sum, 5, 1e-6, 0, 0, 1);
+  check_rows(k, "exp_sum", call_exp_sum, 80, 6e-6, 1e-37, 0, 1); /* x - m is rounded: half of 2^-17 */
+  float x[70], y[70];
+  double sum = 0;
+  for (int i = 0; i < 70; i++) {
+    x[i] = (float)(i % 7) - 3;
+    sum += exp((double)x[i]);
+  }
+  CHECK_NEAR(k->exp_sum(y, x, 0, 70), sum, 1e-5 * sum);
+  x[3] = -INFINITY;
+  k->exp_sum(y, x, 0, 70);
+  CHECK(y[3] == 0);
 }
 
 static void check_rope(const en_kernels *k, int halves) {

@@ -101,6 +101,16 @@ static void softmax(float *y, const float *x, int32_t n) {
   for (int32_t i = 0; i < n; i++) y[i] = (float)(exp((double)x[i] - m) / s);
 }
 
+static float exp_sum(float *y, const float *x, float m, int32_t n) {
+  double s = 0;
+  for (int32_t i = 0; i < n; i++) {
+    const double e = exp((double)x[i] - (double)m);
+    y[i] = (float)e;
+    s += e;
+  }
+  return (float)s;
+}
+
 static void rotate(float *a, float *b, const float *cs) {
   const double x = (double)*a, y = (double)*b, c = (double)cs[0], s = (double)cs[1];
   *a = (float)(x * c - y * s);

@@ -65,7 +65,7 @@ EN_DENSE(f16, EN_F16)
 EN_DENSE(bf16, EN_BF16)
 
 /* ---- dx += dy W ---- */
-enum { EN_TILE_C = 32 }; /* columns decoded at once: a block of the quantized types */
+enum { EN_TILE_C = 32 /* columns decoded at once: a block of the quantized types */, EN_TILE_R = 64 /* rows: so many products for one load and store of dx */ };
 
 /* n <= 32 columns from column c of the 16 rows from row r, as f32 [column][16]. */
 static void decode_columns(float *to, const en_mm_t *a, int32_t r, int32_t c, int32_t n, int type) {
@@ -94,13 +94,13 @@ static void decode_columns(float *to, const en_mm_t *a, int32_t r, int32_t c, in
   }
 }
 
-/* dx[nt tokens][32 columns] += dy[nt tokens][16 rows] tile[16][32], nv vectors of columns at a time. */
-EN_INLINE void spread_tile(float *dx, size_t lddx, const float *dy, size_t lddy, const float *tile, int nv, int nt) {
+/* dx[nt tokens][32 columns] += dy[nt tokens][rows] tile[rows][32], nv vectors of columns at a time. */
+EN_INLINE void spread_tile(float *dx, size_t lddx, const float *dy, size_t lddy, const float *tile, int32_t rows, int nv, int nt) {
   EN_ROLL for (int c = 0; c < EN_TILE_C; c += nv * VL) {
     vf s[16];
     EN_UNROLL for (int i = 0; i < nt; i++)
       EN_UNROLL for (int v = 0; v < nv; v++) s[i * nv + v] = v_load(dx + (size_t)i * lddx + c + v * VL);
-    EN_ROLL for (int r = 0; r < EN_R; r++) {
+    EN_ROLL for (int32_t r = 0; r < rows; r++) {
       vf w[8];
       EN_UNROLL for (int v = 0; v < nv; v++) w[v] = v_load(tile + r * EN_TILE_C + c + v * VL);
       EN_UNROLL for (int i = 0; i < nt; i++) {
@@ -113,33 +113,40 @@ EN_INLINE void spread_tile(float *dx, size_t lddx, const float *dy, size_t lddy,
   }
 }
 
-enum { EN_SPREAD_V = VL == 16 ? 2 : 4, EN_SPREAD_T = VL == 16 ? 4 : 2 };
+enum { EN_SPREAD_V = VL == 4 ? 4 : 2, EN_SPREAD_T = VL == 16 ? 4 : VL == 8 ? 6 : 2 };
 
-/* All tokens against one decoded tile; n < 32 at a ragged right edge: through a full-width copy of dx. */
-static void spread(const en_mm_t *a, const float *tile, int32_t r, int32_t c, int32_t n) {
-  const float *dy = a->dy + r;
-  int32_t t = 0;
-  if (n == EN_TILE_C)
-    for (; t + EN_SPREAD_T <= a->T; t += EN_SPREAD_T)
-      spread_tile(a->dx + (size_t)t * a->lddx + c, a->lddx, dy + (size_t)t * a->lddy, a->lddy, tile, EN_SPREAD_V, EN_SPREAD_T);
-  for (; t < a->T; t++) {
-    float edge[EN_TILE_C] = {0}, *dx = a->dx + (size_t)t * a->lddx + c;
-    memcpy(edge, dx, (size_t)n * sizeof(float));
-    spread_tile(edge, 0, dy + (size_t)t * a->lddy, 0, tile, EN_TILE_C / VL, 1);
-    memcpy(dx, edge, (size_t)n * sizeof(float));
+/* nt tokens from token t against one decoded tile; n < 32 at a ragged right edge: through a full-width copy of dx. */
+EN_INLINE void spread_tokens(const en_mm_t *a, const float *tile, int32_t r, int32_t rows, int32_t c, int32_t n, int32_t t, int nv, int nt) {
+  float *dx = a->dx + (size_t)t * a->lddx + c;
+  const float *dy = a->dy + (size_t)t * a->lddy + r;
+  if (n == EN_TILE_C) {
+    spread_tile(dx, a->lddx, dy, a->lddy, tile, rows, nv, nt);
+    return;
   }
+  float edge[EN_SPREAD_T * EN_TILE_C] = {0};
+  for (int i = 0; i < nt; i++) memcpy(edge + i * EN_TILE_C, dx + (size_t)i * a->lddx, (size_t)n * sizeof(float));
+  spread_tile(edge, EN_TILE_C, dy, a->lddy, tile, rows, nv, nt);
+  for (int i = 0; i < nt; i++) memcpy(dx + (size_t)i * a->lddx, edge + i * EN_TILE_C, (size_t)n * sizeof(float));
 }
 
-/* Tile by tile: 16 rows by 32 columns decoded, transposed to rows, used by all tokens. */
+static void spread(const en_mm_t *a, const float *tile, int32_t r, int32_t rows, int32_t c, int32_t n) {
+  int32_t t = 0;
+  for (; t + EN_SPREAD_T <= a->T; t += EN_SPREAD_T) spread_tokens(a, tile, r, rows, c, n, t, EN_SPREAD_V, EN_SPREAD_T);
+  for (; t < a->T; t++) spread_tokens(a, tile, r, rows, c, n, t, EN_TILE_C / VL, 1);
+}
+
+/* Tile by tile: up to 64 rows by 32 columns decoded, transposed to rows, used by all tokens. */
 EN_OUTLINE void mul_t(const en_mm_t *a, int32_t c0, int32_t c1, int type) {
-  float columns[EN_TILE_C * EN_R] = {0}, tile[EN_R * EN_TILE_C];
+  float columns[EN_TILE_C * EN_R] = {0}, tile[EN_TILE_R * EN_TILE_C];
   for (int32_t c = c0; c < c1; c += EN_TILE_C)
-    for (int32_t r = 0; r < a->rows; r += EN_R) {
-      const int32_t n = EN_MIN(EN_TILE_C, c1 - c);
-      decode_columns(columns, a, r, c, n, type);
-      EN_ROLL for (int i = 0; i < EN_TILE_C; i += 4)
-        EN_ROLL for (int k = 0; k < EN_R; k += 4) v_transpose4(tile + k * EN_TILE_C + i, EN_TILE_C, columns + i * EN_R + k, EN_R);
-      spread(a, tile, r, c, n);
+    for (int32_t r0 = 0; r0 < a->rows; r0 += EN_TILE_R) {
+      const int32_t n = EN_MIN(EN_TILE_C, c1 - c), rows = EN_MIN(EN_TILE_R, a->rows - r0);
+      for (int32_t r = 0; r < rows; r += EN_R) {
+        decode_columns(columns, a, r0 + r, c, n, type);
+        EN_ROLL for (int i = 0; i < EN_TILE_C; i += 4)
+          EN_ROLL for (int k = 0; k < EN_R; k += 4) v_transpose4(tile + (r + k) * EN_TILE_C + i, EN_TILE_C, columns + i * EN_R + k, EN_R);
+      }
+      spread(a, tile, r0, rows, c, n);
     }
 }
 static void mul_t_f32(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_F32); }

@@ -114,8 +114,7 @@ EN_OUTLINE float top(const float *x, int32_t n) {
   return best;
 }
 
-/* y = e^(x - m), returns the sum. */
-EN_OUTLINE float exp_sum(float *y, const float *x, float m, int32_t n) {
+static float exp_sum(float *y, const float *x, float m, int32_t n) {
   vf s[EN_PARTS];
   int32_t i = 0;
   EN_UNROLL for (int j = 0; j < EN_PARTS; j++) s[j] = v_zero();
