@@ -69,10 +69,20 @@ async function bundleCommand() {
   for (const folder of ['models/manifests', 'models/schema']) cpSync(path.join(root, folder), path.join(dist, folder), { recursive: true });
 }
 
+/** A module as a page gets it: the same code without comments and layout (a third of the bytes), with a map back to its source. @param {string} file */
+async function shipModule(file) {
+  const { transform } = await import('esbuild');
+  const source = readFileSync(path.join(root, file), 'utf8'), to = path.join(dist, file);
+  const { code, map } = await transform(source, { minifyWhitespace: true, format: 'esm', target: 'es2022', legalComments: 'inline', sourcemap: 'external', sourcefile: path.basename(file) });
+  mkdirSync(path.dirname(to), { recursive: true });
+  writeFileSync(`${to}.map`, map);
+  writeFileSync(to, `${code}//# sourceMappingURL=${path.basename(file)}.map\n`);
+}
+
 async function buildJs() {
   await bundleVendored();
   for (const folder of ['js-glue', 'worker']) { // in place: a page that is open meanwhile never misses a module
-    cpSync(path.join(root, folder), path.join(dist, folder), { recursive: true, filter: (from) => !/\.d\.ts$|\.md$/.test(from) && !SERVICE_WORKER.test(from) });
+    for (const file of files(folder, '.js')) if (!SERVICE_WORKER.test(file)) await shipModule(file);
     for (const file of files(`dist/${folder}`, '.js')) if (!existsSync(path.join(root, path.relative('dist', file)))) rmSync(path.join(root, file));
   }
   await bundleServiceWorker();
