@@ -1,99 +1,98 @@
 // @ts-check
-// A model's bytes from the store if they are there, else from the source and into the store in the same pass. A store that fails
+// A model's bytes from the store if they are there, else from the sources and into the store in the same pass. A store that fails
 // (no space, private mode) costs only the cache: the model still loads, and the report says why it was not kept.
-import { EdgeNetError, abortError, asError } from './errors.js';
-import { makeRoom, openStore } from './stores/store.js';
+import { EdgeNetError, asError } from './errors.js';
+import { Job, alone, storedEntry } from './fetch/download.js';
 
 /**
- * @typedef {import('./sources.js').Artifact} Artifact @typedef {import('./sources.js').Source} Source @typedef {import('./stores/store.js').Store} Store
- * @typedef {import('./protocol.js').CacheReport} CacheReport
- * @typedef {{artifact: Artifact, phase: 'download' | 'read', tee?: (chunk: Uint8Array) => Promise<void>}} Bytes tee must get every chunk, in order
+ * @typedef {import('./fetch/types.js').Artifact} Artifact @typedef {import('./fetch/types.js').Store} Store @typedef {import('./fetch/types.js').DownloadOptions} DownloadOptions
+ * @typedef {import('./protocol.js').CacheReport} CacheReport @typedef {{reader: import('./fetch/types.js').Reader, phase: 'download' | 'read'}} From
  */
+/** @template T @typedef {{result: T, cache: CacheReport}} Loaded */
 
 /**
- * @template T @param {Source} source @param {{store: import('./stores/store.js').StoreSpec | null, maxStoreBytes: number | null, signal?: AbortSignal}} opt
- * @param {(bytes: Bytes) => Promise<T>} use reads the whole artifact @returns {Promise<{result: T, cache: CacheReport}>}
+ * @template T @param {Artifact} artifact @param {DownloadOptions} options
+ * @param {(from: From) => Promise<T>} use reads the whole artifact; may be called again after a stored file was mended @returns {Promise<Loaded<T>>}
  */
-export async function withBytes(source, { store: spec, maxStoreBytes, signal }, use) {
-  if (!spec || !source.remote) return { result: await fromSource(source, signal, use), cache: { state: 'none' } };
-  /** @type {Store} */ let store;
-  try { store = await openStore(spec); } catch (e) {
-    return { result: await fromSource(source, signal, use), cache: { state: 'none', why: asError(e).message } };
+export async function withReader(artifact, options, use) {
+  const { store, sources, signal } = options;
+  const [first] = sources;
+  if (first && (first.kind === 'file' || first.kind === 'memory')) {
+    const reader = await first.open(artifact, signal);
+    try { return { result: await use({ reader, phase: 'read' }), cache: { state: 'none' } }; } finally { reader.close(); }
   }
-  const stored = async () => {
-    const artifact = await store.open(source.id).catch(() => null);
-    return artifact && { result: await fromStore(store, source.id, artifact, use), cache: /** @type {CacheReport} */ ({ state: 'hit' }) };
-  };
-  return await stored() ?? locked(`edge-net ${store.kind} ${source.id}`, signal, async (alone) => (
-    await stored() // another tab was faster
-    ?? download(store, source, { alone, maxStoreBytes, signal }, use)));
-}
-
-/** @template T @param {Source} source @param {AbortSignal | undefined} signal @param {(bytes: Bytes) => Promise<T>} use */
-async function fromSource(source, signal, use) {
-  const artifact = await source.open(signal);
-  try { return await use({ artifact, phase: source.remote ? 'download' : 'read' }); } finally { artifact.close(); }
-}
-
-/** @template T @param {Store} store @param {string} id @param {Artifact} artifact @param {(bytes: Bytes) => Promise<T>} use */
-async function fromStore(store, id, artifact, use) {
-  try { return await use({ artifact, phase: 'read' }); } catch (e) {
-    const { code } = asError(e);
-    if (code === 'FORMAT' || code === 'STORAGE') { // what is stored is of no use: the next load fetches it anew
-      artifact.close();
-      await store.remove(id).catch(() => {});
-    }
-    throw e;
-  } finally { artifact.close(); }
-}
-
-/** @template T @param {Store} store @param {Source} source @param {{alone: boolean, maxStoreBytes: number | null, signal?: AbortSignal}} opt @param {(bytes: Bytes) => Promise<T>} use */
-async function download(store, source, { alone, maxStoreBytes, signal }, use) {
-  const artifact = await source.open(signal);
-  /** @type {import('./stores/store.js').Writer | null} */ let writer = null;
-  let why = '';
-  const giveUp = async (/** @type {unknown} */ e) => {
-    why = `not kept in ${store.kind}: ${asError(e, 'STORAGE').message}`;
-    await writer?.abort().catch(() => {});
-    writer = null;
-  };
+  if (!store) return passing(artifact, options, use, '');
+  let begun = false;
+  const tell = (/** @type {From} */ from) => { begun = true; return use(from); };
+  const stored = () => fromStore(artifact, store, tell);
   try {
-    if (maxStoreBytes !== null && (artifact.size ?? 0) > maxStoreBytes) why = `not kept in ${store.kind}: larger than cache.maxSize`;
-    else {
-      try {
-        if (maxStoreBytes !== null) await makeRoom(store, maxStoreBytes, artifact.size ?? 0);
-        writer = await store.create(source.id, alone);
-      } catch (e) { await giveUp(e); }
-    }
-    const tee = async (/** @type {Uint8Array} */ chunk) => { if (writer) await writer.write(chunk).catch(giveUp); };
-    const result = await use({ artifact, phase: 'download', tee });
-    await writer?.commit().catch(giveUp);
-    return { result, cache: /** @type {CacheReport} */ (why ? { state: 'none', why } : { state: 'stored' }) };
+    return await stored() ?? await alone(artifact, options, store, (job) => keeping(artifact, options, store, job, tell), async () => {
+      const again = await stored(); // another tab was faster
+      if (again) return again;
+      throw new EdgeNetError('STORAGE', `${artifact.name}: what is stored is broken`);
+    }, { tolerant: true });
   } catch (e) {
-    await giveUp(e);
+    const error = asError(e);
+    if (begun || error.code !== 'STORAGE') throw e;
+    return passing(artifact, options, use, `not kept in ${store.kind}: ${error.message}`);
+  }
+}
+
+/** @template T @param {Artifact} artifact @param {Store} store @param {(from: From) => Promise<T>} use @returns {Promise<Loaded<T> | null>} null: it is not there, or was broken and is not any more counted as whole */
+async function fromStore(artifact, store, use) {
+  const reader = await storedEntry(artifact, store).then((entry) => entry && store.open(artifact.id), () => null);
+  if (!reader) return null;
+  try { return { result: await use({ reader, phase: 'read' }), cache: { state: 'hit' } }; } catch (e) {
+    if (!['FORMAT', 'STORAGE', 'INTEGRITY'].includes(asError(e).code)) throw e;
+    reader.close();
+    const bad = await store.verify(artifact.id, { artifact }).then((v) => v.bad.length > 0, () => store.remove(artifact.id).then(() => true, () => true));
+    if (bad) return null; // its good chunks stay; the others are fetched anew
+    await store.remove(artifact.id).catch(() => {}); // what was stored is what was sent: of no use
     throw e;
-  } finally { artifact.close(); }
+  } finally { reader.close(); }
 }
 
-/** Download to the store only. @param {Bytes} bytes @param {AbortSignal | undefined} signal @param {import('./fetch/progress.js').Meter} meter @returns {Promise<number>} */
-export async function drain({ artifact, phase, tee }, signal, meter) {
-  let n = 0;
-  for await (const chunk of artifact.stream(0, signal)) {
-    if (n === 0 && !(chunk[0] === 0x47 && chunk[1] === 0x47 && chunk[2] === 0x55 && chunk[3] === 0x46)) throw new EdgeNetError('FORMAT', 'this is not a GGUF file');
-    await tee?.(chunk);
-    n += chunk.length;
-    meter.show(phase, n, artifact.size);
+/** Read while it is downloaded and kept. @template T @param {Artifact} artifact @param {DownloadOptions} options @param {Store} store @param {Job} job @param {(from: From) => Promise<T>} use @returns {Promise<Loaded<T>>} */
+async function keeping(artifact, options, store, job, use) {
+  let why = '';
+  async function* read(/** @type {AbortSignal | undefined} */ signal) {
+    let at = 0;
+    try {
+      for await (const bytes of job.transfer.read(signal)) { at += bytes.length; yield bytes; }
+      return;
+    } catch (e) {
+      const error = asError(e);
+      if (error.code !== 'STORAGE' || !job.canGoOn) throw e;
+      why = error.message;
+    }
+    const rest = await Job.open(artifact, options, null, (p) => options.onProgress?.(p), { from: at, version: job.version });
+    try { yield* rest.transfer.read(signal, at); } catch (e) { throw await rest.fail(e); }
   }
-  if (artifact.size !== null && n !== artifact.size) throw new EdgeNetError('NETWORK', `the file ended at ${n} of ${artifact.size} bytes`);
-  meter.show('ready', n, n, { always: true });
-  return n;
+  const result = await use({ reader: inOrder(job, read), phase: 'download' });
+  try {
+    if (why) throw await job.fail(new EdgeNetError('STORAGE', why));
+    await job.transfer.finished;
+    await job.end();
+    return { result, cache: { state: 'stored' } };
+  } catch (e) { return { result, cache: { state: 'none', why: `not kept in ${store.kind}: ${asError(e).message}` } }; }
 }
 
-/** Run while no other tab does the same with this name; without Web Locks, run at once (alone = false). @template T @param {string} name @param {AbortSignal | undefined} signal @param {(alone: boolean) => Promise<T>} work @returns {Promise<T>} */
-async function locked(name, signal, work) {
-  const locks = globalThis.navigator?.locks;
-  if (!locks) return work(false);
-  try { return await locks.request(name, signal ? { signal } : {}, () => work(true)); } catch (e) {
-    throw signal?.aborted ? abortError(signal) : e;
-  }
+/** Read while it is downloaded. @template T @param {Artifact} artifact @param {DownloadOptions} options @param {(from: From) => Promise<T>} use @param {string} why it is not kept @returns {Promise<Loaded<T>>} */
+async function passing(artifact, options, use, why) {
+  const job = await Job.open(artifact, options, null, (p) => options.onProgress?.(p));
+  try {
+    const result = await use({ reader: inOrder(job, (signal) => job.transfer.read(signal)), phase: 'download' });
+    return { result, cache: { state: 'none', ...(why ? { why } : {}) } };
+  } catch (e) { throw await job.fail(e); }
+}
+
+/** @param {Job} job @param {(signal?: AbortSignal) => AsyncIterable<Uint8Array>} read @returns {import('./fetch/types.js').Reader} */
+function inOrder(job, read) {
+  return {
+    size: job.transfer.size, version: job.version, ranges: false, close() {},
+    read(offset, _length, signal) {
+      if (offset !== 0) throw new EdgeNetError('ARG', 'a download is read from its start');
+      return read(signal);
+    },
+  };
 }

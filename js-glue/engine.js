@@ -85,14 +85,14 @@ export class Engine {
 
   /**
    * @param {Started} started @param {EngineOptions} options
-   * @param {{artifact: import('./sources.js').Artifact, phase: import('./load.js').Phase, tee?: (chunk: Uint8Array) => Promise<void>,
+   * @param {{reader: import('./fetch/types.js').Reader, phase: import('./load.js').Phase,
    *   signal?: AbortSignal, onProgress?: (p: import('./load.js').Progress) => void}} io
    */
-  static async load({ w, variant, why, lanes }, options, { artifact, phase, tee, signal, onProgress }) {
+  static async load({ w, variant, why, lanes }, options, { reader, phase, signal, onProgress }) {
     const meter = new Meter(onProgress);
     try {
       throwIfAborted(signal);
-      const model = await streamIn(w, artifact, { phase, signal, meter, tee, prepare: ({ handle }) => { if (options.kernels) w.useKernels(handle, options.kernels); } });
+      const model = await streamIn(w, reader, { phase, signal, meter, prepare: ({ handle }) => { if (options.kernels) w.useKernels(handle, options.kernels); } });
       const { fileBytes } = model.info;
       meter.show('prepare', fileBytes, fileBytes, { always: true });
       throwIfAborted(signal);

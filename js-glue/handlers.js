@@ -1,12 +1,13 @@
 // @ts-check
 // What an engine answers, one function per call of protocol.d.ts. The same handlers serve a worker and the caller's own thread.
 import { EdgeNetError, asError } from './errors.js';
-import { drain, withBytes } from './cache.js';
+import { withReader } from './cache.js';
 import { capabilities } from './capabilities.js';
 import { Engine } from './engine.js';
-import { Meter } from './fetch/progress.js';
+import { download } from './fetch/download.js';
 import { laneSpawner } from './ports.js';
 import { openSource } from './sources.js';
+import { openStore } from './stores/store.js';
 
 const FLUSH_MS = 10;
 
@@ -18,26 +19,25 @@ export function createHandlers({ inPlace }) {
     return engine;
   };
   return {
-    async load({ source, store, maxStoreBytes, patience, options, laneUrl }, { signal, emit }) {
+    async load({ options, laneUrl, ...what }, { signal, emit }) {
       if (engine) throw new EdgeNetError('STATE', 'a model is loaded already');
-      const src = openSource(source, patience, store !== null);
-      const all = { ...options, inPlace }, started = Engine.start(all, await laneSpawner(laneUrl));
+      const all = { ...options, inPlace }, spawnLane = await laneSpawner(laneUrl);
+      /** @type {ReturnType<typeof Engine.start> | null} */ let early = Engine.start(all, spawnLane); // while the store or the network is asked
+      const started = () => { const now = early ?? Engine.start(all, spawnLane); early = null; return now; };
       try {
-        const { result, cache } = await withBytes(src, { store, maxStoreBytes, signal }, async (bytes) => Engine.load(await started, all, { ...bytes, signal, onProgress: emit }));
-        engine = result;
-        return { info: result.info, memory: result.memory, cache, stop: result.stop ?? null };
-      } catch (e) {
-        started.then((s) => s.close(), () => {});
-        throw named(e, src.name);
-      }
+        return await fetching(what, { signal, emit }, async (artifact, how) => {
+          const { result, cache } = await withReader(artifact, how, async (from) => Engine.load(await started(), all, { ...from, signal, onProgress: emit }));
+          engine = result;
+          return { info: result.info, memory: result.memory, cache, stop: result.stop ?? null };
+        });
+      } finally { closeUnused(early); }
     },
-    async preload({ source, store, maxStoreBytes, patience }, { signal, emit }) {
-      const src = openSource(source, patience, true);
-      const meter = new Meter(emit);
-      try {
-        const { result, cache } = await withBytes(src, { store, maxStoreBytes, signal }, (bytes) => (bytes.tee ? drain(bytes, signal, meter) : Promise.resolve(bytes.artifact.size ?? 0)));
-        return { bytes: result, cache };
-      } catch (e) { throw named(e, src.name); }
+    async preload(what, { signal, emit }) {
+      return fetching(what, { signal, emit }, async (artifact, { store, ...how }, why) => {
+        if (!store) throw new EdgeNetError('STORAGE', why);
+        const { size } = await download(artifact, { store, ...how });
+        return { bytes: size };
+      });
     },
     async generate({ input, spec }, { signal, emit }) {
       const e = ready();
@@ -59,6 +59,22 @@ export function createHandlers({ inPlace }) {
       return null;
     },
   };
+}
+
+/** @param {Promise<import('./engine.js').Started> | null} started */
+function closeUnused(started) { started?.then((s) => s.close(), () => {}); }
+
+/**
+ * Sources and store of a call, open. @template T @param {import('./protocol.js').FetchArgs} args @param {{signal: AbortSignal, emit: (p: import('./load.js').Progress) => void}} control
+ * @param {(artifact: import('./fetch/types.js').Artifact, options: import('./fetch/types.js').DownloadOptions, why: string) => Promise<T>} work why: there is no store @returns {Promise<T>}
+ */
+async function fetching({ artifact, sources, store: spec, maxStoreBytes, policy, patience }, { signal, emit }, work) {
+  let why = 'there is no store to keep models in';
+  const store = spec && await openStore(spec).catch((e) => { why = `not kept in ${spec.kind}: ${asError(e).message}`; return null; });
+  try {
+    const opened = sources.map((s) => openSource(s, patience, { kept: store !== null }));
+    return await work(artifact, { store, sources: opened, patience, signal, onProgress: emit, maxBytes: maxStoreBytes, policy }, why);
+  } catch (e) { throw named(e, artifact.name); } finally { store?.close(); }
 }
 
 /** Tokens on their way to the caller: the first at once, then at most one message per 10 ms, however fast the model is. @param {boolean} direct @param {(e: {kind: 'tokens', pieces: string[]}) => void} emit */

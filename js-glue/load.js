@@ -1,6 +1,6 @@
 // @ts-check
-// One pass over a model file: every chunk goes to the store (if there is one) and straight to its final place in the wasm memory,
-// where the core repacks it. JavaScript never holds more than one chunk.
+// One pass over a model file: every chunk goes straight to its final place in the wasm memory, where the core repacks it, while the
+// next ones are downloaded or read.
 import { EdgeNetError, throwIfAborted } from './errors.js';
 import { makeYield } from './platform.js';
 
@@ -84,26 +84,24 @@ class Image {
 }
 
 /**
- * @param {WasmInstance} w @param {import('./sources.js').Artifact} artifact
- * @param {{phase: Phase, signal?: AbortSignal, meter: Meter, tee?: (chunk: Uint8Array) => Promise<void>, prepare: (model: LoadedModel) => void}} opt
- * tee: also gets every byte of the file, in order
+ * @param {WasmInstance} w @param {import('./fetch/types.js').Reader} reader
+ * @param {{phase: Phase, signal?: AbortSignal, meter: Meter, prepare: (model: LoadedModel) => void}} opt phase 'download': whoever downloads reports its progress
  * @returns {Promise<LoadedModel>}
  */
-export async function streamIn(w, artifact, { phase, signal, meter, tee, prepare }) {
+export async function streamIn(w, reader, { phase, signal, meter, prepare }) {
   const image = new Image(w, prepare);
   const rest = makeYield();
-  const show = () => meter.show(phase, image.filled, image.model?.info.fileBytes ?? artifact.size);
-  if (artifact.readInto && !tee) {
-    for (let since = performance.now(); image.pull(artifact.readInto) > 0; show()) {
+  const show = () => { if (phase === 'read') meter.show(phase, image.filled, image.model?.info.fileBytes ?? reader.size); };
+  if (reader.readInto) {
+    for (let since = performance.now(); image.pull(reader.readInto) > 0; show()) {
       if (performance.now() - since < 20) continue;
       await rest();
       throwIfAborted(signal);
       since = performance.now();
     }
   } else {
-    for await (const chunk of artifact.stream(0, signal)) {
+    for await (const chunk of reader.read(0, Infinity, signal)) {
       throwIfAborted(signal);
-      if (tee) await tee(chunk);
       image.push(chunk);
       show();
     }

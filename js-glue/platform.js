@@ -1,5 +1,6 @@
 // @ts-check
 // The few things that differ between a browser page, a browser worker and Node, in one place.
+import { abortError } from './errors.js';
 
 /** @returns {boolean} */
 export function isNode() { return typeof process !== 'undefined' && !!process.versions?.node; }
@@ -46,4 +47,18 @@ export async function fetchAny(url) {
   if (!href.startsWith('file:')) return fetch(href);
   const { readFile } = await nodeModule('node:fs/promises');
   return new Response(new Uint8Array(await readFile(new URL(href))));
+}
+
+/** Settles after a time, or rejects when the signal aborts. @param {number} ms @param {AbortSignal} [signal] @returns {Promise<void>} */
+export function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      if (signal?.aborted) reject(abortError(signal)); else resolve();
+    }
+    signal?.addEventListener('abort', done, { once: true });
+    if (signal?.aborted) done();
+  });
 }

@@ -6,19 +6,19 @@ import type { WireError } from './errors.js';
 import type { Progress } from './load.js';
 import type { GenerateSpec } from './options.js';
 import type { Completion } from './scheduler.js';
-import type { Patience, SourceSpec } from './sources.js';
-import type { StoreSpec } from './stores/store.js';
+import type { Artifact, EvictionPolicy, Patience, SourceSpec, StoreSpec } from './fetch/types.js';
 import type { Message } from './chat.js';
 
 export type Input = string | readonly number[] | readonly Message[];
-export interface FetchArgs { source: SourceSpec; store: StoreSpec | null; maxStoreBytes: number | null; patience: Patience }
+/** sources: in order of preference, all of the same file */
+export interface FetchArgs { artifact: Artifact; sources: readonly SourceSpec[]; store: StoreSpec | null; maxStoreBytes: number | null; policy?: EvictionPolicy; patience: Patience }
 /** hit: read from the store; stored: downloaded and kept; none: not kept, `why` says so when that is a failure */
 export interface CacheReport { state: 'hit' | 'stored' | 'none'; why?: string }
 export interface StopWord { buffer: SharedArrayBuffer; at: number }
 
 export interface Calls {
   load: { args: FetchArgs & { options: EngineOptions; laneUrl: string | null }; result: { info: ModelInfo; memory: MemoryInfo; cache: CacheReport; stop: StopWord | null }; event: Progress };
-  preload: { args: FetchArgs; result: { bytes: number; cache: CacheReport }; event: Progress };
+  preload: { args: FetchArgs; result: { bytes: number }; event: Progress };
   generate: { args: { input: Input; spec: GenerateSpec }; result: { completion: Completion; memory: MemoryInfo }; event: { kind: 'tokens'; pieces: string[] } };
   tokenize: { args: { text: string; addBos: boolean; specialTokens: boolean }; result: number[]; event: never };
   detokenize: { args: { ids: readonly number[]; specialTokens: boolean }; result: string; event: never };

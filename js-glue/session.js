@@ -9,7 +9,7 @@ import { checkSignal, generateSpec, knownOnly, numberIn } from './options.js';
 import { cores, isPage, noteDropped } from './platform.js';
 import { openWorker } from './ports.js';
 import { Client, localCaller } from './rpc.js';
-import { PATIENCE, sourceSpec } from './sources.js';
+import { PATIENCE, artifactOf, isRemote, sourceSpec } from './sources.js';
 import { bestStore } from './stores/store.js';
 import { VARIANTS, postableWasm } from './variants.js';
 
@@ -36,12 +36,12 @@ import { VARIANTS, postableWasm } from './variants.js';
  * @property {boolean | (() => import('./ports.js').AnyWorker)} [worker] run in a worker; default: true in a page, false elsewhere. A function makes the worker itself, for bundlers and CSPs.
  * @property {string | URL} [lane] where worker/lane.js is, if not beside this package
  * @property {import('./variants.js').WasmSource} [wasm] the engine's binary, or a folder of all variants (a URL that ends with /)
- * @property {'auto' | 'opfs' | 'indexeddb' | 'filesystem' | 'none'} [storage] where downloads are kept ('auto'); files and buffers are never copied there
+ * @property {'auto' | 'opfs' | 'indexeddb' | 'cache' | 'filesystem' | 'none'} [storage] where downloads are kept ('auto'); files and buffers are never copied there
  * @property {string} [storageRoot] folder of the filesystem store
  * @property {AbortSignal} [signal] stops the loading
  * @property {(p: Progress) => void} [onProgress]
  */
-/** What ModelLoader adds: @typedef {{maxStoreBytes: number | null, patience: import('./sources.js').Patience}} LoaderPart */
+/** What ModelLoader adds: @typedef {{maxStoreBytes: number | null, policy?: import('./fetch/types.js').EvictionPolicy, patience: import('./fetch/types.js').Patience}} LoaderPart */
 
 export const SESSION_OPTIONS = Object.freeze(['threads', 'contextLength', 'parallel', 'backend', 'variant', 'kernels', 'kvType', 'profile', 'worker', 'lane', 'wasm', 'storage', 'storageRoot', 'signal', 'onProgress']);
 
@@ -69,10 +69,10 @@ async function engineOptions(o) {
   };
 }
 
-/** @param {SessionOptions} o @returns {Promise<import('./stores/store.js').StoreSpec | null>} */
+/** @param {SessionOptions} o @returns {Promise<import('./fetch/types.js').StoreSpec | null>} */
 export async function storeSpec({ storage, storageRoot }) {
-  /** @type {readonly ('auto' | 'opfs' | 'indexeddb' | 'filesystem' | 'none')[]} */
-  const kinds = ['auto', 'opfs', 'indexeddb', 'filesystem', 'none'];
+  /** @type {readonly NonNullable<SessionOptions['storage']>[]} */
+  const kinds = ['auto', 'opfs', 'indexeddb', 'cache', 'filesystem', 'none'];
   const kind = oneOf('storage', storage, kinds, 'auto');
   const best = kind === 'auto' ? await bestStore() : kind;
   return best === 'none' || best === null ? null : { kind: best, root: storageRoot };
@@ -105,7 +105,7 @@ export class InferenceSession {
   static async create(source, options = {}) {
     knownOnly(options, SESSION_OPTIONS, 'options');
     const store = await storeSpec(options);
-    return openSession(sourceSpec(source), options, store, { maxStoreBytes: null, patience: PATIENCE });
+    return openSession(wanted(sourceSpec(source)), options, store, { maxStoreBytes: null, patience: PATIENCE });
   }
 
   /**
@@ -245,13 +245,17 @@ export class InferenceSession {
   #setStop() { if (this.#stop) Atomics.store(new Int32Array(this.#stop.buffer), this.#stop.at >> 2, 1); }
 }
 
-/** @param {import('./sources.js').SourceSpec} source @param {SessionOptions} options @param {import('./stores/store.js').StoreSpec | null} store @param {LoaderPart} part */
-export async function openSession(source, options, store, part) {
+/** @typedef {Pick<import('./protocol.js').FetchArgs, 'artifact' | 'sources'>} Wanted */
+/** A source alone. @param {import('./sources.js').SourceSpec} spec @returns {Wanted} */
+export function wanted(spec) { return { artifact: artifactOf(spec), sources: [spec] }; }
+
+/** @param {Wanted} what @param {SessionOptions} options @param {import('./fetch/types.js').StoreSpec | null} store @param {LoaderPart} part */
+export async function openSession(what, options, store, part) {
   checkSignal(options.signal);
   const engine = await engineOptions(options);
   const caller = await openCaller(options.worker);
   try {
-    const loaded = await caller.call('load', { source, store, ...part, options: engine, laneUrl: options.lane === undefined ? null : new URL(options.lane, globalThis.location?.href).href }, { signal: options.signal, onEvent: options.onProgress });
+    const loaded = await caller.call('load', { ...what, store: what.sources.some(isRemote) ? store : null, ...part, options: engine, laneUrl: options.lane === undefined ? null : new URL(options.lane, globalThis.location?.href).href }, { signal: options.signal, onEvent: options.onProgress });
     return new InferenceSession(caller, loaded);
   } catch (e) {
     caller.close(disposedError());

@@ -70,8 +70,8 @@ export type SourceSpec =
   | { kind: 'bytes'; bytes: Uint8Array }
   | { kind: 'path'; path: string };
 
-/** retries: in a row without a new chunk. timeout: ms without a byte. parallel: transfers at once. */
-export interface Patience { retries: number; timeout: number; parallel: number }
+/** retries: in a row without a new byte. timeout: ms without a byte. parallel: transfers at once. backOff: ms before the first retry, then twice as long each time (250). */
+export interface Patience { retries: number; timeout: number; parallel: number; backOff?: number }
 
 /** The `p2p` slot: whatever finds peers implements this; the engine verifies every chunk itself. */
 export interface Peer {
@@ -138,6 +138,8 @@ export interface Store {
   list(): Promise<Entry[]>;
   /** null: not stored. Marks it as used. */
   open(id: string): Promise<Reader | null>;
+  /** A stored file as a Blob, which can be posted to a worker; null: not stored, or this store has no Blobs. */
+  blob(id: string): Promise<Blob | null>;
   /** Go on with a download or begin one; another `version`, size or chunk size begins anew. Call it inside `lock`. */
   begin(artifact: Artifact, plan: { size: number | null; version: string | null; chunkSize: number }): Promise<Part>;
   /** Alone with this artifact, across tabs and processes. `waiting` is told what the holder says with `tell` (Progress). */

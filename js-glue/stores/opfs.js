@@ -1,113 +1,111 @@
 // @ts-check
-// Models in the browser's private file system: <name>~<tag> holds the bytes, <name>.json the record. In workers the fast synchronous
-// handles are used; they are exclusive, so a second tab reads through a Blob instead.
-import { asError } from '../errors.js';
-import { blobArtifact, syncArtifact } from '../sources.js';
-import { fileName, freshTag, isStale, syncHandle } from './store.js';
+// Files in the browser's private file system. In workers the fast synchronous handles are used; they are exclusive, so a second tab reads
+// through a Blob instead. Only workers write.
+import { EdgeNetError, asError } from '../errors.js';
+import { webLock } from './locks.js';
+import { freeBytes } from './space.js';
 
-/** @typedef {import('./store.js').Entry} Entry */
+/**
+ * The exclusive, synchronous access that only workers have.
+ * @typedef {{read(view: Uint8Array, at: {at: number}): number, write(bytes: Uint8Array, at: {at: number}): number, getSize(): number, truncate(n: number): void, flush(): void, close(): void}} SyncHandle
+ */
 
-/** @returns {Promise<import('./store.js').Store>} */
-export async function openOpfs() {
-  const dir = await (await navigator.storage.getDirectory()).getDirectoryHandle('edge-net', { create: true }).catch((e) => { throw asError(e, 'STORAGE'); });
-
-  /** @param {string} name @returns {Promise<Entry | null>} */
-  async function read(name) {
-    try {
-      const entry = /** @type {Entry} */ (JSON.parse(await (await (await dir.getFileHandle(name)).getFile()).text()));
-      const file = await dir.getFileHandle(entry.file); // getFile() of a file that another tab reads may be refused: it exists, that is enough
-      const size = await file.getFile().then((f) => f.size, () => entry.size);
-      return size === entry.size ? entry : null;
-    } catch { return null; }
-  }
-  /** @param {string} id */
-  async function find(id) {
-    const entry = await read(`${fileName(id)}.json`);
-    return entry?.id === id ? entry : null;
-  }
-  /** @param {Entry} entry */
-  async function record(entry) {
-    const out = await sink(await dir.getFileHandle(`${fileName(entry.id)}.json`, { create: true }));
-    try {
-      await out.write(new TextEncoder().encode(JSON.stringify(entry)));
-      await out.close();
-    } catch (e) { await out.abort(); throw e; }
-  }
-  /** @param {string} id @param {boolean} alone @param {string} [keep] */
-  async function sweep(id, alone, keep) {
-    for await (const name of /** @type {any} */ (dir).keys()) {
-      if (name.startsWith(`${fileName(id)}~`) && name !== keep && isStale(name, alone)) await dir.removeEntry(name).catch(() => {});
-    }
-  }
+/** @param {string} [name] of the folder @returns {Promise<import('./volume.js').Volume>} */
+export async function opfsVolume(name = 'edge-net') {
+  const dir = await tried(async () => (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true }));
+  const find = (/** @type {string} */ file) => ifThere(() => dir.getFileHandle(file));
   return {
-    kind: 'opfs',
-    find,
-    async list() {
-      const entries = [];
-      for await (const name of /** @type {any} */ (dir).keys()) if (name.endsWith('.json')) entries.push(await read(name));
-      return entries.filter((e) => e !== null);
+    kind: 'opfs', batch: 1,
+    names: () => tried(async () => {
+      const names = [];
+      for await (const n of /** @type {any} */ (dir).keys()) names.push(n);
+      return names;
+    }),
+    getText: (file) => ifThere(async () => (await (await dir.getFileHandle(file)).getFile()).text()),
+    putText: (file, text) => tried(async () => { // not atomic; a torn record is made anew from the journal
+      const handle = await dir.getFileHandle(file, { create: true });
+      const bytes = new TextEncoder().encode(text);
+      const sync = await syncHandle(handle);
+      if (sync) {
+        try { sync.truncate(0); writeAll(sync, 0, bytes); sync.flush(); } finally { sync.close(); }
+      } else {
+        const out = await handle.createWritable();
+        await out.write(bytes);
+        await out.close();
+      }
+    }),
+    openFile: (file, create) => ifThere(async () => {
+      const sync = await syncHandle(await dir.getFileHandle(file, { create }));
+      if (!sync) throw new EdgeNetError('STORAGE', 'the browser lets only workers write files; load with worker: true, or choose storage: "indexeddb"');
+      if (create) sync.truncate(0);
+      return syncFile(sync);
+    }),
+    openShared: (file) => ifThere(async () => {
+      const handle = await dir.getFileHandle(file);
+      const sync = await syncHandle(handle).catch(() => null); // another tab reads it
+      return sync ? syncFile(sync) : blobFile(await handle.getFile());
+    }),
+    async sizeOf(file) {
+      const handle = await find(file);
+      return handle && await handle.getFile().then((f) => f.size, () => NaN);
     },
-    async open(id) {
-      const entry = await find(id);
-      if (!entry) return null;
-      await record({ ...entry, used: Date.now() }).catch(() => {});
-      const handle = await dir.getFileHandle(entry.file);
-      const sync = await syncHandle(handle).catch(() => null);
-      if (sync) return syncArtifact(sync.getSize(), (offset, view) => sync.read(view, { at: offset }), () => sync.close());
-      return blobArtifact(await handle.getFile());
-    },
-    async create(id, alone) {
-      try {
-        const before = await find(id);
-        await sweep(id, alone, before?.file);
-        const file = `${fileName(id)}~${freshTag()}`;
-        const out = await sink(await dir.getFileHandle(file, { create: true }));
-        let size = 0;
-        return {
-          async write(chunk) { await out.write(chunk); size += chunk.length; },
-          async commit() {
-            await out.close();
-            const entry = { id, file, size, created: Date.now(), used: Date.now() };
-            await record(entry);
-            if (before) await dir.removeEntry(before.file).catch(() => {});
-            return entry;
-          },
-          async abort() {
-            await out.abort();
-            await dir.removeEntry(file).catch(() => {});
-          },
-        };
-      } catch (e) { throw asError(e, 'STORAGE'); }
-    },
-    async remove(id) {
-      const entry = await find(id);
-      if (!entry) return false;
-      await dir.removeEntry(`${fileName(id)}.json`);
-      await dir.removeEntry(entry.file).catch(() => {}); // still open in another tab: swept at the next download
-      return true;
-    },
+    remove: (file) => tried(() => ifThere(() => dir.removeEntry(file)).then(() => {})),
+    lock: (id, work, options) => webLock(`edge-net opfs ${name} ${id}`, work, options),
+    free: freeBytes,
+    close() {},
   };
 }
 
-/** Sequential writing to a file. @param {FileSystemFileHandle} handle @returns {Promise<{write(chunk: Uint8Array): Promise<void>, close(): Promise<void>, abort(): Promise<void>}>} */
-async function sink(handle) {
-  const sync = await syncHandle(handle);
-  if (sync) {
-    let at = 0;
-    sync.truncate(0);
-    return {
-      async write(chunk) {
-        for (let done = 0; done < chunk.length;) {
-          const n = sync.write(chunk.subarray(done), { at });
-          if (n <= 0) throw new DOMException('the browser gives no more space', 'QuotaExceededError');
-          done += n;
-          at += n;
-        }
-      },
-      async close() { sync.flush(); sync.close(); },
-      async abort() { sync.close(); },
-    };
-  }
-  const out = await handle.createWritable();
-  return { write: (chunk) => out.write(/** @type {any} */ (chunk)), close: () => out.close(), abort: () => out.abort().catch(() => {}) };
+/** Some engines have the directory but refuse the fast handles; only a worker can tell. */
+export async function opfsWorks() {
+  try {
+    const root = await globalThis.navigator?.storage?.getDirectory?.();
+    if (!root) return false;
+    if (typeof document !== 'undefined') return true;
+    const name = `edge-net-probe-${Math.floor(Math.random() * 2 ** 40).toString(36)}`;
+    try {
+      const handle = await syncHandle(await root.getFileHandle(name, { create: true }));
+      handle?.close();
+      return handle !== null;
+    } finally { await root.removeEntry(name); }
+  } catch { return false; }
 }
+
+/** null where there is none. Throws when another tab holds it. @param {FileSystemFileHandle} handle @returns {Promise<SyncHandle | null>} */
+async function syncHandle(handle) {
+  const open = /** @type {{createSyncAccessHandle?: () => Promise<SyncHandle>}} */ (/** @type {unknown} */ (handle));
+  return typeof document === 'undefined' && open.createSyncAccessHandle ? open.createSyncAccessHandle() : null;
+}
+/** @param {SyncHandle} sync @param {number} at @param {Uint8Array} bytes */
+function writeAll(sync, at, bytes) {
+  for (let done = 0; done < bytes.length;) {
+    const n = sync.write(bytes.subarray(done), { at: at + done });
+    if (n <= 0) throw new EdgeNetError('STORAGE', 'the browser gives no more space');
+    done += n;
+  }
+}
+/** @param {SyncHandle} sync @returns {import('./volume.js').VolumeFile} */
+function syncFile(sync) {
+  return {
+    read: (offset, length) => tried(async () => {
+      const bytes = new Uint8Array(Math.max(0, Math.min(length, sync.getSize() - offset)));
+      return bytes.subarray(0, sync.read(bytes, { at: offset }));
+    }),
+    readInto(offset, view) { try { return sync.read(view, { at: offset }); } catch (e) { throw asError(e, 'STORAGE'); } },
+    write: (offset, bytes) => tried(async () => writeAll(sync, offset, bytes)),
+    flush: () => tried(async () => sync.flush()),
+    async close() { sync.close(); },
+  };
+}
+/** @param {Blob} blob @returns {import('./volume.js').VolumeFile} */
+function blobFile(blob) {
+  const refuse = async () => { throw new EdgeNetError('STORAGE', 'this file is open for reading only'); };
+  return {
+    read: (offset, length) => tried(async () => new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer())),
+    write: refuse, flush: refuse, async close() {},
+  };
+}
+/** @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+async function tried(work) { try { return await work(); } catch (e) { throw asError(e, 'STORAGE'); } }
+/** What is not there is no error. @template T @param {() => Promise<T>} work @returns {Promise<T | null>} */
+function ifThere(work) { return tried(() => work().catch((e) => { if (e.name === 'NotFoundError') return null; throw e; })); }

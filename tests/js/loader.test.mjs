@@ -8,7 +8,6 @@ import path from 'node:path';
 import { homeModel, root, sendBytes, serve, temporaryFolder, wasm } from './support/env.mjs';
 import { InferenceSession } from '../../js-glue/session.js';
 import { ModelLoader } from '../../js-glue/loader.js';
-import { openSource } from '../../js-glue/sources.js';
 
 const model = readFileSync(homeModel);
 /** @param {any} [more] */
@@ -20,46 +19,6 @@ async function served(listener, use) {
   try { await use(`${server.url}home.gguf`, requests); } finally { await server.close(); }
 }
 const good = (/** @type {any} */ req, /** @type {any} */ res) => sendBytes(model, req, res);
-/** @param {string} url @param {any} [patience] @param {AbortSignal} [signal] */
-async function download(url, patience = { retries: 2, timeout: 2000 }, signal) {
-  const artifact = await openSource({ kind: 'url', url }, patience).open(signal);
-  const parts = [];
-  for await (const chunk of artifact.stream(0, signal)) parts.push(Buffer.from(chunk));
-  return Buffer.concat(parts);
-}
-
-test('a download that breaks goes on where it broke', () => served((req, res) => {
-  const from = Number(/bytes=(\d+)/.exec(req.headers.range ?? '')?.[1] ?? 0);
-  if (from > 300000) return sendBytes(model, req, res);
-  const partial = req.headers.range !== undefined;
-  res.writeHead(partial ? 206 : 200, { etag: '"1"', 'content-length': model.length - from, ...(partial ? { 'content-range': `bytes ${from}-${model.length - 1}/${model.length}` } : {}) });
-  res.write(model.subarray(from, from + 100000), () => setTimeout(() => res.destroy(), 20));
-}, async (url, requests) => {
-  assert.ok((await download(url)).equals(model));
-  assert.ok(requests.length >= 4 && requests.slice(1).every((r) => r.headers.range && r.headers['if-range'] === '"1"'));
-}));
-
-test('a file that changed meanwhile is an error, not a mixture', () => served((req, res) => {
-  if (req.headers.range) return sendBytes(model, req, res, '"2"');
-  res.writeHead(200, { etag: '"1"', 'content-length': model.length });
-  res.write(model.subarray(0, 1000), () => setTimeout(() => res.destroy(), 20));
-}, async (url) => { await assert.rejects(download(url), { code: 'NETWORK', message: /cannot continue/ }); }));
-
-test('HTTP errors: 404 at once, 503 with patience', () => served((req, res) => {
-  if (req.url === '/gone/home.gguf') return res.writeHead(404).end();
-  if ((busy += 1) < 2) return res.writeHead(503).end();
-  return good(req, res);
-}, async (url, requests) => {
-  await assert.rejects(download(url.replace('home', 'gone/home')), { code: 'NETWORK', message: /HTTP 404/ });
-  assert.equal(requests.length, 1);
-  assert.ok((await download(url)).equals(model));
-}));
-let busy = 0;
-
-test('a server that falls silent, or is not there', () => served((req, res) => { res.writeHead(200, { 'content-length': model.length }); res.write(model.subarray(0, 10)); }, async (url) => {
-  await assert.rejects(download(url, { retries: 0, timeout: 100 }), { code: 'NETWORK', message: /no byte arrived for 100 ms/ });
-  await assert.rejects(download('http://127.0.0.1:1/x.gguf', { retries: 0, timeout: 1000 }), { code: 'NETWORK' });
-}));
 
 test('load: download once, then from the cache, with progress', () => served(good, async (url, requests) => {
   /** @type {import('../../js-glue/load.js').Progress[]} */ const progress = [];
@@ -121,7 +80,7 @@ test('a process that is killed in a download leaves nothing that counts', () => 
   child.kill('SIGKILL');
   await new Promise((resolve) => { child.once('exit', resolve); });
   const l = loader({ cache: { directory } });
-  assert.equal(readdirSync(directory).length, 1, 'the half file is there');
+  assert.ok(readdirSync(directory).some((name) => name.endsWith('.data')), 'the half file is there');
   assert.deepEqual([await l.isCached(url), await l.getCachedModels()], [false, []]);
 }));
 
