@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { built, homeModel, wasmBytes } from './support/env.mjs';
 import { Meter } from '../../js-glue/fetch/progress.js';
 import { streamIn } from '../../js-glue/load.js';
-import { bytesArtifact } from '../../js-glue/sources.js';
+import { bytesReader } from '../../js-glue/sources/local.js';
 import { WasmInstance, isThreaded } from '../../js-glue/wasm-instance.js';
 import { features } from '../../js-glue/variants.js';
 
@@ -54,7 +54,7 @@ for (const variant of built.filter((v) => features().relaxedSimd || !v.startsWit
     const w = await create();
     w.alloc(2200 * 2 ** 20); // never touched
     while (w.alloc(65536) < 2 ** 31); // use up what is free below
-    const { handle, image, head, info } = await streamIn(w, bytesArtifact(new Uint8Array(readFileSync(homeModel))), { phase: 'read', meter: new Meter(undefined), prepare() {} });
+    const { handle, image, head, info } = await streamIn(w, bytesReader(new Uint8Array(readFileSync(homeModel))), { phase: 'read', meter: new Meter(undefined), prepare() {} });
     assert.ok(image > 2 ** 31);
     w.seal(handle);
     assert.equal(w.metadata(handle)['general.architecture'], 'llama');
