@@ -18,23 +18,27 @@ static int32_t embed_some(en_session *s, const cli_texts *t, size_t first, size_
   return EN_OK;
 }
 
+static int32_t check_texts(const cli_texts *t, size_t longest, en_why *why) {
+  for (size_t i = 0; i < t->n_texts; i++) {
+    const size_t n = t->ends[i] - (i ? t->ends[i - 1] : 0);
+    if (!n) return en_fail(why, EN_E_ARG, "text %z has no tokens", (uint64_t)i + 1);
+    if (n > longest) return en_fail(why, EN_E_FULL, "text %z has %z tokens, %z are possible", (uint64_t)i + 1, (uint64_t)n, (uint64_t)longest);
+  }
+  return EN_OK;
+}
+
 int32_t cli_embed(const cli_model *m, const cli_embed_spec *spec, const cli_texts *t, cli_embed_row *row, void *ud, en_why *why) {
   en_session *s;
   void *mem;
-  int32_t status = EN_OK;
+  int32_t status;
   EN_TRY(cli_session(m, &(en_session_spec){.n_ctx = spec->n_ctx, .n_batch = EMBED_BATCH, .pooling = spec->pooling}, &s, &mem, why));
   const size_t longest = en_session_n_ctx(s), most = EN_MAX(longest, (size_t)EMBED_BATCH);
   uint32_t *labels = malloc(most * sizeof *labels);
-  if (!labels) status = en_fail(why, EN_E_NOMEM, "no memory for a batch of texts");
+  status = labels ? check_texts(t, longest, why) : en_fail(why, EN_E_NOMEM, "no memory for a batch of texts");
   for (size_t first = 0, end; status == EN_OK && first < t->n_texts; first = end) {
     const size_t at = first ? t->ends[first - 1] : 0;
-    if (t->ends[first] - at > longest) {
-      status = en_fail(why, EN_E_FULL, "text %z has %z tokens, %z are possible", (uint64_t)first + 1, (uint64_t)(t->ends[first] - at), (uint64_t)longest);
-      break;
-    }
-    if (t->ends[first] == at) { status = en_fail(why, EN_E_ARG, "text %z has no tokens", (uint64_t)first + 1); break; }
     end = first + 1;
-    while (end < t->n_texts && t->ends[end] - at <= most && t->ends[end] > t->ends[end - 1]) end++;
+    while (end < t->n_texts && t->ends[end] - at <= most) end++;
     status = embed_some(s, t, first, end, labels, row, ud, why);
   }
   free(labels);

@@ -1,6 +1,7 @@
 // @ts-check
 // A model that is ready to work, in the thread where its wasm instance lives: Node's main thread or a worker.
 import { EdgeNetError, throwIfAborted } from './errors.js';
+import { Embedder, POOLING_NAMES, POOLINGS } from './embedder.js';
 import { Meter } from './fetch/progress.js';
 import { streamIn } from './load.js';
 import { Scheduler } from './scheduler.js';
@@ -8,11 +9,13 @@ import { describe, startInstance } from './variants.js';
 import { cores, isPage } from './platform.js';
 import { checkMessages, renderChat } from './chat.js';
 
-/** en.h: EN_TOK_BOS, EN_TOK_SPECIAL */
-const TOK = Object.freeze({ bos: 1, special: 2 });
+/** en.h: EN_TOK_BOS, EN_TOK_SPECIAL, EN_TOK_EOS */
+const TOK = Object.freeze({ bos: 1, special: 2, eos: 4 });
 const KV_TYPES = Object.freeze({ f32: 0, f16: 1, q8_0: 2 });
 const DEFAULT_CONTEXT = 4096;
 const BATCH = 64;
+/** Tokens of a text to embed, where the caller does not say: longer ones cost memory for a forward pass as long. */
+const EMBED_CONTEXT = 512;
 /** Rows of logits that a small vocabulary may keep, for logits({ all: true }). */
 const LOGITS_BYTES = 1 << 20;
 
@@ -39,6 +42,8 @@ const LOGITS_BYTES = 1 << 20;
  * @property {number} vocabulary
  * @property {number} layers
  * @property {number} embedding
+ * @property {boolean} hasLogits does it write text? Encoders do not
+ * @property {string} pooling of its embeddings: mean, first, last or rank
  * @property {boolean} hasTokenizer
  * @property {boolean} hasChatTemplate
  * @property {{bos: number, eos: number, eot: number, eom: number, unk: number, sep: number, pad: number, cls: number, mask: number, addBos: boolean, addEos: boolean} | null} specialTokens ids, -1: none
@@ -56,7 +61,10 @@ export class Engine {
   #model;
   #session;
   #tokenizer;
-  #scheduler;
+  /** @type {Scheduler | null} */ #scheduler;
+  /** One for each pooling that was asked for. @type {Map<number, Embedder>} */ #embedders = new Map();
+  #embedContext;
+  #profile;
   /** @type {ModelInfo} */ info;
 
   /** @param {import('./wasm-instance.js').WasmInstance} w @param {Parts} parts */
@@ -66,7 +74,9 @@ export class Engine {
     this.#tokenizer = tokenizer;
     this.#session = session;
     this.info = info;
-    this.#scheduler = new Scheduler({ w, session: session.handle, tokenizer: tokenizer?.handle ?? 0, vocab: model.info.vocab, nCtx: session.nCtx, nBatch: spec.nBatch, nSeq: spec.nSeq, nLogits: spec.nLogits });
+    this.#embedContext = spec.embedContext;
+    this.#profile = spec.profile;
+    this.#scheduler = session && new Scheduler({ w, session: session.handle, tokenizer: tokenizer?.handle ?? 0, vocab: model.info.vocab, nCtx: session.nCtx, nBatch: spec.nBatch, nSeq: spec.nSeq, nLogits: spec.nLogits });
   }
 
   /**
@@ -110,8 +120,9 @@ export class Engine {
 
   /** @returns {MemoryInfo} */
   get memory() {
-    const { kvBytes, bytes } = this.#session;
-    return { modelBytes: this.info.fileBytes, kvCacheBytes: kvBytes, sessionBytes: bytes, tokenizerBytes: this.#tokenizer?.bytes ?? 0, wasmBytes: this.#w.memoryBytes, cachedTokens: this.#scheduler.cachedTokens };
+    const parts = [...this.#session ? [this.#session] : [], ...this.#embedders.values()];
+    const sum = (/** @type {'bytes' | 'kvBytes'} */ key) => parts.reduce((n, p) => n + p[key], 0);
+    return { modelBytes: this.info.fileBytes, kvCacheBytes: sum('kvBytes'), sessionBytes: sum('bytes'), tokenizerBytes: this.#tokenizer?.bytes ?? 0, wasmBytes: this.#w.memoryBytes, cachedTokens: this.#scheduler?.cachedTokens ?? 0 };
   }
   /** See WasmInstance.stop. */
   get stop() { return this.#w.stop; }
@@ -120,10 +131,11 @@ export class Engine {
 
   /** @param {string | readonly number[] | import('./chat.js').Message[]} input text, token ids or messages @param {import('./options.js').GenerateSpec} spec @param {AbortSignal | undefined} signal @param {(text: string, id: number) => void} onToken */
   async complete(input, spec, signal, onToken) {
+    this.#writer();
     if (!this.info.hasTokenizer && typeof input === 'string') this.#needTokenizer();
     const ids = await this.#idsOf(input, spec);
     const bos = this.info.specialTokens?.bos ?? -1;
-    return this.#scheduler.generate({ ids, spec, signal, onToken, atStart: ids.every((id) => id === bos) });
+    return this.#writer().generate({ ids, spec, signal, onToken, atStart: ids.every((id) => id === bos) });
   }
 
   /** @param {string | readonly unknown[]} input @param {import('./options.js').GenerateSpec} spec @returns {Promise<number[]>} */
@@ -156,17 +168,64 @@ export class Engine {
   /** @param {string | readonly number[]} input @param {boolean} all @param {AbortSignal} [signal] */
   logits(input, all, signal) {
     const ids = typeof input === 'string' ? [...this.tokenize(input)] : this.#checkIds(input);
-    return this.#scheduler.logits(ids, all, signal);
+    return this.#writer().logits(ids, all, signal);
   }
-  saveState() { return this.#scheduler.saveState(); }
+  saveState() { return this.#writer().saveState(); }
   /** @param {Uint8Array} state */
-  loadState(state) { return this.#scheduler.loadState(state); }
-  clear() { this.#scheduler.clear(); }
-  profile() { return this.#w.profile(this.#session.handle); }
+  loadState(state) { return this.#writer().loadState(state); }
+  clear() { this.#scheduler?.clear(); }
+  profile() { return [this.#session?.handle, ...[...this.#embedders.values()].map((e) => e.session)].flatMap((handle) => (handle ? this.#w.profile(handle) : [])); }
+
+  /** @param {readonly (string | readonly number[])[]} inputs @param {import('./options.js').EmbedSpec} spec @param {AbortSignal} [signal] @returns {Promise<{rows: Float32Array, size: number}>} [inputs, size] */
+  async embed(inputs, spec, signal) {
+    const embedder = this.#embedder(POOLINGS[spec.pooling]);
+    const size = spec.dimensions || embedder.size;
+    if (size > embedder.size) throw new EdgeNetError('ARG', `dimensions must be at most ${embedder.size}, what the model gives, not ${size}`, { detail: { option: 'dimensions' } });
+    const texts = inputs.map((input, i) => {
+      const ids = typeof input === 'string' ? [...this.#encode(spec.prefix + input, TOK.bos | TOK.eos)] : this.#checkIds(input);
+      return this.#fitted(ids, `texts[${i}]`, embedder.longest, spec.truncate);
+    });
+    return { rows: await embedder.run(texts, { size, normalize: spec.normalize }, signal), size };
+  }
+  /** Scores of documents, by a reranker. @param {string} query @param {readonly string[]} documents @param {boolean} truncate @param {AbortSignal} [signal] @returns {Promise<Float32Array>} */
+  async rerank(query, documents, truncate, signal) {
+    const embedder = this.#embedder(POOLINGS.rank);
+    const asked = [...this.#encode(query, TOK.bos | TOK.eos)];
+    const texts = documents.map((text, i) => this.#fitted([...asked, ...this.#encode(text, TOK.eos)], `documents[${i}]`, embedder.longest, truncate));
+    const rows = await embedder.run(texts, { size: embedder.size, normalize: false }, signal);
+    return Float32Array.from(texts, (_, i) => rows[i * embedder.size]);
+  }
+
+  /** What writes text. */
+  #writer() {
+    if (this.#scheduler) return this.#scheduler;
+    throw new EdgeNetError('UNSUPPORTED', `"${this.info.architecture}" is an encoder: it gives embeddings and writes no text`);
+  }
+  /** @param {number} pooling */
+  #embedder(pooling) {
+    let it = this.#embedders.get(pooling);
+    if (!it) this.#embedders.set(pooling, it = new Embedder(this.#w, this.#model.handle, { nCtx: this.#embedContext, pooling, profile: this.#profile }));
+    return it;
+  }
+  /** @param {string} text @param {number} flags */
+  #encode(text, flags) {
+    this.#needTokenizer();
+    return this.#w.encode(this.#tokenizer?.handle ?? 0, text, flags);
+  }
+  /** Ids of a text that are not too many. @param {number[]} ids @param {string} what @param {number} longest @param {boolean} truncate */
+  #fitted(ids, what, longest, truncate) {
+    if (!ids.length) throw new EdgeNetError('ARG', `${what} is empty and the model has no token to begin with`, { detail: { option: what } });
+    if (ids.length <= longest) return ids;
+    if (!truncate) throw new EdgeNetError('FULL', `${what} has ${ids.length} tokens and ${longest} are possible: shorten it, set { truncate: true }, or load with another { contextLength }`, { detail: { tokens: ids.length, contextLength: longest } });
+    const { addEos = false, eos = -1 } = this.info.specialTokens ?? {};
+    return [...ids.slice(0, longest - 1), addEos && ids.at(-1) === eos ? eos : ids[longest - 1]];
+  }
 
   /** Ends what runs and lets go of the memory; the instance is garbage afterwards. */
   dispose() {
-    this.#scheduler.close(new EdgeNetError('STATE', 'the session was disposed'));
+    const reason = new EdgeNetError('STATE', 'the session was disposed');
+    this.#scheduler?.close(reason);
+    for (const embedder of this.#embedders.values()) embedder.close(reason);
     this.#w.close();
   }
 
@@ -184,24 +243,23 @@ export class Engine {
   }
 }
 
-/** @typedef {{model: import('./load.js').LoadedModel, tokenizer: import('./wasm-instance.js').Opened | null, session: ReturnType<import('./wasm-instance.js').WasmInstance['openSession']>,
- *   info: ModelInfo, spec: {nBatch: number, nSeq: number, nLogits: number}}} Parts */
+/** @typedef {{model: import('./load.js').LoadedModel, tokenizer: import('./wasm-instance.js').Opened | null, session: ReturnType<import('./wasm-instance.js').WasmInstance['openSession']> | null,
+ *   info: ModelInfo, spec: {nBatch: number, nSeq: number, nLogits: number, embedContext: number, profile: boolean}}} Parts session null: an encoder */
 
 /** Tokenizer and context of a sealed model. @param {import('./wasm-instance.js').WasmInstance} w @param {import('./load.js').LoadedModel} model @param {EngineOptions} options @returns {Parts} */
 function open(w, model, { contextLength, parallel, kvType, profile }) {
   const info = w.info(model.handle);
-  if (!info.hasLogits) throw new EdgeNetError('UNSUPPORTED', `"${info.arch}" is an encoder: it gives embeddings, and this release only generates text`);
   const tokenizer = info.hasTokenizer ? w.openTokenizer(model.image, model.head) : null;
   const nCtx = contextLength ?? Math.min(info.contextTrained || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
-  const spec = { nBatch: Math.max(BATCH, parallel), nSeq: parallel, nLogits: Math.max(parallel, Math.min(16, Math.floor(LOGITS_BYTES / (4 * info.vocab)))) };
-  const session = w.openSession(model.handle, { nCtx, kvType: KV_TYPES[kvType], profile, ...spec });
+  const spec = { nBatch: Math.max(BATCH, parallel), nSeq: parallel, nLogits: Math.max(parallel, Math.min(16, Math.floor(LOGITS_BYTES / (4 * info.vocab)))), embedContext: Math.min(info.contextTrained || EMBED_CONTEXT, contextLength ?? EMBED_CONTEXT), profile };
+  const session = info.hasLogits ? w.openSession(model.handle, { nCtx, kvType: KV_TYPES[kvType], ...spec }) : null;
   const metadata = w.metadata(model.handle);
   return {
     model, tokenizer, session, spec,
     info: {
       name: info.name || info.arch, architecture: info.arch, quantization: info.type, parameters: info.params, fileBytes: info.fileBytes,
-      contextTrained: info.contextTrained, contextLength: session.nCtx, vocabulary: info.vocab, layers: info.layers, embedding: info.embedding,
-      hasTokenizer: tokenizer !== null, hasChatTemplate: typeof metadata['tokenizer.chat_template'] === 'string',
+      contextTrained: info.contextTrained, contextLength: session?.nCtx ?? spec.embedContext, vocabulary: info.vocab, layers: info.layers, embedding: info.embedding,
+      hasLogits: info.hasLogits, pooling: POOLING_NAMES[info.pooling] ?? 'mean', hasTokenizer: tokenizer !== null, hasChatTemplate: typeof metadata['tokenizer.chat_template'] === 'string',
       specialTokens: tokenizer ? w.special(tokenizer.handle) : null, metadata,
       engine: { variant: '', kernels: '', threads: 1, why: '' },
     },

@@ -48,6 +48,8 @@ export function createHandlers({ inPlace }) {
     async tokenize({ text, addBos, specialTokens }) { return [...ready().tokenize(text, { addBos, specialTokens })]; },
     async detokenize({ ids, specialTokens }) { return ready().detokenize(ids, { specialTokens }); },
     async logits({ input, all }, { signal }) { return ready().logits(input, all, signal); },
+    async embed({ inputs, spec }, { signal }) { return { ...await ready().embed(inputs, spec, signal), memory: ready().memory }; },
+    async rerank({ query, documents, truncate }, { signal }) { return ready().rerank(query, documents, truncate, signal); },
     async profile() { return { rows: ready().profile(), laneChunks: ready().laneChunks }; },
     async saveState() { return ready().saveState(); },
     async loadState({ state }) { await ready().loadState(state); return ready().memory; },

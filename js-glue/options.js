@@ -84,6 +84,32 @@ export function generateSpec(options = {}, where = 'options') {
   };
 }
 
+/**
+ * @typedef {object} EmbedOptions
+ * @property {string} [prefix] put before every text, as the model's authors ask for: "query: " or "passage: " for E5
+ * @property {number} [dimensions] keep the first values only, for models trained so (Matryoshka); default: all
+ * @property {boolean} [normalize] length 1 (true)
+ * @property {'model' | 'mean' | 'first' | 'last'} [pooling] 'model': as the file says
+ * @property {boolean} [truncate] cut off what is too long for the model (false: an error)
+ * @property {AbortSignal} [signal]
+ */
+/** @typedef {{prefix: string, dimensions: number, normalize: boolean, pooling: 'model' | 'mean' | 'first' | 'last', truncate: boolean}} EmbedSpec dimensions 0: all */
+
+const POOLINGS = Object.freeze(['model', 'mean', 'first', 'last']);
+
+/** @param {EmbedOptions} [options] @returns {EmbedSpec} */
+export function embedSpec(options = {}) {
+  knownOnly(options, ['prefix', 'dimensions', 'normalize', 'pooling', 'truncate', 'signal'], 'options');
+  checkSignal(options.signal);
+  const { prefix = '', dimensions, normalize = true, pooling = 'model', truncate = false } = options;
+  if (typeof prefix !== 'string') wrong('prefix', 'a string', prefix);
+  if (!POOLINGS.includes(pooling)) wrong('pooling', `one of ${POOLINGS.join(', ')}`, pooling);
+  return {
+    prefix, pooling, normalize: boolean('normalize', normalize), truncate: boolean('truncate', truncate),
+    dimensions: dimensions === undefined ? 0 : numberIn('dimensions', dimensions, 1, 1 << 20, true),
+  };
+}
+
 /** @param {unknown} value @returns {string[]} */
 function stops(value) {
   if (value === undefined) return [];

@@ -4,7 +4,7 @@ import type { Capabilities } from './capabilities.js';
 import type { EngineOptions, MemoryInfo, ModelInfo } from './engine.js';
 import type { WireError } from './errors.js';
 import type { Progress } from './load.js';
-import type { GenerateSpec } from './options.js';
+import type { EmbedSpec, GenerateSpec } from './options.js';
 import type { Completion } from './scheduler.js';
 import type { Artifact, EvictionPolicy, Patience, SourceSpec, StoreSpec } from './fetch/types.js';
 import type { Message } from './chat.js';
@@ -23,6 +23,8 @@ export interface Calls {
   tokenize: { args: { text: string; addBos: boolean; specialTokens: boolean }; result: number[]; event: never };
   detokenize: { args: { ids: readonly number[]; specialTokens: boolean }; result: string; event: never };
   logits: { args: { input: string | readonly number[]; all: boolean }; result: Float32Array; event: never };
+  embed: { args: { inputs: readonly (string | readonly number[])[]; spec: EmbedSpec }; result: { rows: Float32Array; size: number; memory: MemoryInfo }; event: never };
+  rerank: { args: { query: string; documents: readonly string[]; truncate: boolean }; result: Float32Array; event: never };
   profile: { args: Record<string, never>; result: { rows: { name: string; ms: number; macs: number; bytes: number; calls: number }[]; laneChunks: number[] }; event: never };
   saveState: { args: Record<string, never>; result: Uint8Array; event: never };
   loadState: { args: { state: Uint8Array }; result: MemoryInfo; event: never };

@@ -1,15 +1,10 @@
 // @ts-check
 // Continuous batching over the sequences of one core session: whatever is asked at the same time is computed together.
 // Every turn of the loop takes one token from each running text and fills the rest of the batch with prompts that are still being
-// read. A batch is computed in slices of about 20 ms with a yield between, so that a cancel is seen in time even without shared
-// memory; with shared memory the stop word ends a slice at once.
+// read.
 import { EdgeNetError, abortError, asError } from './errors.js';
-import { makeYield } from './platform.js';
+import { Evaluation } from './evaluation.js';
 
-const SLICE_MS = 20;
-const MAX_STEPS = 0x7fffffff;
-/** Before anything is known: one step of a batch of 64. */
-const BATCH_STEP = 64;
 /** "ENS1": magic, count of ids, ids (32 bits each, little-endian), then en_seq_save's bytes. */
 const STATE_MAGIC = 0x31534e45;
 
@@ -54,21 +49,18 @@ class Job {
 
 export class Scheduler {
   #p;
-  #batch;
+  #evaluation;
   /** @type {Slot[]} */ #slots;
   /** @type {Job[]} */ #waiting = [];
   /** @type {{run: () => Promise<void>, fail: (e: Error) => void}[]} */ #exclusive = [];
   #running = false;
   #clock = 0;
-  /** Steps times tokens that fit into a millisecond: a step of a whole prompt slice takes far longer than one of a single token. */ #pace = BATCH_STEP / SLICE_MS;
-  #rested = 0;
-  #rest = makeYield();
   /** @type {EdgeNetError | null} */ #closed = null;
 
   /** @param {Place} place */
   constructor(place) {
     this.#p = place;
-    this.#batch = place.w.openBatch(place.nBatch);
+    this.#evaluation = new Evaluation(place.w, place.session, place.nBatch, () => this.#closed !== null);
     this.#slots = Array.from({ length: place.nSeq }, (_, seq) => ({ seq, cached: [], job: null, used: 0 }));
   }
 
@@ -97,7 +89,7 @@ export class Scheduler {
       for (let at = 0; at < ids.length; at += chunk) {
         const part = ids.slice(at, at + chunk);
         const want = part.map((_, i) => (all || at + i === ids.length - 1 ? 1 : 0));
-        while (!await this.#eval(part, part.map(() => slot.seq), want, () => signal?.aborted === true || this.#closed !== null)) {
+        while (!await this.#evaluation.run(part, part.map(() => slot.seq), want, () => signal?.aborted === true || this.#closed !== null)) {
           if (this.#closed) throw this.#closed;
           if (signal?.aborted) throw abortError(signal);
         }
@@ -168,7 +160,7 @@ export class Scheduler {
   }
 
   async #loop() {
-    this.#rested = performance.now();
+    this.#evaluation.wake();
     for (;;) {
       if (this.#closed) return this.#failAll(this.#closed);
       this.#admit();
@@ -177,7 +169,7 @@ export class Scheduler {
       if (active.length) await this.#turn(active);
       else if (this.#exclusive.length) await /** @type {any} */ (this.#exclusive.shift()).run();
       else if (!this.#waiting.length) return;
-      await this.#restIfDue();
+      await this.#evaluation.restIfDue();
     }
   }
 
@@ -237,7 +229,7 @@ export class Scheduler {
       for (let i = 0; i < n; i++) { ids.push(job.pending[i]); seq.push(slot.seq); want.push(last && i === n - 1 ? 1 : 0); }
     }
     const t0 = performance.now();
-    if (!await this.#eval(ids, seq, want, () => parts.some((p) => p.job.signal?.aborted) || this.#closed !== null)) return;
+    if (!await this.#evaluation.run(ids, seq, want, () => parts.some((p) => p.job.signal?.aborted) || this.#closed !== null)) return;
     const ms = performance.now() - t0;
     let row = 0;
     for (const { slot, job, n, last } of parts) {
@@ -260,36 +252,6 @@ export class Scheduler {
       else if (job.tokens.length >= job.spec.maxTokens || slot.cached.length >= nCtx) this.#finish(slot, 'length');
       else job.pending = [id];
     } catch (e) { this.#end(slot, job, asError(e)); }
-  }
-
-  /** Compute a batch. @param {number[]} ids @param {number[]} seq @param {number[]} want @param {() => boolean} stale give up? @returns {Promise<boolean>} false: given up, no sequence has changed */
-  async #eval(ids, seq, want, stale) {
-    const { w, session } = this.#p;
-    w.fillBatch(this.#batch, ids, seq, want);
-    w.evalBegin(session, this.#batch);
-    for (;;) {
-      const t0 = performance.now();
-      const steps = Math.min(MAX_STEPS, Math.max(1, Math.floor(this.#pace * SLICE_MS / ids.length)));
-      const state = w.evalRun(session, steps);
-      if (state === 'done') return true;
-      const ms = performance.now() - t0;
-      if (state === 'stopped') {
-        w.clearStop();
-        await this.#rest(); // the cancel message is on its way
-        this.#rested = performance.now();
-        return false;
-      }
-      this.#pace *= Math.min(8, steps * ids.length / Math.max(ms, 0.1) / this.#pace);
-      await this.#restIfDue();
-      if (this.#closed) return false; // the memory is gone already
-      if (stale()) { w.evalDrop(session); return false; }
-    }
-  }
-
-  async #restIfDue() {
-    if (performance.now() - this.#rested < SLICE_MS) return;
-    await this.#rest();
-    this.#rested = performance.now();
   }
 
   /** @param {Slot} slot @param {FinishReason} reason */

@@ -5,7 +5,7 @@ import { EdgeNetError, abortError } from './errors.js';
 import { defaultThreads } from './capabilities.js';
 import { checkMessages } from './chat.js';
 import { createHandlers } from './handlers.js';
-import { checkSignal, generateSpec, knownOnly, numberIn } from './options.js';
+import { checkSignal, embedSpec, generateSpec, knownOnly, numberIn } from './options.js';
 import { cores, isPage, noteDropped } from './platform.js';
 import { openWorker } from './ports.js';
 import { Client, localCaller } from './rpc.js';
@@ -15,6 +15,7 @@ import { VARIANTS, postableWasm } from './variants.js';
 
 /**
  * @typedef {import('./options.js').GenerateOptions} GenerateOptions
+ * @typedef {import('./options.js').EmbedOptions} EmbedOptions
  * @typedef {import('./chat.js').Message} Message
  * @typedef {import('./scheduler.js').Completion} Completion
  * @typedef {import('./engine.js').MemoryInfo} MemoryInfo
@@ -201,6 +202,45 @@ export class InferenceSession {
     return this.#caller.call('logits', { input: typeof input === 'string' ? input : Array.from(input), all: options.all === true }, { signal: options.signal, onAbort: () => this.#setStop() });
   }
 
+  /**
+   * What a text means, as a vector of length 1: texts that mean the same lie close together. @param {string | ArrayLike<number>} input text or token ids @param {EmbedOptions} [options] @returns {Promise<Float32Array>}
+   * @example const vector = await embedder.embed('Hello world');
+   */
+  async embed(input, options) { return (await this.embedBatch([input], options))[0]; }
+  /**
+   * The same for many texts, packed into few forward passes without padding. @param {readonly (string | ArrayLike<number>)[]} inputs @param {EmbedOptions} [options] @returns {Promise<Float32Array[]>} in the order of inputs
+   * @example const vectors = await embedder.embedBatch(['First', 'Second'], { prefix: 'passage: ' });
+   */
+  async embedBatch(inputs, options = {}) {
+    const spec = embedSpec(options);
+    if (!Array.isArray(inputs)) throw new EdgeNetError('ARG', 'inputs must be an array of texts', { detail: { option: 'inputs' } });
+    const checked = inputs.map(checkText);
+    this.#alive();
+    if (options.signal?.aborted) throw abortError(options.signal);
+    this.lastUsed = performance.now();
+    const { rows, size, memory } = await this.#caller.call('embed', { inputs: checked, spec }, { signal: options.signal, onAbort: () => this.#setStop() });
+    this.#memory = memory;
+    return checked.map((_, i) => rows.slice(i * size, (i + 1) * size));
+  }
+  /** Cosine of the angle between two texts' embeddings, -1 to 1. @param {string | ArrayLike<number>} a @param {string | ArrayLike<number>} b @param {EmbedOptions} [options] @returns {Promise<number>} */
+  async similarity(a, b, options = {}) {
+    const [x, y] = await this.embedBatch([a, b], { ...options, normalize: true });
+    return x.reduce((sum, v, i) => sum + v * y[i], 0);
+  }
+  /**
+   * Documents in the order of their relevance to a query, by a reranker (a cross-encoder). @param {string} query @param {readonly string[]} documents @param {{topK?: number, truncate?: boolean, signal?: AbortSignal}} [options]
+   * @returns {Promise<{index: number, score: number}[]>} the highest score first
+   */
+  async rerank(query, documents, options = {}) {
+    knownOnly(options, ['topK', 'truncate', 'signal'], 'options');
+    checkSignal(options.signal);
+    if (typeof query !== 'string' || !Array.isArray(documents) || !documents.every((d) => typeof d === 'string')) throw new EdgeNetError('ARG', 'rerank needs a query and an array of documents, all strings');
+    const topK = options.topK === undefined ? documents.length : numberIn('topK', options.topK, 1, 2 ** 31 - 1, true);
+    this.#alive();
+    const scores = await this.#caller.call('rerank', { query, documents, truncate: options.truncate === true }, { signal: options.signal, onAbort: () => this.#setStop() });
+    return Array.from(scores, (score, index) => ({ index, score })).sort((a, b) => b.score - a.score || a.index - b.index).slice(0, topK);
+  }
+
   /** Bytes in use, as of the last call. @returns {MemoryInfo} */
   getMemoryInfo() { this.#alive(); return { ...this.#memory }; }
   /** Forget what earlier calls left in the KV cache. @returns {Promise<void>} */
@@ -275,6 +315,13 @@ function checkPrompt(prompt) {
   if (Array.isArray(prompt)) return typeof prompt[0] === 'object' ? checkMessages(prompt) : /** @type {any} */ (prompt);
   if (ArrayBuffer.isView(prompt)) return Array.from(/** @type {Int32Array} */ (/** @type {unknown} */ (prompt)));
   throw new EdgeNetError('ARG', 'prompt must be a string, an array of token ids or an array of messages', { detail: { option: 'prompt' } });
+}
+
+/** @param {unknown} input @param {number} i @returns {string | number[]} */
+function checkText(input, i) {
+  if (typeof input === 'string') return input;
+  if (Array.isArray(input) || ArrayBuffer.isView(input) && !(input instanceof DataView)) return Array.from(/** @type {ArrayLike<number>} */ (/** @type {unknown} */ (input)));
+  throw new EdgeNetError('ARG', `inputs[${i}] must be a string or an array of token ids`, { detail: { option: `inputs[${i}]` } });
 }
 
 /** A signal of our own that also follows the caller's. @param {AbortSignal | undefined} signal */

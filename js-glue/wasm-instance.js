@@ -19,7 +19,7 @@ const GGUF_ARRAY = 9;
 
 /**
  * @typedef {{fileBytes: number, dataOffset: number, params: number, layers: number, embedding: number, vocab: number, contextTrained: number,
- *   heads: number, headsKv: number, feedForward: number, hasTokenizer: boolean, hasLogits: boolean, arch: string, name: string, type: string}} HeadInfo
+ *   heads: number, headsKv: number, feedForward: number, hasTokenizer: boolean, hasLogits: boolean, arch: string, name: string, type: string, pooling: number}} HeadInfo
  * @typedef {{handle: number, block: number, bytes: number}} Opened memory that C allocated for one object; free(block) ends it
  * @typedef {{module: WebAssembly.Module, memory: WebAssembly.Memory, lane: number, stackTop: number, tls: number}} LaneInit
  * @typedef {{ready: Promise<void>, close(): void}} Lane
@@ -205,9 +205,9 @@ export class WasmInstance {
   }
   /** @returns {HeadInfo} from the mailbox */
   #info() {
-    const m = this.#mailbox(15);
+    const m = this.#mailbox(16);
     return { fileBytes: m[0], dataOffset: m[1], params: m[2], layers: m[3], embedding: m[4], vocab: m[5], contextTrained: m[6], heads: m[7], headsKv: m[8],
-      feedForward: m[9], hasTokenizer: m[10] !== 0, hasLogits: m[11] !== 0, arch: this.#cstring(m[12]), name: this.#cstring(m[13]), type: this.#cstring(m[14]) };
+      feedForward: m[9], hasTokenizer: m[10] !== 0, hasLogits: m[11] !== 0, arch: this.#cstring(m[12]), name: this.#cstring(m[13]), type: this.#cstring(m[14]), pooling: m[15] };
   }
   /** What a sealed model knows of itself: as probe(), with params and type. @param {number} model */
   info(model) { this.#run('w_model_info', model); return this.#info(); }
@@ -275,10 +275,10 @@ export class WasmInstance {
   }
 
   // ---- session ----
-  /** @param {number} model @param {{nCtx: number, nBatch: number, nSeq: number, nLogits: number, kvType: number, profile: boolean}} spec */
-  openSession(model, { nCtx, nBatch, nSeq, nLogits, kvType, profile }) {
+  /** @param {number} model @param {{nCtx: number, nBatch: number, nSeq: number, nLogits: number, kvType: number, profile: boolean, pooling?: number}} spec pooling: EN_POOL_*, for embeddings */
+  openSession(model, { nCtx, nBatch, nSeq, nLogits, kvType, profile, pooling = 0 }) {
     this.#run('w_clock', profile ? 1 : 0);
-    this.#must('w_session_open', model, nCtx, nBatch, nSeq, nLogits, kvType);
+    this.#must('w_session_open', model, nCtx, nBatch, nSeq, nLogits, kvType, pooling);
     const [, , , kvBytes, ctx] = this.#mailbox(5);
     return { ...this.#opened(), kvBytes, nCtx: ctx };
   }
@@ -302,6 +302,14 @@ export class WasmInstance {
     if (!into) return view.slice();
     into.set(view);
     return into;
+  }
+  /** @param {number} session of embeddings @returns {number} */
+  embeddingSize(session) { return this.#run('w_embedding_size', session) >>> 0; }
+  /** Copy of the first values of a row, normalised in place if asked for: once per row. @param {number} session @param {number} row @param {Float32Array} into as long as is wanted @param {boolean} normalize */
+  embedding(session, row, into, normalize) {
+    const at = this.#run('w_embedding', session, row, into.length, normalize ? 1 : 0) >>> 0;
+    if (!at) throw new EdgeNetError('INTERNAL', `no embedding in row ${row}`);
+    into.set(new Float32Array(this.#memory.buffer, at, into.length));
   }
   /** @param {number} session @param {number} seq @param {number} n */
   keep(session, seq, n) { this.#must('w_seq_keep', session, seq, n); }

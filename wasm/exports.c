@@ -93,10 +93,10 @@ int32_t w_opened(int32_t status, const void *handle, void *block) {
 
 /* ---- model ---- */
 /* mail: file_bytes, data_offset, n_params, n_layer, n_embd, n_vocab, n_ctx_train, n_head, n_head_kv, n_ff, has_tokenizer,
- * has_logits, then pointers to three NUL-terminated strings: arch, name, type. */
+ * has_logits, then pointers to three NUL-terminated strings: arch, name, type; pooling. */
 static void mail_info(const en_info *i) {
   const double values[] = {(double)i->file_bytes, (double)i->data_offset, (double)i->n_params, i->n_layer, i->n_embd, i->n_vocab, i->n_ctx_train, i->n_head,
-                           i->n_head_kv, i->n_ff, i->has_tokenizer, i->has_logits, w_from_ptr(i->arch), w_from_ptr(i->name), w_from_ptr(i->type)};
+                           i->n_head_kv, i->n_ff, i->has_tokenizer, i->has_logits, w_from_ptr(i->arch), w_from_ptr(i->name), w_from_ptr(i->type), i->pooling};
   memcpy(mail, values, sizeof values);
 }
 int32_t w_probe(const void *head, uint32_t n_bytes) {
@@ -200,8 +200,8 @@ int32_t w_decode(const en_tokenizer *t, const int32_t *ids, uint32_t n_ids, int3
 /* Sessions opened from now on measure their steps, or do not: every look at the clock is a call out of the engine. */
 void w_clock(int32_t on) { host.now_ms = on ? now_ms : NULL; }
 /* mail[3]: bytes of it that are KV cache, mail[4]: positions per sequence */
-int32_t w_session_open(const en_model *m, uint32_t n_ctx, uint32_t n_batch, uint32_t n_seq, uint32_t n_logits, uint32_t kv_type) {
-  const en_session_spec spec = {.n_ctx = n_ctx, .n_batch = n_batch, .n_seq = n_seq, .n_logits = n_logits, .kv_type = kv_type};
+int32_t w_session_open(const en_model *m, uint32_t n_ctx, uint32_t n_batch, uint32_t n_seq, uint32_t n_logits, uint32_t kv_type, uint32_t pooling) {
+  const en_session_spec spec = {.n_ctx = n_ctx, .n_batch = n_batch, .n_seq = n_seq, .n_logits = n_logits, .kv_type = kv_type, .pooling = pooling};
   en_session *s = NULL;
   void *block = w_open_block(en_session_bytes(m, &spec, &host), "session (context and scratch)");
   if (!block) return EN_E_NOMEM;
@@ -218,6 +218,13 @@ int32_t w_eval_begin(en_session *s, uint32_t n, const int32_t *ids, const uint32
 int32_t w_eval_run(en_session *s, uint32_t n_steps) { return en_eval_run(s, n_steps, &why); }
 void w_eval_drop(en_session *s) { en_eval_drop(s); }
 float *w_logits(en_session *s, uint32_t row) { return en_logits(s, row); }
+uint32_t w_embedding_size(const en_session *s) { return en_embedding_size(s); }
+/* The first n values of a row, normalised if asked for. Once per row: it happens in place. */
+float *w_embedding(en_session *s, uint32_t row, uint32_t n, int32_t normalize) {
+  float *x = en_embedding(s, row);
+  if (x && normalize) en_normalize(x, EN_MIN(n, en_embedding_size(s)));
+  return x;
+}
 uint32_t w_seq_length(const en_session *s, uint32_t seq) { return en_seq_length(s, seq); }
 int32_t w_seq_keep(en_session *s, uint32_t seq, uint32_t n) { return en_seq_keep(s, seq, n); }
 int32_t w_seq_copy(en_session *s, uint32_t from, uint32_t to) { return en_seq_copy(s, from, to); }

@@ -50,6 +50,12 @@ export class ModelWorker {
   async generate(prompt, options) { return this.session.generate(prompt, options); }
   /** @param {readonly import('../js-glue/chat.js').Message[]} messages @param {GenerateOptions} [options] @returns {Promise<string>} */
   async chat(messages, options) { return this.session.chat(messages, options); }
+  /** @param {string | ArrayLike<number>} input @param {import('../js-glue/options.js').EmbedOptions} [options] @returns {Promise<Float32Array>} */
+  async embed(input, options) { return this.session.embed(input, options); }
+  /** @param {readonly (string | ArrayLike<number>)[]} inputs @param {import('../js-glue/options.js').EmbedOptions} [options] @returns {Promise<Float32Array[]>} */
+  async embedBatch(inputs, options) { return this.session.embedBatch(inputs, options); }
+  /** @param {string | ArrayLike<number>} a @param {string | ArrayLike<number>} b @param {import('../js-glue/options.js').EmbedOptions} [options] @returns {Promise<number>} */
+  async similarity(a, b, options) { return this.session.similarity(a, b, options); }
 
   /** Be told every piece of text of generateStream(). @param {(piece: string) => void} listener @returns {() => void} stops it */
   onToken(listener) {

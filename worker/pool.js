@@ -47,6 +47,21 @@ export class ModelWorkerPool {
     await this.ready;
     return this.#worker.batch(items, options);
   }
+  /** @param {string | ArrayLike<number>} input @param {import('../js-glue/options.js').EmbedOptions} [options] @returns {Promise<Float32Array>} */
+  async embed(input, options) {
+    await this.ready;
+    return this.#worker.embed(input, options);
+  }
+  /** @param {readonly (string | ArrayLike<number>)[]} inputs @param {import('../js-glue/options.js').EmbedOptions} [options] @returns {Promise<Float32Array[]>} */
+  async embedBatch(inputs, options) {
+    await this.ready;
+    return this.#worker.embedBatch(inputs, options);
+  }
+  /** @param {string | ArrayLike<number>} a @param {string | ArrayLike<number>} b @param {import('../js-glue/options.js').EmbedOptions} [options] @returns {Promise<number>} */
+  async similarity(a, b, options) {
+    await this.ready;
+    return this.#worker.similarity(a, b, options);
+  }
   /** Stop everything; what is pending rejects. @returns {Promise<void>} */
   async terminate() { await this.#worker.terminate(); }
 }

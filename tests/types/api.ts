@@ -36,6 +36,12 @@ export async function session() {
   const ids: number[] = await s.tokenize('x', { addBos: false });
   const back: string = await s.detokenize(new Int32Array(ids));
   const rows: Float32Array = await s.logits(ids, { all: true });
+  const vector: Float32Array = await s.embed('x', { dimensions: 256, prefix: 'query: ' });
+  const vectors: Float32Array[] = await s.embedBatch(['x', [1, 2, 3]]);
+  const cosine: number = await s.similarity('x', 'y');
+  const ranked: { index: number; score: number }[] = await s.rerank('x', ['y'], { topK: 1 });
+  // @ts-expect-error no such pooling
+  await s.embed('x', { pooling: 'max' });
   const memory: MemoryInfo = s.getMemoryInfo();
   const info: ModelInfo = s.info;
   // @ts-expect-error not an option
@@ -48,7 +54,7 @@ export async function session() {
   await InferenceSession.create('m.gguf', { variant: 'avx512' });
   // @ts-expect-error a message has a content
   await s.chat([{ role: 'user' }]);
-  return [text, answer, completion, back, rows, memory];
+  return [text, answer, completion, back, rows, vector, vectors, cosine, ranked, memory];
 }
 
 export async function workers() {
