@@ -16,7 +16,7 @@
 
 enum {
   T_DATA, T_OUT, T_FULL, T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_LAYERS, T_LR, T_STEPS, T_EPOCHS, T_BATCH, T_ACCUM, T_WARMUP, T_SCHEDULE, T_MIN_LR,
-  T_CLIP, T_DECAY, T_OPTIMIZER, T_MOMENTUM, T_SMOOTHING, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_MAX_LENGTH, T_NO_END, T_EVAL, T_SEED, T_KEEP, T_SAVE_EVERY, T_STOP_AFTER, T_RESUME, T_CSV, T_BASE, T_THREADS, T_KERNELS, T_JSON, T_QUIET
+  T_CLIP, T_DECAY, T_OPTIMIZER, T_MOMENTUM, T_SMOOTHING, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_MAX_LENGTH, T_NO_END, T_EVAL, T_SEED, T_KEEP, T_PREFIX, T_SAVE_EVERY, T_STOP_AFTER, T_RESUME, T_CSV, T_BASE, T_THREADS, T_KERNELS, T_JSON, T_QUIET
 };
 static const arg_option options[] = {
     [T_DATA] = {.name = "data", .value = "FILE.jsonl", .help = "lines of {\"input\": ..., \"output\": ...} or {\"text\": ...}", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
@@ -48,7 +48,8 @@ static const arg_option options[] = {
     [T_NO_END] = {.name = "no-end", .help = "samples do not end with the end-of-text token", .kind = ARG_FLAG},
     [T_EVAL] = {.name = "eval", .value = "X", .help = "share of the samples to hold out and measure", .kind = ARG_NUMBER, .max = 0.9},
     [T_SEED] = {.name = "seed", .value = "N", .help = "of the start values and the order", .kind = ARG_INT, .max = INT32_MAX},
-    [T_KEEP] = {.name = "keep", .value = "inputs|all", .help = "what of a layer stays in memory for the way back: its input (default), or all (faster)", .kind = ARG_TEXT},
+    [T_KEEP] = {.name = "keep", .value = "inputs|all|attention", .help = "what of a layer stays in memory for the way back: its input (default), all (faster), or its values up to attention", .kind = ARG_TEXT},
+    [T_PREFIX] = {.name = "cache-prefix", .value = "mem|FILE", .help = "with --layers: what the frozen layers make of a sample is computed once and kept, in memory or in a scratch file", .kind = ARG_TEXT},
     [T_SAVE_EVERY] = {.name = "save-every", .value = "N", .help = "write PATH.checkpoint every N steps, 0: never", .kind = ARG_INT, .max = 1e9, .fallback = 50},
     [T_STOP_AFTER] = {.name = "stop-after", .value = "N", .help = "leave off after N steps with a checkpoint", .kind = ARG_INT, .max = 1e9},
     [T_RESUME] = {.name = "resume", .help = "go on from PATH.checkpoint", .kind = ARG_FLAG},
@@ -59,6 +60,15 @@ static const arg_option options[] = {
     [T_JSON] = {.name = "json", .help = "print the summary as one JSON object", .kind = ARG_FLAG},
     [T_QUIET] = {.name = "quiet", .help = "no progress on stderr", .kind = ARG_FLAG},
 };
+
+/* What the frozen layers make of every sample: rows of `width` numbers, at the place of the sample's tokens. */
+typedef struct {
+  uint8_t *there;         /* [samples] 1: it was computed; NULL: nothing is kept */
+  float *rows;            /* all of them, or NULL: in the file */
+  FILE *file;
+  float *batch;           /* [n_tokens, width] of the micro-batch */
+  size_t width;
+} prefix_store;
 
 typedef struct {
   const cli_args *a;
@@ -76,6 +86,7 @@ typedef struct {
   int32_t *ids;           /* [n_tokens] the micro-batch */
   uint32_t *segment;
   float *weight;
+  prefix_store prefix;
   FILE *csv;
   double loss_first, loss_last, eval_first, eval_last, ms, cpu_ms, tokens;
   size_t train_bytes;     /* memory beyond the model */
@@ -170,7 +181,7 @@ static int make_adapter(training *t, const en_adapter_spec *as, const en_train_s
 }
 
 static int make_full(training *t, const en_train_spec *ts) {
-  static const uint8_t for_adapters[] = {T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_LAYERS, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_BASE};
+  static const uint8_t for_adapters[] = {T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_LAYERS, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_BASE, T_PREFIX};
   en_why why = {""};
   for (int i = 0; i < EN_COUNT(for_adapters); i++)
     if (args_given(t->a, for_adapters[i])) return cli_fail(NULL, "--%s is for adapters, it does not go with --full", options[for_adapters[i]].name), 0;
@@ -182,7 +193,7 @@ static int make_full(training *t, const en_train_spec *ts) {
 }
 
 static int make(training *t) {
-  static const char *const keeps[] = {"inputs", "all", NULL}, *const optimizers[] = {"adamw", "sgd", NULL};
+  static const char *const keeps[] = {"inputs", "all", "attention", NULL}, *const optimizers[] = {"adamw", "sgd", NULL};
   const cli_args *a = t->a;
   const int32_t rank = args_int(a, T_RANK), layers = args_int(a, T_LAYERS), n_layer = (int32_t)t->m.info.n_layer;
   en_adapter_spec as = {.rank = (uint32_t)rank, .alpha = args_given(a, T_ALPHA) ? (float)args_number(a, T_ALPHA) : 2 * (float)rank, .rslora = (uint32_t)args_given(a, T_RSLORA)};
@@ -250,6 +261,58 @@ static int open_csv(training *t) {
   return t->csv != NULL;
 }
 
+/* ---- the frozen prefix ---- */
+
+static int open_prefix(training *t) {
+  const char *where = args_text(t->a, T_PREFIX);
+  prefix_store *p = &t->prefix;
+  const size_t all = t->data.start[t->data.n];
+  if (!where) return 1;
+  if (!(args_int(t->a, T_LAYERS) > 0 && (uint32_t)args_int(t->a, T_LAYERS) < t->m.info.n_layer)) return cli_fail(NULL, "--cache-prefix: --layers must leave some of the %u layers frozen", t->m.info.n_layer), 0;
+  p->width = t->m.info.n_embd;
+  p->there = calloc(t->data.n, 1);
+  p->batch = malloc((size_t)t->n_tokens * p->width * sizeof *p->batch);
+  if (!strcmp(where, "mem")) p->rows = malloc(all * p->width * sizeof *p->rows);
+  else if (!(p->file = fopen(where, "w+b"))) return cli_fail(where, "%s", strerror(errno)), 0;
+  if (!p->there || !p->batch || (!p->rows && !p->file)) return cli_fail(NULL, "no memory for the prefixes of %zu tokens; --cache-prefix can name a file", all), 0;
+  t->train_bytes += (size_t)t->n_tokens * p->width * sizeof *p->batch + (p->rows ? all * p->width * sizeof *p->rows : 0);
+  return 1;
+}
+
+static void close_prefix(training *t) {
+  prefix_store *p = &t->prefix;
+  if (p->file) fclose(p->file);
+  if (p->file) remove(args_text(t->a, T_PREFIX));
+  free(p->there);
+  free(p->batch);
+  free(p->rows);
+}
+
+static int32_t move_rows(const prefix_store *p, size_t at, float *rows, size_t n, int write) {
+  if (p->rows) {
+    memcpy(write ? p->rows + at * p->width : rows, write ? rows : p->rows + at * p->width, n * p->width * sizeof *rows);
+    return EN_OK;
+  }
+  const int moved = !fseeko(p->file, (off_t)(at * p->width * sizeof *rows), SEEK_SET) && (write ? fwrite(rows, p->width * sizeof *rows, n, p->file) : fread(rows, p->width * sizeof *rows, n, p->file)) == n;
+  return moved ? EN_OK : EN_E_FULL;
+}
+
+/* Gives the batch its prefix, computing those of samples that come for the first time. */
+static int32_t add_prefix(training *t, const uint32_t *which, uint32_t n, en_train_batch *b, en_why *why) {
+  prefix_store *p = &t->prefix;
+  float *rows = p->batch;
+  if (!p->there) return EN_OK;
+  for (uint32_t i = 0; i < n; i++) {
+    const size_t at = t->data.start[which[i]], length = t->data.start[which[i] + 1] - at;
+    if (!p->there[which[i]]) EN_TRY(en_train_prefix(t->trainer, &(en_train_batch){.n = (uint32_t)length, .ids = t->data.ids + at}, rows, why));
+    if (move_rows(p, at, rows, length, !p->there[which[i]]) != EN_OK) return en_fail(why, EN_E_FULL, "the file of --cache-prefix cannot be written or read");
+    p->there[which[i]] = 1;
+    rows += length * p->width;
+  }
+  b->prefix = p->batch;
+  return EN_OK;
+}
+
 /* ---- the loop ---- */
 
 /* Samples which[0..n-1] as one micro-batch. */
@@ -269,7 +332,9 @@ static int32_t evaluate(training *t, double *mean, en_why *why) {
   const uint32_t batch = (uint32_t)args_int(t->a, T_BATCH);
   en_train_loss sum = {0, 0}, part;
   for (uint32_t at = t->n_train; at < t->data.n; at += batch) {
-    const en_train_batch b = pack(t, t->sample + at, EN_MIN(batch, t->data.n - at));
+    const uint32_t n = EN_MIN(batch, t->data.n - at);
+    en_train_batch b = pack(t, t->sample + at, n);
+    EN_TRY(add_prefix(t, t->sample + at, n, &b, why));
     EN_TRY(en_train_evaluate(t->trainer, &b, &part, why));
     sum.loss += part.loss;
     sum.weight += part.weight;
@@ -291,7 +356,9 @@ static int32_t one_step(training *t, en_why *why) {
   for (uint32_t k = 0; k < accum; k++) {
     const uint64_t at = (in_epoch * accum + k) * batch;
     if (at >= t->n_train) break;
-    const en_train_batch b = pack(t, t->order + at, (uint32_t)EN_MIN((uint64_t)batch, t->n_train - at));
+    const uint32_t n = (uint32_t)EN_MIN((uint64_t)batch, t->n_train - at);
+    en_train_batch b = pack(t, t->order + at, n);
+    EN_TRY(add_prefix(t, t->order + at, n, &b, why));
     EN_TRY(en_train_accumulate(t->trainer, &b, &part, why));
     sum.loss += part.loss;
     sum.weight += part.weight;
@@ -382,7 +449,7 @@ static int train(training *t) {
   if (!t->checkpoint) return cli_fail(NULL, "no memory"), 0;
   sprintf(t->checkpoint, "%s.checkpoint", args_text(a, T_OUT));
   const cli_pairs_spec pairs = {length, args_given(a, T_NO_END)};
-  if (!cli_pairs_read(&t->data, &t->m, args_text(a, T_DATA), &pairs) || !plan_samples(t) || !plan_schedule(t) || !make(t)) return 0;
+  if (!cli_pairs_read(&t->data, &t->m, args_text(a, T_DATA), &pairs) || !plan_samples(t) || !plan_schedule(t) || !make(t) || !open_prefix(t)) return 0;
   if ((args_given(a, T_RESUME) && !load_checkpoint(t)) || !open_csv(t)) return 0;
   int ok = loop(t);
   if (t->csv && fclose(t->csv) && ok) ok = (cli_fail(args_text(a, T_CSV), "%s", strerror(errno)), 0);
@@ -400,6 +467,7 @@ static int run(const cli_args *a) {
   if (!cli_is_adapter_format(args_text(a, T_FORMAT))) return 2;
   if (cli_open(&t.m, a->argv[0], &(cli_open_spec){.need_tokenizer = 1, .kernels = args_text(a, T_KERNELS), .n_threads = args_int(a, T_THREADS)}) != EN_OK) return 1;
   const int ok = train(&t);
+  close_prefix(&t);
   free(t.checkpoint);
   free(t.ids);
   free(t.segment);

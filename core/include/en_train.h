@@ -15,7 +15,9 @@ enum { /* what is minimised; numbers frozen */
   EN_LOSS_COUNT
 };
 typedef struct en_trainer en_trainer; /* gradients, AdamW moments, saved activations; borrows adapter and model */
-enum { EN_KEEP_INPUTS = 0, EN_KEEP_ALL = 1 }; /* per layer: only its input, the rest is computed again; or everything */
+/* Per layer: only its input, the rest is computed again on the way back; or everything; or the values up to the end of attention, so that only the
+ * feed-forward block is computed again. More memory, less work; the same numbers. */
+enum { EN_KEEP_INPUTS = 0, EN_KEEP_ALL = 1, EN_KEEP_ATTENTION = 2 };
 typedef struct {
   uint32_t n_tokens;   /* most tokens of one micro-batch */
   uint32_t keep;       /* EN_KEEP_* */
@@ -53,16 +55,24 @@ typedef struct {
   const float *teacher;     /* EN_LOSS_DISTILL: the teacher's logits after every token, [n, n_vocab], or [n, teacher_k] with teacher_ids */
   const int32_t *teacher_ids; /* [n, teacher_k] different ids that teacher's logits are of; NULL: all, in order */
   uint32_t teacher_k;
+  const float *prefix;      /* [n, n_embd] what en_train_prefix gave for these tokens: layers below the adapter's lowest need not run. NULL: they do */
 } en_train_batch;
 typedef struct { double loss, weight; } en_train_loss; /* weighted sum of the loss (causal: of -log p), and sum of weights: the mean is loss / weight */
 /* Forward, backward, add to the gradients; *out is this micro-batch's loss. On failure the gradients are as before. */
 int32_t en_train_accumulate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why);
 int32_t en_train_evaluate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why); /* forward only */
+/* Layers below the adapter's lowest never change: what they make of a sequence can be computed once and kept - in memory, in a file - for all epochs.
+ * It is exact: with the prefix of the same micro-batch, losses and gradients have the same bits; with those of its sequences alone, one after
+ * another, they differ like packed and unpacked sequences do. Belongs to the model, the tokens and the adapter's first layer. Above 0.5 billion parameters,
+ * training the top 4 layers this way is the sensible default. rows: [n, n_embd]. EN_E_ARG: the adapter has no frozen layer below it. */
+int32_t en_train_prefix(en_trainer *t, const en_train_batch *b, float *rows, en_why *why);
 /* The same in slices, for hosts that must stay responsive: begin, then run until it is not EN_E_MORE. The batch's arrays are kept until then.
- * learn: 1 accumulates, 0 evaluates. n_steps: layer steps, or pieces of the loss, per call. EN_E_STOPPED: the host's stop word was set (the calls
+ * learn: EN_TRAIN_*; the rows of a prefix are then at en_trainer_prefix, until the next begin. n_steps: layer steps, or pieces of the loss, per call. EN_E_STOPPED: the host's stop word was set (the calls
  * above poll it too); the gradients are as before the micro-batch, as after en_train_drop. */
+enum { EN_TRAIN_EVALUATE = 0, EN_TRAIN_LEARN = 1, EN_TRAIN_PREFIX = 2 };
 int32_t en_train_begin(en_trainer *t, const en_train_batch *b, int32_t learn, en_why *why);
 int32_t en_train_run(en_trainer *t, uint32_t n_steps, en_train_loss *out, en_why *why);
+const float *en_trainer_prefix(const en_trainer *t); /* [n, n_embd] */
 void en_train_drop(en_trainer *t);   /* give up the micro-batch in work */
 void en_train_forget(en_trainer *t); /* and all gradients since the last step */
 /* Gradients of all micro-batches since the last step, divided by the sum of their weights: clip, AdamW with this learning rate, zero them.

@@ -4,13 +4,14 @@
 
 enum { PART_NONE, PART_FORWARD, PART_LOSS, PART_AGAIN /* forward once more, for the layer's values */, PART_BACKWARD };
 
-static int32_t check_batch(const en_trainer *t, const en_train_batch *b, en_why *why) {
+static int32_t check_batch(const en_trainer *t, const en_train_batch *b, int32_t learn, en_why *why) {
+  if ((b->prefix || learn == EN_TRAIN_PREFIX) && !t->first) return en_fail(why, EN_E_ARG, "all layers are trained: there is no frozen prefix");
   if (!b->n || !b->ids || b->n > t->spec.n_tokens) return en_fail(why, EN_E_ARG, "a micro-batch of %u tokens: 1 to %u are possible", b->n, t->spec.n_tokens);
   for (uint32_t i = 0; i < b->n; i++) {
     if (b->ids[i] < 0 || b->ids[i] >= t->m->c.V) return en_fail(why, EN_E_ARG, "token %d is outside the vocabulary of %d", b->ids[i], t->m->c.V);
     if (b->weight && !(b->weight[i] >= 0 && b->weight[i] < 1e6f)) return en_fail(why, EN_E_ARG, "the weight of token %u is not a number from 0 on", i);
   }
-  return t->loss->check ? t->loss->check(t, b, why) : EN_OK;
+  return t->loss->check && learn != EN_TRAIN_PREFIX ? t->loss->check(t, b, why) : EN_OK;
 }
 
 /* Rows, positions and tiles of a batch, and what the loss aims at. Returns its weight. */
@@ -34,11 +35,9 @@ static double lay_out(en_trainer *t, const en_train_batch *b) {
 }
 
 static float *input_of(en_trainer *t, int32_t l) { return t->inputs + (size_t)(EN_MAX(l, t->first) - t->first) * (size_t)t->spec.n_tokens * (size_t)t->m->c.D; }
-static float *tape_of(en_trainer *t, int32_t l) {
-  return t->tape + (size_t)(t->n_kept > 1 ? EN_MAX(l, t->first) - t->first : 0) * en_tape_floats(t->m, t->spec.n_tokens);
-}
-static float *lse_of(en_trainer *t, int32_t l) {
-  return t->lse + (size_t)(t->n_kept > 1 ? EN_MAX(l, t->first) - t->first : 0) * (size_t)t->spec.n_tokens * (size_t)t->m->c.H;
+static en_tape tape_of(en_trainer *t, int32_t l) {
+  const size_t place = (size_t)(EN_MAX(l, t->first) - t->first);
+  return (en_tape){input_of(t, l), t->kept + place * en_tape_floats(t->m, t->spec.n_tokens, 0, t->kept_steps), t->live, t->lse + (t->kept_steps ? place : 0) * (size_t)t->spec.n_tokens * (size_t)t->m->c.H};
 }
 
 /* The embedding, into input_of(0). */
@@ -63,24 +62,39 @@ static void embed_backward(en_trainer *t) {
 /* A step of the live layer's program, forward. 1: it was the last one. */
 static int32_t forward_step(en_trainer *t) {
   en_micro *j = &t->micro;
-  j->step = en_tape_forward(t, j->layer, input_of(t, j->layer), tape_of(t, j->layer), lse_of(t, j->layer), j->step);
+  const en_tape tape = tape_of(t, j->layer);
+  j->step = en_tape_forward(t, j->layer, &tape, j->step);
   return j->step >= t->m->arch->n_each;
 }
 
 static void begin_backward(en_trainer *t, int32_t layer) {
   en_micro *j = &t->micro;
-  const int32_t there = t->n_kept > 1 || layer + 1 == t->m->c.L; /* the last layer's tape is still the live one */
+  const int32_t there = t->kept_steps == t->m->arch->n_each || layer + 1 == t->m->c.L; /* the last layer's values are still the live ones */
   j->layer = layer;
   j->part = there ? PART_BACKWARD : PART_AGAIN;
-  j->step = there ? t->m->arch->n_each - 1 : 0;
+  j->step = there ? t->m->arch->n_each - 1 : t->kept_steps;
 }
 
 static void next_layer(en_trainer *t) {
   en_micro *j = &t->micro;
   const int32_t l = j->layer++;
-  memcpy(input_of(t, l + 1), en_tape_result(t, input_of(t, l), tape_of(t, l)), (size_t)t->run.T * (size_t)t->m->c.D * sizeof(float));
+  const en_tape tape = tape_of(t, l);
+  memcpy(input_of(t, l + 1), en_tape_result(t, &tape), (size_t)t->run.T * (size_t)t->m->c.D * sizeof(float));
   j->step = 0;
   if (j->layer == t->m->c.L) j->part = PART_LOSS;
+}
+
+/* 1: it was the last one of all. */
+static int32_t backward_step(en_trainer *t) {
+  en_micro *j = &t->micro;
+  const en_tape tape = tape_of(t, j->layer);
+  if (en_tape_backward(t, j->layer, &tape, j->step--)) return 0;
+  if (j->layer > t->first) {
+    begin_backward(t, j->layer - 1);
+    return 0;
+  }
+  embed_backward(t);
+  return 1;
 }
 
 /* One step or one piece of the loss. 1: the micro-batch is done. */
@@ -89,10 +103,10 @@ static int32_t advance(en_trainer *t) {
   switch (j->part) {
     case PART_FORWARD:
       if (forward_step(t)) next_layer(t);
-      return 0;
+      return j->learn == EN_TRAIN_PREFIX && j->layer == t->first;
     case PART_LOSS: /* step: the piece */
-      if (t->loss->run(t, input_of(t, t->m->c.L), j->learn, j->step++, &j->out.loss)) return 0;
-      if (!j->learn) return 1;
+      if (t->loss->run(t, input_of(t, t->m->c.L), j->learn == EN_TRAIN_LEARN, j->step++, &j->out.loss)) return 0;
+      if (j->learn != EN_TRAIN_LEARN) return 1;
       begin_backward(t, t->m->c.L - 1);
       return 0;
     case PART_AGAIN:
@@ -101,13 +115,7 @@ static int32_t advance(en_trainer *t) {
       j->step = t->m->arch->n_each - 1;
       return 0;
     default:
-      if (en_tape_backward(t, j->layer, input_of(t, j->layer), tape_of(t, j->layer), lse_of(t, j->layer), j->step--)) return 0;
-      if (j->layer > t->first) {
-        begin_backward(t, j->layer - 1);
-        return 0;
-      }
-      embed_backward(t);
-      return 1;
+      return backward_step(t);
   }
 }
 
@@ -115,21 +123,24 @@ static size_t grad_bytes(const en_trainer *t) { return (size_t)t->n_params * siz
 
 int32_t en_train_begin(en_trainer *t, const en_train_batch *b, int32_t learn, en_why *why) {
   en_train_drop(t);
-  EN_TRY(check_batch(t, b, why));
+  if (learn < EN_TRAIN_EVALUATE || learn > EN_TRAIN_PREFIX) return en_fail(why, EN_E_ARG, "there is no way %d to work on a micro-batch", learn);
+  EN_TRY(check_batch(t, b, learn, why));
   t->micro = (en_micro){.batch = *b, .part = PART_FORWARD, .learn = learn};
   t->batch = &t->micro.batch;
   t->micro.out.weight = lay_out(t, t->batch);
-  t->dropping = learn && t->spec.dropout > 0;
-  if (learn) {
+  t->dropping = learn == EN_TRAIN_LEARN && t->spec.dropout > 0;
+  if (learn == EN_TRAIN_LEARN) {
     memcpy(t->backup, t->grad, grad_bytes(t));
     for (int32_t s = 0; s < EN_S_LOGITS; s++) memset(t->d[s], 0, (size_t)b->n * (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)s)) * sizeof(float));
   }
-  embed(t);
+  if (b->prefix) memcpy(input_of(t, t->first), b->prefix, (size_t)b->n * (size_t)t->m->c.D * sizeof *b->prefix);
+  else embed(t);
+  if (b->prefix) t->micro.layer = t->first;
   return EN_OK;
 }
 
 void en_train_drop(en_trainer *t) {
-  if (t->micro.part && t->micro.learn) memcpy(t->grad, t->backup, grad_bytes(t));
+  if (t->micro.part && t->micro.learn == EN_TRAIN_LEARN) memcpy(t->grad, t->backup, grad_bytes(t));
   t->micro.part = PART_NONE;
 }
 
@@ -150,7 +161,7 @@ int32_t en_train_run(en_trainer *t, uint32_t n_steps, en_train_loss *out, en_why
     }
     if (!advance(t)) continue;
     j->part = PART_NONE;
-    if (j->learn) {
+    if (j->learn == EN_TRAIN_LEARN) {
       t->pending_weight += j->out.weight;
       t->n_micro++;
     }
@@ -168,5 +179,14 @@ static int32_t whole(en_trainer *t, const en_train_batch *b, int32_t learn, en_t
   return status;
 }
 
-int32_t en_train_evaluate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why) { return whole(t, b, 0, out, why); }
-int32_t en_train_accumulate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why) { return whole(t, b, 1, out, why); }
+int32_t en_train_evaluate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why) { return whole(t, b, EN_TRAIN_EVALUATE, out, why); }
+int32_t en_train_accumulate(en_trainer *t, const en_train_batch *b, en_train_loss *out, en_why *why) { return whole(t, b, EN_TRAIN_LEARN, out, why); }
+
+const float *en_trainer_prefix(const en_trainer *t) { return t->inputs; }
+
+int32_t en_train_prefix(en_trainer *t, const en_train_batch *b, float *rows, en_why *why) {
+  en_train_loss unused;
+  EN_TRY(whole(t, b, EN_TRAIN_PREFIX, &unused, why));
+  memcpy(rows, t->inputs, (size_t)b->n * (size_t)t->m->c.D * sizeof *rows);
+  return EN_OK;
+}

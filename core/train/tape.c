@@ -1,25 +1,46 @@
 /* tape.c - one layer's program forward with every step's result kept, and backward from its end.
  * A step that writes slot S gets a fresh place for S; a step that changes S in place, or adds to it, starts from a copy. So the values that
- * the backward needs are simply still there. The layout follows from the list of steps alone. */
+ * the backward needs are simply still there. The layout follows from the list of steps alone. Results of the first kept_steps steps have a place for
+ * every layer, those of the others share one, and are computed again on the way back. */
 #include "trainer.h"
 
 static size_t width(const en_trainer *t, int32_t slot) { return (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)slot)); }
 
-void en_tape_slots(const en_trainer *t, float *x, float *tape, int32_t i, float **slot, float **out) {
+static size_t step_floats(const en_model *m, uint32_t n_tokens, int32_t i) { return (size_t)n_tokens * (size_t)en_dim_size(&m->c, en_slot_dim((en_slot)m->arch->each[i].out)); }
+
+size_t en_tape_floats(const en_model *m, uint32_t n_tokens, int32_t from, int32_t to) {
+  uint64_t n = 0;
+  for (int32_t i = from; i < to; i++) n += (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)m->arch->each[i].out));
+  return en_mul_u64(n, n_tokens, &n) && n <= SIZE_MAX / 8 ? (size_t)n : SIZE_MAX / 8; /* then nothing can be carved */
+}
+
+int32_t en_tape_kept_steps(const en_arch *arch, uint32_t keep) {
+  int32_t i = 0;
+  if (keep == EN_KEEP_INPUTS) return 0;
+  if (keep == EN_KEEP_ALL) return arch->n_each;
+  while (i < arch->n_each && arch->each[i].op != EN_OP_ATTEND) i++;
+  while (i < arch->n_each && !(arch->each[i].out == EN_S_X && arch->each[i].add)) i++;
+  return i < arch->n_each ? i + 1 : 0;
+}
+
+/* Slots before step i, where the tape says that they lie; out: what step i writes. */
+static void place_slots(const en_trainer *t, const en_tape *tape, int32_t i, float **slot, float **out) {
   const en_step *steps = t->m->arch->each;
+  float *kept = tape->kept, *live = tape->live;
   memset(slot, 0, EN_S_COUNT * sizeof *slot);
-  slot[EN_S_X] = x;
+  slot[EN_S_X] = tape->x;
   for (int32_t s = 0; s <= i; s++) {
-    *out = tape;
-    tape += (size_t)t->spec.n_tokens * width(t, steps[s].out);
+    float **at = s < t->kept_steps ? &kept : &live;
+    *out = *at;
+    *at += step_floats(t->m, t->spec.n_tokens, s);
     if (s < i) slot[steps[s].out] = *out;
   }
 }
 
-float *en_tape_result(const en_trainer *t, float *x, float *tape) {
+float *en_tape_result(const en_trainer *t, const en_tape *tape) {
   float *slot[EN_S_COUNT], *out = NULL;
   const int32_t n = t->m->arch->n_each;
-  en_tape_slots(t, x, tape, n - 1, slot, &out);
+  place_slots(t, tape, n - 1, slot, &out);
   return t->m->arch->each[n - 1].out == EN_S_X ? out : slot[EN_S_X];
 }
 
@@ -46,16 +67,16 @@ static void enter_layer(en_trainer *t, int32_t l, float *lse) {
   t->run.kv_v = (uint8_t *)(t->kv + half);
 }
 
-int32_t en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse, int32_t i) {
+int32_t en_tape_forward(en_trainer *t, int32_t l, const en_tape *tape, int32_t i) {
   const en_step *steps = t->m->arch->each;
   const int32_t n = t->m->arch->n_each, k = together(steps, i, n);
   float *out = NULL;
-  enter_layer(t, l, lse);
-  en_tape_slots(t, x, tape, i, t->run.slot, &out);
+  enter_layer(t, l, tape->lse);
+  place_slots(t, tape, i, t->run.slot, &out);
   if (en_step_reads(&steps[i], steps[i].out)) memcpy(out, t->run.slot[steps[i].out], (size_t)t->run.T * width(t, steps[i].out) * sizeof *out);
   for (int32_t s = 0; s < k; s++) {
     float *unused[EN_S_COUNT];
-    en_tape_slots(t, x, tape, i + s, unused, &out);
+    place_slots(t, tape, i + s, unused, &out);
     t->run.slot[steps[i + s].out] = out;
   }
   for (int32_t done = 0; done < k;) done += en_step_forward(&t->run, steps + i + done, k - done);
@@ -72,12 +93,12 @@ static int32_t first_trained_step(const en_trainer *t, int32_t l) {
   return t->m->arch->n_each;
 }
 
-int32_t en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float *lse, int32_t i) {
+int32_t en_tape_backward(en_trainer *t, int32_t l, const en_tape *tape, int32_t i) {
   const int32_t lowest = l == t->first ? first_trained_step(t, l) : -1;
   float *out = NULL;
   if (i < EN_MAX(lowest, 0)) return 0;
-  enter_layer(t, l, lse);
-  en_tape_slots(t, x, tape, i, t->run.slot, &out);
+  enter_layer(t, l, tape->lse);
+  place_slots(t, tape, i, t->run.slot, &out);
   en_back back = en_trainer_back(t, out, t->d);
   if (t->a) back.dlora = t->dlora + (size_t)l * (size_t)t->m->arch->n_layer;
   back.need_in = i > lowest;

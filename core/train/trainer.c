@@ -3,12 +3,6 @@
 
 /* ---- memory ---- */
 
-size_t en_tape_floats(const en_model *m, uint32_t n_tokens) {
-  uint64_t n = 0;
-  for (int32_t i = 0; i < m->arch->n_each; i++) n += (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)m->arch->each[i].out));
-  return en_mul_u64(n, n_tokens, &n) && n <= SIZE_MAX / 8 ? (size_t)n : 0;
-}
-
 static const en_loss *loss_of(uint32_t i) {
   static const en_loss *const losses[] = {
 #define EN_LOSS(ID, name) &en_loss_##name,
@@ -28,7 +22,7 @@ static int32_t settle(en_train_spec *s, en_why *why) {
   if (s->lr_ratio_b == 0) s->lr_ratio_b = 1;
   const struct { const char *what; double value; int32_t good; } checks[] = {
     {"the greatest number of tokens of a micro-batch", s->n_tokens, s->n_tokens >= 2 && s->n_tokens <= 1 << 16},
-    {"keep", s->keep, s->keep <= EN_KEEP_ALL},
+    {"keep", s->keep, s->keep <= EN_KEEP_ATTENTION},
     {"beta1", (double)s->beta1, s->beta1 >= 0 && s->beta1 < 1},
     {"beta2", (double)s->beta2, s->beta2 >= 0 && s->beta2 < 1},
     {"eps", (double)s->eps, s->eps > 0},
@@ -47,9 +41,9 @@ static int32_t settle(en_train_spec *s, en_why *why) {
 
 static size_t carve(en_trainer *at, void **self, void *mem) {
   const en_model *m = at->m;
-  const uint64_t T = at->spec.n_tokens, kept = (uint64_t)at->n_kept, n_lora = at->a ? (uint64_t)m->c.L * (uint64_t)m->arch->n_layer : 0;
+  const uint64_t T = at->spec.n_tokens, layers = (uint64_t)EN_MAX(m->c.L - at->first, 1), n_lora = at->a ? (uint64_t)m->c.L * (uint64_t)m->arch->n_layer : 0;
   int64_t widest_in = 1, widest = m->c.V; /* en_matmul_t's input is as wide as the logits; its panels are not */
-  enum { FIXED = 27 };
+  enum { FIXED = 28 };
   const uint64_t head_rows = (uint64_t)at->head_rows;
   const int32_t caps = en_arch_head(m->arch) < m->arch->n_end - 1; /* logits change after the output matrix: their gradient needs a place of its own */
   en_piece pieces[FIXED + 3 * EN_S_COUNT] = {
@@ -60,8 +54,9 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->cs, (uint64_t)m->c.n_rope * T * (uint64_t)m->c.rot, sizeof(float)},
     {(void **)&at->tiles, T, sizeof(en_tile)},
     {(void **)&at->inputs, (uint64_t)(m->c.L - at->first + 1) * T, (uint64_t)m->c.D * sizeof(float)},
-    {(void **)&at->tape, kept * en_tape_floats(m, at->spec.n_tokens), sizeof(float)},
-    {(void **)&at->lse, kept * T, (uint64_t)m->c.H * sizeof(float)},
+    {(void **)&at->kept, layers, en_tape_floats(m, at->spec.n_tokens, 0, at->kept_steps) * sizeof(float)},
+    {(void **)&at->live, en_tape_floats(m, at->spec.n_tokens, at->kept_steps, m->arch->n_each), sizeof(float)},
+    {(void **)&at->lse, (at->kept_steps ? layers : 1) * T, (uint64_t)m->c.H * sizeof(float)},
     {(void **)&at->kv, 2 * T, (uint64_t)en_dim_size(&m->c, EN_DIM_KE) * sizeof(float)},
     {(void **)&at->attend, (uint64_t)en_lanes(&at->host), en_attend_back_floats(&m->c, (int32_t)T) * sizeof(float)},
     {(void **)&at->du, T, EN_LORA_MAX_RANK * sizeof(float)},
@@ -75,7 +70,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->dhead[EN_S_LOGITS], caps ? head_rows : 0, (uint64_t)m->c.V * sizeof(float)},
     {(void **)&at->loss_mem, at->loss->floats ? at->loss->floats(m, &at->spec) : 0, sizeof(float)},
   };
-  int32_t n = 25;
+  int32_t n = 26;
   for (int32_t s = 0; s < EN_S_LOGITS; s++) {
     const uint64_t bytes = (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)s)) * sizeof(float);
     widest_in = EN_MAX(widest_in, en_dim_size(&m->c, en_slot_dim((en_slot)s)));
@@ -88,7 +83,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
   widest = EN_MAX(widest, widest_in);
   const size_t scratch = EN_MAX(en_matmul_scratch(&m->k, (int32_t)widest, (int32_t)T, en_lanes(&at->host)), (size_t)widest * 8);
   pieces[n++] = (en_piece){&at->run.scratch, scratch, 1};
-  const size_t need = en_tape_floats(m, at->spec.n_tokens) ? en_carve(pieces, n, mem) : 0;
+  const size_t need = en_carve(pieces, n, mem);
   if (!caps) at->dhead[EN_S_LOGITS] = at->head[EN_S_LOGITS];
   return need;
 }
@@ -129,7 +124,7 @@ static int32_t plan(en_trainer *at, const en_adapter *a, const en_model *m, cons
   if (!at->loss) return en_fail(why, EN_E_ARG, "loss %u is not known to this build", spec->loss);
   EN_TRY(a ? plan_adapter(at, a, why) : plan_model(at, spec, why));
   EN_TRY(settle(&at->spec, why));
-  at->n_kept = spec->keep == EN_KEEP_ALL ? EN_MAX(m->c.L - at->first, 1) : 1;
+  at->kept_steps = en_tape_kept_steps(m->arch, at->spec.keep);
   at->head_rows = head_rows(m, spec->n_tokens);
   return at->loss->fits(m, &at->spec, why);
 }

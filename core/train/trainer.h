@@ -7,11 +7,14 @@
 enum { EN_HEAD_ROWS = 256 /* most rows of logits alive at once: [T, V] is never stored */ };
 typedef struct en_loss en_loss; /* loss.h */
 
+/* Where the values of one layer lie: its input, and what its steps wrote. */
+typedef struct { float *x, *kept, *live, *lse; } en_tape;
+
 typedef struct { /* the micro-batch in work */
   en_train_batch batch;
   int32_t part;           /* of the way (micro.c); 0: none is in work */
   int32_t layer, step;
-  int32_t learn;          /* 0: only the loss is wanted */
+  int32_t learn;          /* EN_TRAIN_* */
   en_train_loss out;
 } en_micro;
 
@@ -26,8 +29,8 @@ struct en_trainer {
   en_micro micro;
   const en_train_batch *batch; /* the one in work */
   en_run run;
-  int32_t first, n_kept;  /* lowest trained layer; layers whose tapes are kept at once */
-  size_t tape_floats;     /* one layer's values after every step */
+  int32_t first;          /* lowest trained layer */
+  int32_t kept_steps;     /* of every trained layer's program: what they wrote stays for the way back */
   int32_t *lo, *hi;       /* [n_tokens] rows that a row sees: from its sequence's first row on */
   int32_t *lo_window;     /* [n_tokens] the same through a sliding window; empty if the model has none */
   uint32_t *pos;          /* [n_tokens] row numbers: keys lie where their row is */
@@ -39,8 +42,8 @@ struct en_trainer {
   float *cs;              /* [n_rope, n_tokens, rot] */
   en_tile *tiles;
   float *inputs;          /* [L - first + 1, n_tokens, D]: X at the start of every trained layer, and after the last */
-  float *tape;            /* [n_kept, tape_floats] */
-  float *lse;             /* [n_kept, n_tokens, H] */
+  float *kept, *live;     /* [L - first, floats of the kept steps]; floats of the other steps, of the layer in work */
+  float *lse;             /* [L - first or 1, n_tokens, H] */
   float *kv;              /* [2, K, n_tokens, E] of the live layer */
   float *d[EN_S_COUNT];   /* gradients of the slots */
   float *head[EN_S_COUNT];/* slots of the end program: rows that predict */
@@ -62,12 +65,11 @@ int32_t en_trainer_span(const en_trainer *t, uint64_t i, en_span *out); /* 0: pa
 /* Where steps put what they learn about weights: r, out and need_in are left to the caller. */
 en_back en_trainer_back(const en_trainer *t, const float *out, float *const *d);
 
-/* Slots before step `i` of the layer program: where the tape of a layer says every slot lies. out: what step i writes. */
-void en_tape_slots(const en_trainer *t, float *x, float *tape, int32_t i, float **slot, float **out);
-size_t en_tape_floats(const en_model *m, uint32_t n_tokens); /* of one layer; 0 on overflow */
-/* Step i of layer l forward over its tape, and those that are one product with it; x is the layer's input. Returns the step that comes next. */
-int32_t en_tape_forward(en_trainer *t, int32_t l, float *x, float *tape, float *lse, int32_t i);
-float *en_tape_result(const en_trainer *t, float *x, float *tape); /* X after the layer */
+size_t en_tape_floats(const en_model *m, uint32_t n_tokens, int32_t from, int32_t to); /* of steps [from, to) of one layer */
+int32_t en_tape_kept_steps(const en_arch *arch, uint32_t keep); /* EN_KEEP_* */
+/* Step i of layer l forward over its tape, and those that are one product with it. Returns the step that comes next. */
+int32_t en_tape_forward(en_trainer *t, int32_t l, const en_tape *tape, int32_t i);
+float *en_tape_result(const en_trainer *t, const en_tape *tape); /* X after the layer */
 /* Step i of layer l from its end. 0: nothing below it in this layer is needed. */
-int32_t en_tape_backward(en_trainer *t, int32_t l, float *x, float *tape, float *lse, int32_t i);
+int32_t en_tape_backward(en_trainer *t, int32_t l, const en_tape *tape, int32_t i);
 #endif

@@ -184,16 +184,21 @@ static void losses(const en_model *m) {
 
 static void other_ways(const en_model *m, double tolerance) {
   const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_Q | EN_LORA_V | EN_LORA_DOWN};
-  const en_train_spec again = {.n_tokens = 32}, kept = {.n_tokens = 32, .keep = EN_KEEP_ALL};
-  setup_t a = set_up(m, &as, &again, NULL), b = set_up(m, &as, &kept, NULL);
+  const en_train_spec again = {.n_tokens = 32}, kept = {.n_tokens = 32, .keep = EN_KEEP_ALL}, some = {.n_tokens = 32, .keep = EN_KEEP_ATTENTION};
+  setup_t a = set_up(m, &as, &again, NULL), b = set_up(m, &as, &kept, NULL), half = set_up(m, &as, &some, NULL);
+  CHECK(en_trainer_bytes(a.a, &again, NULL) < en_trainer_bytes(a.a, &some, NULL) && en_trainer_bytes(a.a, &some, NULL) < en_trainer_bytes(a.a, &kept, NULL));
   fill_b(a.a);
   fill_b(b.a);
+  fill_b(half.a);
   en_train_loss la, lb, part;
   uint64_t n;
   CHECK_EQ(en_train_accumulate(a.t, &(en_train_batch){.n = T, .ids = ids, .segment = segment, .weight = weight}, &la, NULL), EN_OK);
   CHECK_EQ(en_train_accumulate(b.t, &(en_train_batch){.n = T, .ids = ids, .segment = segment, .weight = weight}, &lb, NULL), EN_OK);
   const float *ga = en_trainer_gradients(a.t, &n), *gb = en_trainer_gradients(b.t, &n);
   CHECK(la.loss == lb.loss && !memcmp(ga, gb, n * sizeof *ga)); /* computing again gives the same bits */
+  CHECK_EQ(en_train_accumulate(half.t, &plain, &part, NULL), EN_OK);
+  CHECK(part.loss == la.loss && !memcmp(en_trainer_gradients(half.t, &n), ga, n * sizeof *ga));
+  tear_down(&half);
   float *whole = malloc(n * sizeof *whole);
   memcpy(whole, ga, n * sizeof *whole);
   CHECK_EQ(en_train_step(b.t, 0, NULL, NULL), EN_OK); /* zeroes */
@@ -229,6 +234,49 @@ static void other_ways(const en_model *m, double tolerance) {
   const float *gc = en_trainer_gradients(c.t, &n);
   CHECK_NEAR(test_rel_rms(gc, ga + n, n), 0, 1e-5);
   free(whole);
+  tear_down(&a);
+  tear_down(&b);
+  tear_down(&c);
+}
+
+/* The frozen layers below an adapter, computed once: the same bits; sequence by sequence, the same to rounding. */
+static void cached_prefix(const en_model *m, double tolerance) {
+  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_Q | EN_LORA_DOWN, .first_layer = 1}, all = {.rank = RANK, .alpha = 6, .targets = EN_LORA_Q};
+  const en_train_spec ts = {.n_tokens = 32, .dropout = 0.2f, .seed = 5};
+  setup_t a = set_up(m, &as, &ts, NULL), b = set_up(m, &as, &ts, NULL), c = set_up(m, &all, &ts, NULL);
+  static float rows[T * TINY_D], apart[T * TINY_D];
+  en_train_batch cached = plain;
+  en_train_loss la, lb;
+  en_why why;
+  uint64_t n;
+  fill_b(a.a);
+  fill_b(b.a);
+  CHECK_EQ(en_train_prefix(b.t, &plain, rows, &why), EN_OK);
+  for (uint32_t start = 0, i = 1; i <= T; i++)
+    if (i == T || segment[i] != segment[start]) {
+      CHECK_EQ(en_train_prefix(b.t, &(en_train_batch){.n = i - start, .ids = ids + start}, apart + (size_t)start * TINY_D, &why), EN_OK);
+      start = i;
+    }
+  CHECK_NEAR(test_rel_rms(apart, rows, T * TINY_D), 0, tolerance);
+  cached.prefix = rows;
+  for (int step = 0; step < 3; step++) {
+    CHECK_EQ(en_train_evaluate(a.t, &plain, &la, NULL), EN_OK);
+    CHECK_EQ(en_train_evaluate(b.t, &cached, &lb, NULL), EN_OK);
+    CHECK(la.loss == lb.loss && la.weight == lb.weight);
+    CHECK_EQ(en_train_accumulate(a.t, &plain, &la, NULL), EN_OK);
+    CHECK_EQ(en_train_accumulate(b.t, &cached, &lb, NULL), EN_OK);
+    const float *ga = en_trainer_gradients(a.t, &n), *gb = en_trainer_gradients(b.t, &n);
+    CHECK(la.loss == lb.loss && !memcmp(ga, gb, n * sizeof *ga));
+    CHECK_EQ(en_train_step(a.t, 0.01, NULL, NULL), EN_OK);
+    CHECK_EQ(en_train_step(b.t, 0.01, NULL, NULL), EN_OK);
+  }
+  CHECK_EQ(en_train_begin(b.t, &plain, EN_TRAIN_PREFIX, &why), EN_OK); /* in slices */
+  while (en_train_run(b.t, 1, &lb, &why) == EN_E_MORE) {}
+  CHECK(!memcmp(en_trainer_prefix(b.t), rows, sizeof rows));
+  CHECK_EQ(en_train_begin(b.t, &plain, 3, &why), EN_E_ARG);
+  CHECK_EQ(en_train_prefix(c.t, &plain, rows, &why), EN_E_ARG);
+  CHECK_EQ(en_train_evaluate(c.t, &cached, &lb, &why), EN_E_ARG);
+  CHECK(strstr(why.text, "no frozen prefix"));
   tear_down(&a);
   tear_down(&b);
   tear_down(&c);
@@ -512,7 +560,7 @@ static void refusals(const en_model *m) {
 /* One step at a time is the whole at once, bit for bit; given up anywhere, it leaves the gradients as they were. */
 static void slices(const en_model *m) {
   const en_adapter_spec as = {.rank = 3, .alpha = 4, .targets = EN_LORA_Q | EN_LORA_DOWN};
-  for (uint32_t keep = EN_KEEP_INPUTS; keep <= EN_KEEP_ALL; keep++) {
+  for (uint32_t keep = EN_KEEP_INPUTS; keep <= EN_KEEP_ATTENTION; keep++) {
     const en_train_spec ts = {.n_tokens = 32, .keep = keep, .dropout = 0.2f};
     setup_t s = set_up(m, &as, &ts, NULL);
     en_train_loss once, sliced;
@@ -738,6 +786,7 @@ int main(void) {
       same_as_session(exact.m, archs[a].targets, 1e-6);
       other_ways(exact.m, 1e-5);
       other_ways(fast.m, types[k] == EN_F32 ? 1e-5 : 0.05);
+      cached_prefix(fast.m, types[k] == EN_F32 ? 1e-6 : 0.02);
       if (a < 2) round_trips(fast.m);
       if (!a && !k) refusals(fast.m);
       if (!k) slices(fast.m);
