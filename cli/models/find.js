@@ -6,7 +6,9 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MAX_CATALOG_BYTES, parseCatalog, summaryOf } from '../../js-glue/catalog.js';
 import { EdgeNetError, asError } from '../../js-glue/errors.js';
-import { MAX_MANIFEST_BYTES } from '../../js-glue/manifest/manifest.js';
+import { readJson } from '../../js-glue/manifest/json.js';
+import { MAX_MANIFEST_BYTES, parseManifest } from '../../js-glue/manifest/manifest.js';
+import { isEnvelope, readEnvelope } from '../../js-glue/trust/dsse.js';
 import { openManifest } from '../../js-glue/trust/open.js';
 import { trustStorage } from '../../js-glue/trust/storage.js';
 import { TrustStore } from '../../js-glue/trust/store.js';
@@ -61,6 +63,17 @@ export async function remember({ manifest, raw, signedBy, url }, sides, config) 
   await replaceFile(path.join(folder, 'origin.json'), JSON.stringify({ url }));
   await replaceFile(path.join(folder, NAMES[signedBy ? 0 : 1] ?? ''), raw); // last: without it the rest does not count
 }
+/** What remember() kept. It was accepted when it was pulled, so no key, date or version can take it away again: it must stay possible to clear it. @param {string} id @param {Record<string, any>} config */
+export async function recall(id, config) {
+  const folder = path.join(cacheFolder(config), id);
+  const file = /^[a-z0-9][a-z0-9._-]*$/.test(id) ? manifestIn(folder) : null;
+  if (!file) throw new EdgeNetError('ARG', `${id} was not pulled; edge-net-models pull ${id} does it`);
+  const bytes = new Uint8Array(await readFile(file));
+  const value = readJson(bytes, { name: file, maxBytes: 2 * MAX_MANIFEST_BYTES });
+  const manifest = parseManifest(isEnvelope(value) ? readEnvelope(value, file).payload : bytes, file);
+  const { url } = JSON.parse(await readFile(path.join(folder, 'origin.json'), 'utf8'));
+  return { manifest, url: String(url), readSide: async (/** @type {string | null} */ _, /** @type {string} */ name) => new Uint8Array(await readFile(path.join(folder, name))) };
+}
 /** @param {string} id @param {Record<string, any>} config */
 export async function forget(id, config) { await rm(path.join(cacheFolder(config), id), { recursive: true, force: true }); }
 /** Ids of the models that were pulled. @param {Record<string, any>} config @returns {Promise<string[]>} */
@@ -73,7 +86,7 @@ export async function pulledIds(config) {
 export async function listModels(config, note) {
   /** @type {(ModelSummary & {origin: string})[]} */ const models = [];
   for (const id of await pulledIds(config)) {
-    const found = await findManifest(id, config, { allowUnsigned: true }).catch((e) => { note(e.message); return null; });
+    const found = await recall(id, config).catch((e) => { note(e.message); return null; });
     if (found) models.push({ ...summaryOf(found.manifest, found.url), origin: 'cache' });
   }
   const listed = await registryList(config).catch((e) => { note(`the registry: ${e.message}`); return []; });
@@ -93,7 +106,8 @@ export async function findManifest(name, config, { version, allowUnsigned = fals
   const { url, origin, from } = await placeOf(name, config, version, fresh);
   const raw = await readUrl(url, 2 * MAX_MANIFEST_BYTES, { timeout: config['cdn.timeout'] });
   const own = origin === 'package' || origin === 'cache' && !url.endsWith('.dsse.json'); // as trustworthy as the program; accepted when it was pulled
-  const opened = await openManifest(raw, { trust: await openTrust(), allowUnsigned: allowUnsigned || own, advance, name: path.basename(new URL(url).pathname) });
+  const versions = origin === 'cache' ? 'ignore' : advance ? 'advance' : 'check';
+  const opened = await openManifest(raw, { trust: await openTrust(), allowUnsigned: allowUnsigned || own, versions, name: path.basename(new URL(url).pathname) });
   if (version && opened.manifest.version !== version) throw new EdgeNetError('ARG', `${opened.manifest.id} is version ${opened.manifest.version} there, not ${version}`);
   return { ...opened, raw, origin, url: from ?? url };
 }
@@ -123,5 +137,3 @@ export function sideReader(config, kept) {
     return bytes;
   };
 }
-/** The folder of a pulled model, as a URL. @param {string} id @param {Record<string, any>} config */
-export function rememberedUrl(id, config) { return pathToFileURL(path.join(cacheFolder(config), id, 'manifest.json')).href; }

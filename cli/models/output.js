@@ -19,14 +19,15 @@ export function table(head, rows) {
 /** Text from a file or server that goes to a terminal: no control characters but new lines. @param {string} text */
 export function plain(text) { return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '?'); }
 
-/** @param {boolean} json */
-export function makeOutput(json) {
-  const bar = !json && process.stderr.isTTY;
+/** @typedef {import('./program.js').Stream} Stream */
+/** @param {boolean} json @param {Stream} answers @param {Stream} notes */
+export function makeOutput(json, answers, notes) {
+  const bar = !json && notes.isTTY;
   return {
     /** The answer of a command. @param {unknown} value for programs @param {string} text for people */
-    answer(value, text) { process.stdout.write(json ? `${JSON.stringify(value)}\n` : text && `${plain(text)}\n`); },
+    answer(value, text) { answers.write(json ? `${JSON.stringify(value)}\n` : text && `${plain(text)}\n`); },
     /** A word beside the answer. @param {string} text */
-    note(text) { if (!json) process.stderr.write(`${plain(text)}\n`); },
+    note(text) { if (!json) notes.write(`${plain(text)}\n`); },
     /** @param {string} label @returns {(p: import('../../js-glue/fetch/progress.js').Progress) => void} */
     progress(label) {
       if (!bar) return () => {};
@@ -34,14 +35,14 @@ export function makeOutput(json) {
         const part = total ? Math.min(1, loaded / total) : 0;
         const filled = Math.round(24 * part);
         const line = `${label} [${'#'.repeat(filled)}${'.'.repeat(24 - filled)}] ${total ? `${Math.floor(100 * part)} %` : ''} ${showSize(loaded)}${rate ? ` ${showSize(Math.round(rate))}/s` : ''}${eta ? ` ${Math.ceil(eta)} s left` : ''}${source ? ` from ${source}` : ''}`;
-        process.stderr.write(`\r${plain(line).slice(0, (process.stderr.columns ?? 80) - 1)}\u001b[K${phase === 'ready' ? '\n' : ''}`);
+        notes.write(`\r${plain(line).slice(0, (notes.columns ?? 80) - 1)}\u001b[K${phase === 'ready' ? '\n' : ''}`);
       };
     },
     /** @param {unknown} e @returns {number} the exit code */
     failure(e) {
       const error = asError(e);
-      if (json) process.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message } })}\n`);
-      else process.stderr.write(`${bar ? '\r\u001b[K' : ''}edge-net-models: ${plain(error.message)} [${error.code}]\n`);
+      if (json) answers.write(`${JSON.stringify({ error: { code: error.code, message: error.message } })}\n`);
+      else notes.write(`${bar ? '\r\u001b[K' : ''}edge-net-models: ${plain(error.message)} [${error.code}]\n`);
       return error.code === 'ARG' ? 2 : 1;
     },
   };

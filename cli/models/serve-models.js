@@ -6,7 +6,9 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { summaryOf } from '../../js-glue/catalog.js';
+import { readJson } from '../../js-glue/manifest/json.js';
 import { MAX_MANIFEST_BYTES, parseManifest } from '../../js-glue/manifest/manifest.js';
+import { isEnvelope, readEnvelope } from '../../js-glue/trust/dsse.js';
 import { openStaticServer } from './static-server.js';
 
 /** How deep manifests are looked for below the folder. */
@@ -25,21 +27,29 @@ async function jsonFiles(folder, below = '', depth = 0) {
   return found;
 }
 
+/** A manifest, also out of its envelope: whoever loads the model checks the signature. @param {Uint8Array} bytes @param {string} file */
+function manifestIn(bytes, file) {
+  const value = readJson(bytes, { name: file, maxBytes: 2 * MAX_MANIFEST_BYTES });
+  return isEnvelope(value) ? { signed: true, manifest: parseManifest(readEnvelope(value, file).payload, file) } : { signed: false, manifest: parseManifest(bytes, file) };
+}
+
 /**
- * The manifests of a folder, as `models.json` lists them. Other JSON files are passed over: they are no manifests.
+ * The manifests of a folder, as `models.json` lists them; of one version the signed one. Other JSON files are passed over: they are no manifests.
  * @param {string} folder @returns {Promise<import('../../js-glue/catalog.js').ModelSummary[]>}
  */
 export async function listManifests(folder) {
-  const models = [];
+  /** @type {Map<string, {signed: boolean, summary: import('../../js-glue/catalog.js').ModelSummary}>} */ const models = new Map();
   for (const file of await jsonFiles(folder)) {
     const at = path.join(folder, file);
     try {
-      if ((await stat(at)).size > MAX_MANIFEST_BYTES) continue;
+      if ((await stat(at)).size > 2 * MAX_MANIFEST_BYTES) continue;
       const url = file.split('/').map(encodeURIComponent).join('/');
-      models.push(summaryOf(parseManifest(await readFile(at), file), url));
+      const { signed, manifest } = manifestIn(await readFile(at), file);
+      const key = `${manifest.id} ${manifest.version}`;
+      if (!models.has(key) || signed && !models.get(key)?.signed) models.set(key, { signed, summary: summaryOf(manifest, url) });
     } catch { /* no manifest */ }
   }
-  return models;
+  return [...models.values()].map((m) => m.summary);
 }
 
 /**

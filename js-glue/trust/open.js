@@ -11,7 +11,8 @@ import { verifyEd25519 } from './ed25519.js';
  * @typedef {object} TrustOptions
  * @property {import('./store.js').TrustStore | null} [trust] whose keys count, and which versions were seen; null: nobody's
  * @property {boolean} [allowUnsigned] take a manifest without a signature too (false). A signature that is there is checked all the same
- * @property {boolean} [advance] note its version, so that older ones are refused from now on (true); false: only look
+ * @property {'advance' | 'check' | 'ignore'} [versions] refuse a manifest older than one accepted before: advance (default) notes this one as the newest, check only looks,
+ *   ignore accepts any: for a copy that was accepted when it came
  * @property {() => number} [now] ms since 1970, default Date.now
  * @property {string} [name] of the file, for error sentences
  * @typedef {{manifest: Manifest, bytes: Uint8Array, signedBy: {keyId: string, name: string} | null}} OpenedManifest bytes: exactly what was signed; signedBy null: unsigned
@@ -22,7 +23,7 @@ import { verifyEd25519 } from './ed25519.js';
  * EMBEDDED_KEY, HASH_FORM, UNTRUSTED_KEY, KEY_EXPIRED, SIGNATURE, EXPIRED, ROLLBACK, CHUNK_LIST, FORMAT.
  * @param {Uint8Array} bytes @param {TrustOptions} [options] @returns {Promise<OpenedManifest>}
  */
-export async function openManifest(bytes, { trust = null, allowUnsigned = false, advance = true, now = Date.now, name = 'the manifest' } = {}) {
+export async function openManifest(bytes, { trust = null, allowUnsigned = false, versions = 'advance', now = Date.now, name = 'the manifest' } = {}) {
   const value = readJson(bytes, { name, maxBytes: 2 * MAX_MANIFEST_BYTES }); // base64 takes a third more
   if (!isEnvelope(value)) {
     const manifest = parseManifest(bytes, name);
@@ -38,7 +39,7 @@ export async function openManifest(bytes, { trust = null, allowUnsigned = false,
     throw new EdgeNetError('UNTRUSTED_KEY', `${name}: the key of ${key.name} is trusted for ${key.models.join(', ')}, not for ${manifest.id}`, { detail: { keyId } });
   }
   notExpired(manifest, now(), name);
-  await (advance ? trust.advance(manifest) : trust.check(manifest));
+  if (versions !== 'ignore') await trust[versions](manifest);
   return { manifest, bytes: envelope.payload, signedBy: { keyId, name: key.name } };
 }
 

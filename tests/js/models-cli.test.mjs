@@ -1,32 +1,36 @@
 // @ts-check
-// `edge-net-models` as people run it: a process, its answer, its exit code.
+// `edge-net-models`: answers and exit codes of every command that needs no network; the built one as a process.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { pack } from '../../cli/models/pack.js';
+import { main } from '../../cli/models/program.js';
 import { ERROR_CODES } from '../../js-glue/errors.js';
 import { parseManifest } from '../../js-glue/manifest/manifest.js';
 import { preAuthEncoding } from '../../js-glue/trust/dsse.js';
 import { root, temporaryFolder } from './support/env.mjs';
 
-const home = temporaryFolder();
-/** @param {string[]} args @param {{env?: Record<string, string>, program?: string}} [options] */
-function run(args, { env = {}, program = 'cli/models/main.js' } = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(root, program), ...args], { encoding: 'utf8', env: { ...process.env, EDGE_NET_HOME: home, EDGE_NET_PASSPHRASE: '', ...env }, timeout: 60_000 });
-  return { status, stdout, stderr, get json() { return JSON.parse(stdout); } };
+process.env.EDGE_NET_HOME = temporaryFolder();
+process.env.EDGE_NET_PASSPHRASE = '';
+const home = process.env.EDGE_NET_HOME;
+/** The command in this process: a new one takes longer than its work. @param {...string} args */
+async function run(...args) {
+  let stdout = '', stderr = '';
+  const status = await main(args, { out: { write: (text) => { stdout += text; } }, err: { write: (text) => { stderr += text; } } });
+  return { status, stdout, stderr };
 }
 /** A command that must succeed; its answer as data. @param {...string} args */
-function good(...args) {
-  const done = run([...args, '--json']);
+async function good(...args) {
+  const done = await run(...args, '--json');
   assert.equal(done.status, 0, `${args.join(' ')}: ${done.stdout}${done.stderr}`);
-  return done.json;
+  return JSON.parse(done.stdout);
 }
 /** A command that must fail. @param {string} code @param {...string} args */
-function bad(code, ...args) {
-  const done = run([...args, '--json']);
+async function bad(code, ...args) {
+  const done = await run(...args, '--json');
   const { error } = JSON.parse(done.stdout.trim().split('\n').at(-1) ?? '');
   assert.ok(/** @type {readonly string[]} */ (ERROR_CODES).includes(error.code));
   assert.deepEqual([error.code, done.status], [code, code === 'ARG' ? 2 : 1], `${args.join(' ')}: ${error.message}`);
@@ -41,65 +45,66 @@ writeFileSync(path.join(folder, 'tokenizer.json'), '{}');
 const manifestFile = path.join(folder, 'My-Toy.manifest.json');
 const signedFile = path.join(folder, 'My-Toy.manifest.dsse.json');
 
-test('keygen: for the owner alone, never over an old one, with a passphrase where one is set', () => {
-  const made = good('keygen');
+test('keygen: for the owner alone, never over an old one, with a passphrase where one is set', async () => {
+  const made = await good('keygen');
   assert.equal(made.privateKey, path.join(home, 'keys/private.pem'));
   assert.equal(statSync(made.privateKey).mode & 0o777, 0o600);
   const der = createPublicKey(readFileSync(made.publicKey)).export({ type: 'spki', format: 'der' });
   assert.equal(made.keyId, createHash('sha256').update(der).digest('hex'));
-  assert.match(bad('ARG', 'keygen'), /never replaced/);
-  const locked = run(['keygen', '--out', path.join(home, 'locked.pem'), '--json'], { env: { EDGE_NET_PASSPHRASE: 'words' } });
-  assert.equal(locked.json.encrypted, true);
+  assert.match(await bad('ARG', 'keygen'), /never replaced/);
+  process.env.EDGE_NET_PASSPHRASE = 'words';
+  assert.equal((await good('keygen', '--out', path.join(home, 'locked.pem'))).encrypted, true);
+  process.env.EDGE_NET_PASSPHRASE = '';
   assert.match(readFileSync(path.join(home, 'locked.pem'), 'utf8'), /ENCRYPTED/);
 });
 
-test('pack: the manifest that readers accept, with the file\'s own hashes', () => {
-  const packed = good('pack', model, path.join(folder, 'tokenizer.json'), '--license', 'MIT', '--quantization', 'INT4', '--published-at', '2026-01-01T00:00:00Z');
+test('pack: the manifest that readers accept, with the file\'s own hashes', async () => {
+  const packed = await good('pack', model, path.join(folder, 'tokenizer.json'), '--license', 'MIT', '--quantization', 'INT4', '--published-at', '2026-01-01T00:00:00Z');
   const manifest = parseManifest(readFileSync(manifestFile));
   assert.deepEqual([packed.manifest, manifest.id, manifest.artifacts.model.size, manifest.artifacts.model.sha256], [manifestFile, 'my-toy', bytes.length, createHash('sha256').update(bytes).digest('hex')]);
   assert.deepEqual(Object.keys(manifest.artifacts), ['model', 'tokenizer']);
   assert.equal(manifest.artifacts.model.chunks?.length, 3);
   assert.match(String(manifest.artifacts.model.cid), /^bafybei/);
   assert.equal(manifest.artifacts.tokenizer.cid, 'bafkreicecnx2gvntm6fbcrvnc336qze6st5u7qq7457igegamd3bzkx7ri'); // `{}`, as every IPFS node names it
-  bad('ARG', 'pack', path.join(folder, 'nothing.gguf'));
-  assert.match(bad('FORMAT', 'pack', model, '--hf', 'owner/name@main', '--out', temporaryFolder()), /revision/);
+  await bad('ARG', 'pack', path.join(folder, 'nothing.gguf'));
+  assert.match(await bad('FORMAT', 'pack', model, '--hf', 'owner/name@main', '--out', temporaryFolder()), /revision/);
 });
 
-test('sign, trust, verify: the whole way, and every wrong turn', () => {
-  bad('UNSIGNED', 'verify', manifestFile, '--check-signature');
-  const signed = good('sign', model); // its manifest lies beside it
+test('sign, trust, verify: the whole way, and every wrong turn', async () => {
+  await bad('UNSIGNED', 'verify', manifestFile, '--check-signature');
+  const signed = await good('sign', model); // its manifest lies beside it
   assert.deepEqual([signed.file, signed.kind], [signedFile, 'dsse']);
-  bad('UNTRUSTED_KEY', 'verify', signedFile, '--check-signature');
-  const { keyId } = good('trust', 'add', path.join(home, 'keys/private.pub.pem'), '--name', 'me', '--models', 'my-*');
+  await bad('UNTRUSTED_KEY', 'verify', signedFile, '--check-signature');
+  const { keyId } = await good('trust', 'add', path.join(home, 'keys/private.pub.pem'), '--name', 'me', '--models', 'my-*');
   assert.equal(keyId, signed.keyId);
-  assert.deepEqual(good('trust', 'list').map((/** @type {any} */ k) => [k.keyId, k.name, k.models]), [[keyId, 'me', ['my-*']]]);
-  assert.deepEqual(good('verify', signedFile, '--check-signature').files.map((/** @type {any} */ f) => f.state), ['good', 'good']);
-  assert.match(run(['verify', signedFile]).stdout, /signed by me/);
-  bad('ARG', 'trust', 'add', path.join(home, 'keys/private.pem'));
-  bad('ARG', 'sign', model, '--key', path.join(home, 'locked.pem'));
+  assert.deepEqual((await good('trust', 'list')).map((/** @type {any} */ k) => [k.keyId, k.name, k.models]), [[keyId, 'me', ['my-*']]]);
+  assert.deepEqual((await good('verify', signedFile, '--check-signature')).files.map((/** @type {any} */ f) => f.state), ['good', 'good']);
+  assert.match((await run('verify', signedFile)).stdout, /signed by me/);
+  await bad('ARG', 'trust', 'add', path.join(home, 'keys/private.pem'));
+  await bad('ARG', 'sign', model, '--key', path.join(home, 'locked.pem'));
 
   const text = readFileSync(signedFile, 'utf8');
   const tampered = path.join(folder, 'tampered.dsse.json');
   const envelope = JSON.parse(text);
   envelope.payload = Buffer.from(Buffer.from(envelope.payload, 'base64').toString().replace('MIT', 'BSD')).toString('base64');
   writeFileSync(tampered, JSON.stringify(envelope));
-  bad('SIGNATURE', 'verify', tampered);
+  await bad('SIGNATURE', 'verify', tampered);
   writeFileSync(tampered, text.slice(0, -20));
-  bad('TRUNCATED', 'verify', tampered);
+  await bad('TRUNCATED', 'verify', tampered);
 });
 
-test('verify: a flipped byte is found, and in which chunk', () => {
+test('verify: a flipped byte is found, and in which chunk', async () => {
   const broken = Buffer.from(bytes);
   broken[(1 << 20) + 7] ^= 4;
   writeFileSync(model, broken);
-  const done = run(['verify', manifestFile, '--json']);
+  const done = (await run('verify', manifestFile, '--json'));
   assert.equal(done.status, 1);
   const [report, error] = done.stdout.trim().split('\n').map((l) => JSON.parse(l));
   assert.deepEqual([report.files[0].state, report.files[0].bad, report.files[1].state, error.error.code], ['bad', [1], 'good', 'INTEGRITY']);
   writeFileSync(model, bytes.subarray(0, -1));
-  assert.equal(run(['verify', manifestFile]).status, 1);
+  assert.equal((await run('verify', manifestFile)).status, 1);
   writeFileSync(model, bytes);
-  good('verify', manifestFile);
+  await good('verify', manifestFile);
 });
 
 
@@ -110,23 +115,23 @@ test('a long chunk list lies beside the manifest, and a swapped one is refused',
   writeFileSync(big, Buffer.concat([bytes, bytes]));
   const { manifestFile: made, sideFiles } = await pack([big], { chunkSize: 1 << 18, inline: 16 }, () => () => {}); // 17 chunks; the command's own limit takes a file of 256 MB
   assert.deepEqual([sideFiles, statSync(`${big}.chunks`).size], [[`${big}.chunks`], 17 * 32]);
-  good('verify', made);
+  await good('verify', made);
   const list = readFileSync(`${big}.chunks`);
   writeFileSync(`${big}.chunks`, Buffer.concat([list.subarray(-32), list.subarray(32)]));
-  bad('CHUNK_LIST', 'verify', made);
+  await bad('CHUNK_LIST', 'verify', made);
 });
 
-test('OpenSSF model signatures: a folder signed and checked, and what must not pass', () => {
+test('OpenSSF model signatures: a folder signed and checked, and what must not pass', async () => {
   const target = temporaryFolder();
   mkdirSync(path.join(target, 'sub'));
   copyFileSync(model, path.join(target, 'model.gguf'));
   writeFileSync(path.join(target, 'sub/config.json'), '{}');
   const key = path.join(home, 'p256.pem'), pub = path.join(home, 'p256.pub.pem');
-  good('keygen', '--type', 'p256', '--out', key);
-  const { file, kind } = good('sign', target, '--key', key);
+  await good('keygen', '--type', 'p256', '--out', key);
+  const { file, kind } = await good('sign', target, '--key', key);
   assert.deepEqual([file, kind], [path.join(target, 'model.sig'), 'oms']);
   const check = ['verify', target, '--bundle', file, '--key', pub];
-  assert.equal(good(...check).files, 2);
+  assert.equal((await good(...check)).files, 2);
 
   // The parts as the specification has them, put together here once more.
   const bundle = JSON.parse(readFileSync(file, 'utf8'));
@@ -140,56 +145,56 @@ test('OpenSSF model signatures: a folder signed and checked, and what must not p
 
   const other = path.join(home, 'other.pub.pem');
   writeFileSync(other, generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' }));
-  bad('UNTRUSTED_KEY', 'verify', target, '--bundle', file, '--key', other);
-  bad('ARG', 'verify', target, '--bundle', file);
+  await bad('UNTRUSTED_KEY', 'verify', target, '--bundle', file, '--key', other);
+  await bad('ARG', 'verify', target, '--bundle', file);
   writeFileSync(path.join(target, 'more.txt'), 'x');
-  assert.match(bad('INTEGRITY', ...check), /not among the signed/);
-  execFileSync('rm', [path.join(target, 'more.txt')]);
+  assert.match(await bad('INTEGRITY', ...check), /not among the signed/);
+  rmSync(path.join(target, 'more.txt'));
   writeFileSync(path.join(target, 'sub/config.json'), '[]');
-  assert.match(bad('INTEGRITY', ...check), /config\.json/);
-  execFileSync('rm', [path.join(target, 'sub/config.json')]);
-  assert.match(bad('INTEGRITY', ...check), /missing/);
+  assert.match(await bad('INTEGRITY', ...check), /config\.json/);
+  rmSync(path.join(target, 'sub/config.json'));
+  assert.match(await bad('INTEGRITY', ...check), /missing/);
   writeFileSync(path.join(target, 'sub/config.json'), '{}');
   bundle.dsseEnvelope.payload = Buffer.from(payload.toString().replace(sha('{}'), sha('[]'))).toString('base64');
   writeFileSync(file, JSON.stringify(bundle));
-  bad('SIGNATURE', ...check);
+  await bad('SIGNATURE', ...check);
 });
 
-test('config: shown, set, checked; comments of the file stay', () => {
+test('config: shown, set, checked; comments of the file stay', async () => {
   const file = path.join(home, 'models.yaml');
   writeFileSync(file, '# mine\nversion: 1\ncache:\n  maxSize: 5GB # small disk\n');
-  assert.deepEqual(good('config', 'set', 'cacheDir', '/data/models'), { key: 'cache.directory', value: '/data/models' });
-  good('config', 'set', 'cdn.retries', '7');
-  good('config', 'set', 'ipfs.gateways', 'https://a.example,https://b.example');
-  const all = good('config', 'show');
+  assert.deepEqual(await good('config', 'set', 'cacheDir', '/data/models'), { key: 'cache.directory', value: '/data/models' });
+  await good('config', 'set', 'cdn.retries', '7');
+  await good('config', 'set', 'ipfs.gateways', 'https://a.example,https://b.example');
+  const all = await good('config', 'show');
   assert.deepEqual([all['cache.directory'], all['cache.maxSize'], all['cdn.retries'], all['ipfs.gateways'], all.defaultSource], ['/data/models', '5GB', 7, ['https://a.example', 'https://b.example'], 'gcs']);
   assert.match(readFileSync(file, 'utf8'), /# mine[\s\S]*# small disk/);
-  bad('ARG', 'config', 'set', 'cdn.retries', 'many');
-  bad('ARG', 'config', 'set', 'cache.shape', 'round');
+  await bad('ARG', 'config', 'set', 'cdn.retries', 'many');
+  await bad('ARG', 'config', 'set', 'cache.shape', 'round');
   writeFileSync(file, 'cache: {maxSize: [1]}\n');
-  assert.match(bad('FORMAT', 'config', 'show'), /maxSize/);
+  assert.match(await bad('FORMAT', 'config', 'show'), /maxSize/);
   writeFileSync(file, 'a: b: c\n');
-  bad('FORMAT', 'config', 'show');
-  execFileSync('rm', [file]);
+  await bad('FORMAT', 'config', 'show');
+  rmSync(file);
 });
 
-test('list and info: the package\'s own models; what is not there yet says so', () => {
-  const ids = (/** @type {string[]} */ ...args) => good('list', ...args).map((/** @type {any} */ m) => m.id);
-  assert.equal(ids().length, 8);
-  assert.deepEqual(ids('--type', 'embedding', '--quantization', 'int8'), ['bge-small-q8', 'e5-small-q8', 'gte-small-q8', 'minilm-l6-v2-q8']);
-  assert.equal(good('info', 'phi-1.5-q4').manifest.architecture.layers, 24);
-  assert.match(run(['info', 'phi-1.5-q4']).stdout, /no hash is known yet/);
-  assert.match(run(['info', 'phi-1.5-q4', '--requirements']).stdout, /simdRequired: false/);
-  assert.match(run(['info', 'phi-1.5-q4', '--benchmarks']).stdout, /perplexity: not measured/);
-  assert.match(bad('ARG', 'info', 'phi-9'), /no model "phi-9"/);
-  for (const name of ['optimize', 'publish', 'adapters']) assert.match(bad('UNSUPPORTED', name, 'x', '--quantization', 'INT4'), /not there yet/);
-  assert.equal(run(['fly']).status, 2);
-  assert.equal(run(['list', '--fast']).status, 2);
-  assert.equal(run(['--help']).status, 0);
+test('list and info: the package\'s own models; what is not there yet says so', async () => {
+  const ids = async (/** @type {string[]} */ ...args) => (await good('list', ...args)).map((/** @type {any} */ m) => m.id);
+  assert.equal((await ids()).length, 8);
+  assert.deepEqual(await ids('--type', 'embedding', '--quantization', 'int8'), ['bge-small-q8', 'e5-small-q8', 'gte-small-q8', 'minilm-l6-v2-q8']);
+  assert.equal((await good('info', 'phi-1.5-q4')).manifest.architecture.layers, 24);
+  assert.match((await run('info', 'phi-1.5-q4')).stdout, /no hash is known yet/);
+  assert.match((await run('info', 'phi-1.5-q4', '--requirements')).stdout, /simdRequired: false/);
+  assert.match((await run('info', 'phi-1.5-q4', '--benchmarks')).stdout, /perplexity: not measured/);
+  assert.match(await bad('ARG', 'info', 'phi-9'), /no model "phi-9"/);
+  for (const name of ['optimize', 'publish', 'adapters']) assert.match(await bad('UNSUPPORTED', name, 'x', '--quantization', 'INT4'), /not there yet/);
+  assert.equal((await run('fly')).status, 2);
+  assert.equal((await run('list', '--fast')).status, 2);
+  assert.equal((await run('--help')).status, 0);
 });
 
 const program = 'dist/cli/models/edge-net-models.mjs';
-test('the built command is one file that works by itself', { skip: existsSync(path.join(root, program)) ? false : 'skipped: dist is not built' }, () => {
+test('the built command is one file that works by itself', { skip: existsSync(path.join(root, program)) ? false : 'skipped: dist is not built' }, async () => {
   const alone = temporaryFolder();
   mkdirSync(path.join(alone, 'dist/cli/models'), { recursive: true });
   mkdirSync(path.join(alone, 'dist/models/manifests'), { recursive: true });

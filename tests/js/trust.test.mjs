@@ -137,6 +137,9 @@ test('attack: an older version than one that was accepted -> ROLLBACK, also afte
   await assert.rejects(open(await at({ publishedAt: '2025-12-31T00:00:00Z' }), { trust }), code('ROLLBACK'), 'the same version, issued before');
   await open(await at({ version: '1.10.0' }), { trust });
   const restarted = new TrustStore(storage);
+  await assert.rejects(open(await at({ version: '1.9.9' }), { trust: restarted, versions: 'check' }), code('ROLLBACK'));
+  await open(await at({ version: '2.0.0' }), { trust: restarted, versions: 'check' }); // only looked at
+  await open(await at({ version: '1.9.9' }), { trust: restarted, versions: 'ignore' });
   await assert.rejects(open(await at({ version: '1.9.9' }), { trust: restarted }), code('ROLLBACK'));
   await open(await at({ version: '1.9.9', id: 'toy-other' }), { trust: restarted }); // another model
   await restarted.forget('toy');

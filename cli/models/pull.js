@@ -1,0 +1,88 @@
+// @ts-check
+// Models into the cache folder, by the same engine and into the same store as in programs: what is pulled here is cached there.
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { EdgeNetError } from '../../js-glue/errors.js';
+import { download } from '../../js-glue/fetch/download.js';
+import { wantedFile } from '../../js-glue/manifest/wanted.js';
+import { artifactOf, openSource, sourceSpec } from '../../js-glue/sources.js';
+import { openStore } from '../../js-glue/stores/store.js';
+import { expand, parseSize } from './config.js';
+import { findManifest, remember, sideReader } from './find.js';
+import { showSize } from './output.js';
+
+/** @typedef {import('../../js-glue/fetch/types.js').Artifact} Artifact @typedef {import('../../js-glue/fetch/types.js').Store} Store @typedef {import('../../js-glue/fetch/types.js').SourceSpec} SourceSpec */
+/** @typedef {{role: string, filename: string, artifact: Artifact, sources: SourceSpec[]}} Wanted */
+
+/** @param {Record<string, any>} config @returns {Promise<Store>} */
+export function openCache(config) { return openStore({ kind: 'filesystem', root: expand(config['cache.directory']) }); }
+
+/** Every file of a model. @param {Pick<import('./find.js').Found, 'manifest' | 'url'>} found @param {Record<string, any>} config @param {{source?: string, readSide: ReturnType<typeof sideReader>}} options @returns {Promise<Wanted[]>} */
+export async function wantedFiles({ manifest, url }, config, { source, readSide }) {
+  const wanted = [];
+  for (const [role, { filename }] of Object.entries(manifest.artifacts)) {
+    const gateways = config['ipfs.gateways'].length ? config['ipfs.gateways'] : undefined;
+    wanted.push({ role, filename, ...await wantedFile(manifest, role, { base: url, readSide, sources: [source ?? config.defaultSource], gateways }) });
+  }
+  return wanted;
+}
+
+/** @param {Wanted} wanted @param {Store} store @param {Record<string, any>} config @param {{progress: (label: string) => (p: any) => void, signal?: AbortSignal}} options */
+export async function fetchFile({ filename, artifact, sources }, store, config, { progress, signal }) {
+  if (!sources.length) throw new EdgeNetError('NETWORK', `${artifact.name}: no source is known for it; put the file beside its manifest, or give the manifest sources`);
+  const limit = parseSize(config['cache.maxSize']);
+  if (!config['cache.autoCleanup']) await refuseEviction(artifact, store, limit);
+  const patience = { retries: config['cdn.retries'], timeout: config['cdn.timeout'], parallel: config['cdn.parallel'] };
+  return download(artifact, { store, sources: sources.map((s) => openSource(s, patience, { kept: true })), patience, signal, onProgress: progress(filename), maxBytes: limit });
+}
+/** @param {Artifact} artifact @param {Store} store @param {number} limit */
+async function refuseEviction(artifact, store, limit) {
+  const { bytes, free } = await store.usage();
+  const needed = await store.find(artifact.id) ? 0 : artifact.size ?? 0;
+  if (bytes + needed > limit || free !== null && needed > free) {
+    throw new EdgeNetError('STORAGE', `${artifact.name} has ${showSize(needed)}, but the cache may have ${showSize(limit)} and has ${showSize(bytes)}${free === null ? '' : `, ${showSize(free)} are free`}; cache clear makes room, or set cache.autoCleanup to true`);
+  }
+}
+
+/** A stored file to a folder, whole or not at all. @param {Store} store @param {string} id @param {string} file */
+async function copyOut(store, id, file) {
+  const reader = await store.open(id);
+  if (!reader) throw new EdgeNetError('STORAGE', `${file}: the stored file is gone`);
+  const draft = `${file}.${process.pid}.new`;
+  try {
+    const handle = await open(draft, 'w');
+    try { for await (const piece of reader.read(0, Infinity)) await handle.writeFile(piece); await handle.sync(); } finally { await handle.close(); }
+    await rename(draft, file);
+  } catch (e) { await rm(draft, { force: true }); throw e; } finally { reader.close(); }
+}
+
+/**
+ * @param {string} name a model's name, a manifest's path or URL; or the URL of a file itself (https, hf:, ipfs:), whose hashes are then recorded at the first download
+ * @param {{version?: string, source?: string, output?: string, allowUnsigned?: boolean}} options @param {Record<string, any>} config @param {{progress: (label: string) => (p: any) => void, signal?: AbortSignal}} how
+ * @returns {Promise<{id: string, version: string | null, signedBy: string | null, files: {file: string, bytes: number}[]}>}
+ */
+export async function pull(name, { version, source, output, allowUnsigned }, config, how) {
+  const store = await openCache(config);
+  try {
+    const bare = /^(hf|ipfs):/.test(name) || /^https?:/.test(name) && !/\.json$/.test(new URL(name).pathname);
+    /** @type {Map<string, Uint8Array>} */ const sides = new Map();
+    const found = bare ? null : await findManifest(name, config, { version, allowUnsigned: allowUnsigned || config['trust.allowUnsigned'], advance: true, fresh: true });
+    const wanted = found ? await wantedFiles(found, config, { source, readSide: sideReader(config, sides) }) : [bareFile(name)];
+    if (output) await mkdir(output, { recursive: true });
+    const files = [];
+    for (const one of wanted) {
+      const entry = await fetchFile(one, store, config, how);
+      const file = output && path.join(output, one.filename);
+      if (file) await copyOut(store, one.artifact.id, file);
+      files.push({ file: file ?? path.join(expand(config['cache.directory']), entry.file), bytes: entry.size });
+    }
+    if (found) await remember(found, sides, config);
+    return { id: found?.manifest.id ?? name, version: found?.manifest.version ?? null, signedBy: found?.signedBy?.name ?? null, files };
+  } finally { store.close(); }
+}
+/** @param {string} name @returns {Wanted} */
+function bareFile(name) {
+  const spec = sourceSpec(name);
+  const place = spec.kind === 'url' ? new URL(spec.url).pathname : spec.kind === 'hf' ? spec.path : name.replace(/^ipfs:\/\//, '');
+  return { role: 'model', filename: place.split('/').filter(Boolean).at(-1)?.replace(/[^\w.+-]/g, '_') ?? 'model', artifact: artifactOf(spec), sources: [spec] };
+}
