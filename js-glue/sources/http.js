@@ -143,8 +143,7 @@ class HttpFile {
   async #ask(range, signal) {
     throwIfAborted(signal);
     const { headers = {}, cache, timeout } = this.#asking;
-    /** @type {Record<string, string>} */ const own = isNode() ? { 'Accept-Encoding': 'identity' } : {}; // browsers do so by themselves for ranges
-    if (range) own.Range = range;
+    /** @type {Record<string, string>} */ const own = range ? { Range: range } : isNode() ? { 'Accept-Encoding': 'identity' } : {}; // with a range, fetch itself asks for identity
     if (range && this.version && !this.version.startsWith('W/')) own['If-Range'] = this.version;
     const control = new AbortController();
     const unlink = linked(signal, control);
