@@ -16,6 +16,8 @@ import { Transfer } from './transfer.js';
  * @typedef {import('./types.js').Entry} Entry @typedef {import('./types.js').Part} Part
  */
 
+/** See Patience. */
+const RAMP_MS = 250;
 /** Errors after which what is there is of no use. */
 const USELESS = Object.freeze(['FORMAT', 'UNSUPPORTED']);
 
@@ -102,7 +104,7 @@ export class Job {
     const sink = new KeepingSink(part, { chunkSize, from, tolerant: tolerant && parallel === 1, why });
     const pool = new Pool(known === null && lead ? [lead.member] : members, patience); // without hashes nothing says that two sources have the same file
     const meter = new Meter(report);
-    const transfer = new Transfer({ artifact, size, chunkSize, sink, pool, parallel, retries: patience.retries, begun: lead ? SPAN_BYTES : 0, signal, gate, onArrival: (loaded, source) => meter.show('download', loaded, size, { source }) });
+    const transfer = new Transfer({ artifact, size, chunkSize, sink, pool, parallel, ramp: patience.ramp ?? RAMP_MS, retries: patience.retries, begun: lead ? SPAN_BYTES : 0, signal, gate, onArrival: (loaded, source) => meter.show('download', loaded, size, { source }) });
     return new Job(artifact, version, part, sink, transfer, meter);
   }
 

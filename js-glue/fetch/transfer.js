@@ -6,7 +6,9 @@ import { sameBytes, toHex } from '../manifest/encoding.js';
 import { HASH_BYTES, openSha256, sha256 } from '../manifest/hash.js';
 
 /** Chunks of a run, which is what one request asks for: long at first, short towards the end, so that all connections end together and none is cut off. */
-const RUN = Object.freeze({ least: 4, most: 16 });
+const RUN = Object.freeze({ least: 4, most: 32 });
+/** Bytes per second that one connection carries without help: on a fast line, more of them cost more than they bring (0.7 of one's speed over loopback). */
+const FAST = 40e6;
 /** Chunks that may be hashed and written while the next ones arrive. */
 const PIPELINE = 6;
 
@@ -15,7 +17,7 @@ const PIPELINE = 6;
  * @typedef {Pick<import('./types.js').Part, 'write' | 'read'> & {journal: Pick<import('./types.js').Journal, 'has' | 'hash'>, inOrder?: boolean, seek(index: number): void}} Sink inOrder: chunks must come one after another; seek: the reader has come to this chunk
  * @typedef {{from: number, to: number, at: number, buffer: Uint8Array | null, member: Member | null, control: AbortController, hedge: boolean}} Run
  *   chunks [from, to); at: next byte; hedge: the same chunk is asked for elsewhere
- * @typedef {{artifact: Artifact, size: number | null, chunkSize: number, sink: Sink, pool: import('./pool.js').Pool, parallel: number, retries: number, begun: number,
+ * @typedef {{artifact: Artifact, size: number | null, chunkSize: number, sink: Sink, pool: import('./pool.js').Pool, parallel: number, ramp: number, retries: number, begun: number,
  *   signal?: AbortSignal, gate?: import('./types.js').DownloadOptions['gate'], onArrival: (loaded: number, source: string) => void}} TransferInit begun: bytes that the first request has asked for
  */
 
@@ -50,7 +52,7 @@ export class Transfer {
     init.signal?.addEventListener('abort', stop, { once: true });
     if (init.signal?.aborted) stop();
     const workers = init.sink.inOrder || init.size === null ? 1 : Math.max(1, Math.min(init.parallel, this.#left));
-    this.finished = Promise.all(Array.from({ length: workers }, () => this.#work().catch((e) => this.#fail(e)))).then(async () => {
+    this.finished = this.#workAll(workers).then(async () => {
       while (this.#inPipeline > 0 && !this.#failure) await this.#change();
       if (this.#failure) throw this.#failure;
     }).finally(() => { init.signal?.removeEventListener('abort', stop); init.pool.close(); });
@@ -94,6 +96,20 @@ export class Transfer {
   }
 
   // ---- workers ----
+  /** One at first; one more joins after every `ramp` ms in which the line was not full. @param {number} most @returns {Promise<void>} when the last one is through */
+  async #workAll(most) {
+    const { ramp } = this.#o;
+    /** @type {Promise<unknown>[]} */ const all = [];
+    const join = () => all.push(this.#work().catch((e) => this.#fail(e)));
+    let before = this.#loaded;
+    const timer = setInterval(() => {
+      const rate = (this.#loaded - before) / ramp * 1000;
+      before = this.#loaded;
+      if (all.length < most && rate < FAST * all.length && this.#left > 0 && !this.#o.gate?.paused) join();
+    }, Math.max(1, ramp));
+    do join(); while (ramp === 0 && all.length < most);
+    try { for (let i = 0; i < all.length; i++) await all[i]; } finally { clearInterval(timer); }
+  }
   async #work() {
     const { pool, artifact } = this.#o;
     /** @type {Run | null} */ let run = null;

@@ -70,8 +70,11 @@ export type SourceSpec =
   | { kind: 'bytes'; bytes: Uint8Array }
   | { kind: 'path'; path: string };
 
-/** retries: in a row without a new byte. timeout: ms without a byte. parallel: transfers at once. backOff: ms before the first retry, then twice as long each time (250). */
-export interface Patience { retries: number; timeout: number; parallel: number; backOff?: number }
+/**
+ * retries: in a row without a new byte. timeout: ms without a byte. parallel: transfers at once, at most. backOff: ms before the first retry,
+ * then twice as long each time (250). ramp: ms until one more transfer joins where the line is not full (250; 0: all at once).
+ */
+export interface Patience { retries: number; timeout: number; parallel: number; backOff?: number; ramp?: number }
 
 /** The `p2p` slot: whatever finds peers implements this; the engine verifies every chunk itself. */
 export interface Peer {

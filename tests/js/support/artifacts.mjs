@@ -10,7 +10,7 @@ import { temporaryFolder } from './env.mjs';
 
 export const CHUNK = 1 << 16;
 /** Short waits: what is tested is the order of things. */
-export const patience = Object.freeze({ retries: 4, timeout: 400, parallel: 4, backOff: 2 });
+export const patience = Object.freeze({ retries: 4, timeout: 400, parallel: 4, backOff: 2, ramp: 0 });
 
 /** @param {Uint8Array} bytes */
 export const sha256 = (bytes) => createHash('sha256').update(bytes).digest();
