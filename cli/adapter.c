@@ -1,4 +1,4 @@
-/* adapter.c - edge-net adapter: shows an adapter, and turns llama.cpp's form into PEFT's and back. */
+/* adapter.c - edge-net adapter: shows an adapter, turns llama.cpp's form into PEFT's and back, merges adapters into a model. */
 #include "adapters.h"
 #include <math.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 enum { A_BASE, A_OUT, A_FORMAT, A_BASE_NAME, A_RSLORA, A_JSON };
 static const arg_option options[] = {
-    [A_BASE] = {.name = "base", .value = "MODEL", .help = "the base model (GGUF): it says which rows belong together", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
+    [A_BASE] = {.name = "base", .value = "MODEL", .help = "info, convert: the base model (GGUF); it says which rows belong together", .kind = ARG_TEXT},
     [A_OUT] = {.name = "out", .value = "PATH", .help = "convert: a folder (peft) or a file (gguf)", .kind = ARG_TEXT},
     [A_FORMAT] = {.name = "format", .value = "peft|gguf", .help = "convert: of PATH (default: gguf if it ends so, else peft)", .kind = ARG_TEXT},
     [A_BASE_NAME] = {.name = "base-name", .value = "TEXT", .help = "convert: the base model's name for PEFT's settings", .kind = ARG_TEXT},
@@ -72,12 +72,40 @@ static void show(const cli_args *a, const cli_model *m, en_adapter *adapter) {
   printf("}}\n");
 }
 
+/* merge-into MODEL ADAPTER[:scale]... OUT */
+static int merge(const cli_args *a) {
+  const char *out = a->argv[a->n_operands - 1];
+  const int n = a->n_operands - 3;
+  const char **texts = malloc((size_t)(n > 0 ? n : 1) * sizeof *texts);
+  cli_model m;
+  en_why why = {""};
+  int ok = n > 0 && texts;
+  for (int i = 0; ok && i < n; i++) texts[i] = a->argv[2 + i];
+  if (!ok) cli_fail(NULL, "adapter merge-into MODEL ADAPTER[:scale] OUT.gguf: these are too few");
+  const arg_value given = {.given = n, .texts = texts};
+  if (!ok || cli_open(&m, a->argv[1], &(cli_open_spec){.n_threads = 1, .adapters = &given}) != EN_OK) { free(texts); return ok ? 1 : 2; }
+  for (int i = 0; ok && i < m.n_adapters; i++) {
+    const size_t need = en_adapter_merge_bytes(m.adapters[i].adapter);
+    void *scratch = cli_alloc(need);
+    ok = en_adapter_merge(m.model, m.adapters[i].adapter, m.adapters[i].scale, scratch, scratch ? need : 0, &why) == EN_OK;
+    if (!ok) cli_fail(texts[i], "%s", why.text);
+    free(scratch);
+  }
+  ok = ok && cli_model_write(&m, out);
+  if (ok) printf("%s: %d adapter%s merged into %s weights\n", out, n, n > 1 ? "s" : "", m.info.type);
+  cli_close(&m);
+  free(texts);
+  return ok ? 0 : 1;
+}
+
 static int run(const cli_args *a) {
   const int convert = !strcmp(a->argv[0], "convert");
   cli_model m;
   en_adapter *adapter;
   void *mem;
-  if (!convert && strcmp(a->argv[0], "info")) { cli_fail(NULL, "adapter %s: must be info or convert", a->argv[0]); return 2; }
+  if (!strcmp(a->argv[0], "merge-into")) return merge(a);
+  if (!convert && strcmp(a->argv[0], "info")) { cli_fail(NULL, "adapter %s: must be info, convert or merge-into", a->argv[0]); return 2; }
+  if (a->n_operands != 2 || !args_text(a, A_BASE)) { cli_fail(NULL, "adapter %s needs one ADAPTER and --base MODEL", a->argv[0]); return 2; }
   if (convert && !args_text(a, A_OUT)) { cli_fail(NULL, "adapter convert needs --out PATH"); return 2; }
   if (!cli_is_adapter_format(args_text(a, A_FORMAT))) return 2;
   if (cli_open(&m, args_text(a, A_BASE), &(cli_open_spec){.n_threads = 1}) != EN_OK) return 1;
@@ -90,6 +118,6 @@ static int run(const cli_args *a) {
 }
 
 const cli_command cli_command_adapter = {
-    .name = "adapter", .operands = "info|convert ADAPTER", .summary = "show a LoRA adapter, or convert it between GGUF and PEFT",
+    .name = "adapter", .operands = "info|convert ADAPTER | merge-into MODEL ADAPTER[:scale]... OUT.gguf", .summary = "show LoRA adapters, convert them between GGUF and PEFT, merge them into a model",
     .notes = "ADAPTER is a llama.cpp LoRA file (GGUF) or a PEFT folder (adapter_model.safetensors, adapter_config.json).",
-    .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 2, .max_operands = 2, .run = run};
+    .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 2, .max_operands = 3 + CLI_MAX_ADAPTERS, .run = run};

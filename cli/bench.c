@@ -76,7 +76,7 @@ static double read_bandwidth(const bench *b) {
     const double start = cli_now_ms(NULL);
     if (b->m->host.n_lanes > 1) b->m->host.parallel(b->m->host.ud, read_pages, j, n, 1);
     else read_pages(j, 0, n, 0);
-    if (i >= 0) rates[i] = (double)n * READ_STEP / (cli_now_ms(NULL) - start) * 1e-6;
+    if (i >= 0) rates[i] = (double)n * (double)READ_STEP / (cli_now_ms(NULL) - start) * 1e-6;
   }
   free(j);
   qsort(rates, PASSES, sizeof *rates, ascending);

@@ -220,6 +220,11 @@ float *en_adapter_a(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *ra
 float *en_adapter_b(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rank, uint32_t *rows);
 uint64_t en_adapter_params(const en_adapter *a); /* trainable numbers */
 float en_adapter_alpha(const en_adapter *a);     /* the scale of an update is this / its rank (rslora included); 0: the scale is 1 */
+/* The update times `scale` into the weights themselves: every matrix is decoded, changed and encoded again in its own type (F32: nothing is lost but
+ * the rounding of the sum). For ever: en_model_read gives the merged file. No session may be at work on m, caches belong to the weights before.
+ * EN_E_ARG: the adapter was made for another model; EN_E_NUMERIC: it is not finite. Then nothing has changed. */
+size_t en_adapter_merge_bytes(const en_adapter *a);
+int32_t en_adapter_merge(en_model *m, const en_adapter *a, float scale, void *scratch, size_t scratch_bytes, en_why *why);
 /* Up to 8 adapters work on a session at once, each times its scale. a kept until it is detached. The caches belong to the weights that made
  * them: attaching, rescaling and detaching empties every sequence. EN_E_ARG: made for another model. */
 int32_t en_session_attach(en_session *s, en_adapter *a, float scale, en_why *why); /* again: a new scale */

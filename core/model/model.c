@@ -258,7 +258,7 @@ static int32_t fill_freq(en_model *m, en_why *why) {
 }
 
 /* The head says what the tensors are; 256 bytes from the middle of each say whose they are. */
-static uint64_t fingerprint(const en_model *m) {
+uint64_t en_model_fingerprint(const en_model *m) {
   uint64_t h = en_hash64(EN_HASH64, m->image, (size_t)m->g.data_offset);
   for (uint64_t i = 0; i < m->g.n_tensors; i++) {
     const en_gguf_tensor *t = &m->g.tensors[i];
@@ -273,7 +273,7 @@ int32_t en_model_seal(en_model *m, en_why *why) {
     return en_fail(why, EN_E_STATE, "the file is incomplete: %z of %z bytes are there", m->fed, m->info.file_bytes);
   EN_TRY(en_model_feed(m, m->fed));
   EN_TRY(fill_freq(m, why));
-  m->info.fingerprint = fingerprint(m);
+  m->info.fingerprint = en_model_fingerprint(m);
   m->sealed = 1;
   return EN_OK;
 }

@@ -23,6 +23,7 @@ struct en_model {
   uint64_t next_tensor, next_group; /* where packing goes on */
   int32_t sealed;
 };
+uint64_t en_model_fingerprint(const en_model *m); /* of the weights as they are now, never 0 */
 /* Replace '*' of a per-layer tensor name by the layer number. */
 void en_tensor_name(char *out, size_t cap, const char *pattern, int32_t layer);
 static inline const double *en_model_freq(const en_model *m, int32_t table) { return m->freq + (size_t)table * (size_t)(m->c.rot / 2); }

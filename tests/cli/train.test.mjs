@@ -37,6 +37,11 @@ test('train: the loss falls, and the adapter does what was learned', () => {
   const file = temporary('other.gguf');
   train(file, '--epochs', '12', '--warmup', '4'); // the same run in the other format
   assert.ok(Math.abs(perplexity('--adapter', file) - perplexity('--adapter', path.join(out, 'adapter_model.safetensors'))) < 1e-6);
+  const merged = temporary('merged.gguf'); // in the weights it does the same, to the rounding of Q8_0
+  ok('adapter', 'merge-into', home, `${file}:0.5`, `${out}:0.5`, merged);
+  const withMerged = JSON.parse(ok('perplexity', merged, '-f', text, '--kernels', 'ref', '--json').out).perplexity;
+  assert.ok(Math.abs(withMerged / perplexity('--adapter', file) - 1) < 0.03, `${withMerged} ${perplexity('--adapter', file)}`);
+  assert.equal(edgeNet('adapter', 'merge-into', home, merged).code, 2);
   assert.ok(Math.abs(perplexity('--adapter', `${file}:0.5`, '--adapter', `${out}:0.5`) / perplexity('--adapter', file) - 1) < 1e-4, 'two halves are a whole');
 });
 

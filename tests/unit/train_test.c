@@ -239,6 +239,45 @@ static void other_ways(const en_model *m, double tolerance) {
   tear_down(&c);
 }
 
+/* An adapter in the weights does what it does beside them. Works on a model of its own, for it changes it. */
+static void merged(const bytes_t *file, const char *kernels, uint32_t targets, double tolerance) {
+  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = targets};
+  const en_train_spec ts = {.n_tokens = 32};
+  const en_session_spec spec = {.n_ctx = 32, .n_logits = T};
+  loaded_t l = load_model(file->p, file->n, 0, kernels, NULL), other = load_model(file->p, file->n, 0, kernels, NULL);
+  setup_t a = set_up(l.m, &as, &ts, NULL);
+  void *s_mem, *r_mem, *mem = aligned_alloc(EN_ALIGN, en_adapter_merge_bytes(a.a));
+  uint8_t want[T];
+  en_why why;
+  memset(want, 1, sizeof want);
+  fill_b(a.a);
+  en_session *s = open_session(l.m, &spec, NULL, &s_mem), *r = open_session(l.m, &spec, NULL, &r_mem);
+  CHECK_EQ(en_session_attach(s, a.a, 0.5f, NULL), EN_OK);
+  CHECK_EQ(en_eval(s, &(en_batch){.n = T, .ids = ids, .want = want}, NULL), EN_OK);
+  const uint64_t before = en_model_info(l.m)->fingerprint;
+  CHECK_EQ(en_adapter_merge(other.m, a.a, 0.5f, mem, en_adapter_merge_bytes(a.a), &why), EN_E_ARG);
+  CHECK_EQ(en_adapter_merge(l.m, a.a, NAN, mem, en_adapter_merge_bytes(a.a), &why), EN_E_ARG);
+  CHECK_EQ(en_adapter_merge(l.m, a.a, 0.5f, mem, en_adapter_merge_bytes(a.a) - 1, &why), EN_E_NOMEM);
+  CHECK_EQ(en_adapter_merge(l.m, a.a, 0.5f, mem, en_adapter_merge_bytes(a.a), &why), EN_OK);
+  CHECK(en_model_info(l.m)->fingerprint != before);
+  CHECK_EQ(en_eval(r, &(en_batch){.n = T, .ids = ids, .want = want}, NULL), EN_OK);
+  CHECK_NEAR(test_rel_rms(en_logits(r, 0), en_logits(s, 0), T * TINY_V), 0, tolerance);
+  unsigned char *out = malloc(file->n); /* and so does the file that comes of it */
+  CHECK_EQ(en_model_read(l.m, 0, out, file->n), EN_OK);
+  CHECK(memcmp(out, file->p, file->n) != 0);
+  loaded_t again = load_model(out, file->n, 0, kernels, NULL);
+  void *t_mem;
+  en_session *t = open_session(again.m, &spec, NULL, &t_mem);
+  CHECK_EQ(en_eval(t, &(en_batch){.n = T, .ids = ids, .want = want}, NULL), EN_OK);
+  CHECK(!memcmp(en_logits(t, 0), en_logits(r, 0), T * TINY_V * sizeof(float)));
+  CHECK(en_model_info(again.m)->fingerprint == en_model_info(l.m)->fingerprint);
+  free(s_mem), free(r_mem), free(t_mem), free(mem), free(out);
+  tear_down(&a);
+  unload_model(&l);
+  unload_model(&other);
+  unload_model(&again);
+}
+
 /* The frozen layers below an adapter, computed once: the same bits; sequence by sequence, the same to rounding. */
 static void cached_prefix(const en_model *m, double tolerance) {
   const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_Q | EN_LORA_DOWN, .first_layer = 1}, all = {.rank = RANK, .alpha = 6, .targets = EN_LORA_Q};
@@ -786,6 +825,7 @@ int main(void) {
       same_as_session(exact.m, archs[a].targets, 1e-6);
       other_ways(exact.m, 1e-5);
       other_ways(fast.m, types[k] == EN_F32 ? 1e-5 : 0.05);
+      merged(&file, "ref", archs[a].targets, types[k] == EN_F32 ? 1e-5 : types[k] == EN_Q8_0 ? 0.03 : 0.3);
       cached_prefix(fast.m, types[k] == EN_F32 ? 1e-6 : 0.02);
       if (a < 2) round_trips(fast.m);
       if (!a && !k) refusals(fast.m);
