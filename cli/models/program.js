@@ -153,6 +153,8 @@ function addHousekeeping(program, run) {
     await store.remove(/** @type {{keyId: string}} */ (found[0]).keyId);
     out.answer({ removed: found[0]?.keyId }, `no longer trusted: ${found[0]?.keyId}`);
   }));
+  trust.command('forget <model>').description('accept older versions of this model again')
+    .action(run(async (out, id) => { await (await openTrust()).forget(id); out.answer({ forgotten: id }, `the versions of ${id} that were accepted are forgotten`); }));
   const config = program.command('config').description(`settings in ${path.join(home(), 'models.yaml')}`);
   config.command('show').action(run(async (out) => {
     const all = await readConfig();
@@ -167,8 +169,9 @@ function addHousekeeping(program, run) {
       await served.close();
     }));
   for (const [name, instead] of [['optimize', 'quantize with llama.cpp (llama-quantize), then pack the GGUF file'], ['publish', 'pack, sign, and serve-models or any static host do it by hand'], ['adapters', 'build/native/edge-net adapter reads and writes them']]) {
-    program.command(`${name} [arguments...]`).description('not there yet').allowUnknownOption().helpOption(false)
-      .action(run(async () => { throw new EdgeNetError('UNSUPPORTED', `${name} is not there yet in this release; ${instead}`); }));
+    const command = program.command(`${name} [arguments...]`).description('not there yet').allowUnknownOption().helpOption(false);
+    if (name === 'publish') command.alias('push'); // older documents have both names
+    command.action(run(async () => { throw new EdgeNetError('UNSUPPORTED', `${name} is not there yet in this release; ${instead}`); }));
   }
 }
 

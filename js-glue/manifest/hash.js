@@ -1,6 +1,6 @@
 // @ts-check
 // SHA-256 of a piece at once, and of a stream. Pieces go to WebCrypto, which runs beside the caller and in native code. Browsers cannot
-// digest a stream, so there the stream goes through hash-wasm (about 300 MiB/s; a plain JavaScript one has a third of that).
+// digest a stream, so there the stream goes through hash-wasm (docs/speed.md).
 import { isNode, nodeModule } from '../platform.js';
 
 /** Bytes of a SHA-256. */

@@ -8,6 +8,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { pack } from '../../cli/models/pack.js';
 import { main } from '../../cli/models/program.js';
+import { serveModels } from '../../cli/models/serve-models.js';
 import { ERROR_CODES } from '../../js-glue/errors.js';
 import { parseManifest } from '../../js-glue/manifest/manifest.js';
 import { preAuthEncoding } from '../../js-glue/trust/dsse.js';
@@ -187,10 +188,33 @@ test('list and info: the package\'s own models; what is not there yet says so', 
   assert.match((await run('info', 'phi-1.5-q4', '--requirements')).stdout, /simdRequired: false/);
   assert.match((await run('info', 'phi-1.5-q4', '--benchmarks')).stdout, /perplexity: not measured/);
   assert.match(await bad('ARG', 'info', 'phi-9'), /no model "phi-9"/);
-  for (const name of ['optimize', 'publish', 'adapters']) assert.match(await bad('UNSUPPORTED', name, 'x', '--quantization', 'INT4'), /not there yet/);
+  for (const name of ['optimize', 'publish', 'push', 'adapters']) assert.match(await bad('UNSUPPORTED', name, 'x', '--quantization', 'INT4'), /not there yet/);
   assert.equal((await run('fly')).status, 2);
   assert.equal((await run('list', '--fast')).status, 2);
   assert.equal((await run('--help')).status, 0);
+});
+
+test('the README\'s commands, in its order', async (t) => {
+  const place = temporaryFolder();
+  const before = process.cwd();
+  t.after(() => process.chdir(before));
+  process.chdir(place);
+  process.env.EDGE_NET_HOME = path.join(place, 'home');
+  t.after(() => { process.env.EDGE_NET_HOME = home; });
+  copyFileSync(model, 'my-model.gguf');
+  const lines = [...readFileSync(path.join(root, 'README.md'), 'utf8').matchAll(/^(edge-net-models [^#\n]*)/gm)].flatMap(([, line]) => line.trim().split(' && '));
+  assert.ok(lines.length >= 8, `${lines.length} commands`);
+  let url = '';
+  for (const line of lines) {
+    const args = line.split(/\s+/).slice(1);
+    if (args[0] === 'serve-models') { // it would wait for Ctrl+C
+      const served = await serveModels(/** @type {string} */ (args[1]), { port: 0, cors: '*' });
+      t.after(() => served.close());
+      url = served.url;
+      copyFileSync(path.join(place, 'home/keys/private.pub.pem'), 'publisher.pub.pem');
+    } else await good(...args.map((a) => a.replace('http://localhost:8080/', url)));
+  }
+  assert.equal((await good('verify', 'my-model')).signedBy.name.length, 12, 'a key without a name is called by its id');
 });
 
 const program = 'dist/cli/models/edge-net-models.mjs';

@@ -93,7 +93,8 @@ test('a new version replaces the old one after prune, and never the other way', 
   await publish('1.0.0', 1);
   await bad('ROLLBACK', 'pull', 'toy');
   await good('verify', 'toy');
-  await publish('1.1.0', 2);
+  await good('trust', 'forget', 'toy'); // a person's decision
+  assert.equal((await good('pull', 'toy')).version, '1.0.0');
 });
 
 test('a file that is not what was signed is refused', async () => {
