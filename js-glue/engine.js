@@ -3,6 +3,7 @@
 import { EdgeNetError, throwIfAborted } from './errors.js';
 import { Embedder, POOLING_NAMES, POOLINGS } from './embedder.js';
 import { Meter } from './fetch/progress.js';
+import { choose, warmUp } from './kernel-choice.js';
 import { streamIn } from './load.js';
 import { Scheduler } from './scheduler.js';
 import { describe, startInstance } from './variants.js';
@@ -90,6 +91,7 @@ export class Engine {
     // A page must not wait for lanes; there even a threaded binary that was asked for runs alone.
     const lanes = instance.startLanes(options.inPlace && isPage() ? 1 : options.threads, spawnLane);
     lanes.catch(() => {}); // load() looks at it later
+    if (!options.kernels) warmUp(instance);
     return { w: instance, variant, why, lanes, close: () => instance.close() };
   }
 
@@ -106,10 +108,12 @@ export class Engine {
       const { fileBytes } = model.info;
       meter.show('prepare', fileBytes, fileBytes, { always: true });
       throwIfAborted(signal);
+      const kernels = options.kernels ? { name: options.kernels, why: [] } : choose(w, model.handle);
+      w.useKernels(model.handle, kernels.name);
       w.seal(model.handle);
       await lanes;
       const parts = open(w, model, options);
-      parts.info.engine = { variant, kernels: w.kernels(model.handle), threads: w.lanes, why: [describe(variant, w.lanes, await cores()), ...why].join(' ') };
+      parts.info.engine = { variant, kernels: w.kernels(model.handle), threads: w.lanes, why: [describe(variant, w.lanes, await cores()), ...why, ...kernels.why].join(' ') };
       meter.show('ready', fileBytes, fileBytes, { always: true });
       return new Engine(w, parts);
     } catch (e) {

@@ -221,6 +221,13 @@ export class WasmInstance {
   useKernels(model, name) { this.#withText(name, (at) => this.#must('w_model_use_kernels', model, at)); }
   /** @param {number} model @returns {string} */
   kernels(model) { return this.#cstring(this.#run('w_model_kernels', model)); }
+  /** A kernel table that may beat the default here, if there is one. @param {number} [model] 0: for any @returns {string | null} */
+  rival(model = 0) {
+    const at = this.#run('w_kernels_rival', model);
+    return at ? this.#cstring(at) : null;
+  }
+  /** GMAC/s of a kernel table with 4-bit weights. @param {string} name @param {number} ms time to take @returns {number} */
+  speed(name, ms) { return this.#withText(name, (at) => this.#run('w_kernels_speed', at, ms)); }
   /** Names of the kernel tables that run here, the default first. */
   kernelNames() {
     const names = [];

@@ -117,6 +117,15 @@ int32_t w_model_seal(en_model *m) { return en_model_seal(m, &why); }
 int32_t w_model_use_kernels(en_model *m, const char *name) { return en_model_use_kernels(m, name, &why); }
 const char *w_model_kernels(const en_model *m) { return en_model_kernels(m); }
 const char *w_kernels_name(int32_t i) { return en_kernels_name(i); }
+const char *w_kernels_rival(const en_model *m) { return en_kernels_rival(m); } /* m may be NULL */
+/* 0 also when there is no memory for it */
+double w_kernels_speed(const char *name, double ms) {
+  const en_host clock = {.now_ms = now_ms};
+  void *mem = w_alloc(EN_TRIAL_BYTES);
+  const double speed = mem ? en_kernels_speed(name, &clock, ms, mem) : 0;
+  w_free(mem);
+  return speed;
+}
 
 static int32_t mail_value(int32_t status, const en_value *v, double *out) {
   if (status != EN_OK) return status;

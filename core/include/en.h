@@ -80,6 +80,13 @@ const char *en_model_kernels(const en_model *m); /* name of the kernel table in 
 /* Choose a kernel table by name ("auto", "ref", "ref-int8", "avx2", ...). Before en_model_seal. EN_E_UNSUPPORTED: not on this machine. */
 int32_t en_model_use_kernels(en_model *m, const char *name, en_why *why);
 const char *en_kernels_name(int32_t i); /* i-th table that runs on this machine, NULL past the end; 0 = the default */
+/* Where the instruction set alone does not tell: a table that beats the default on some machines. NULL: the default is the best, or the model has no
+ * Q4_0 weights, where they differ. m NULL: for any model. */
+const char *en_kernels_rival(const en_model *m);
+/* GMAC/s of a table's product of Q4_0 weights, in the cache, with one token, over about `ms` of host->now_ms. mem: EN_TRIAL_BYTES, aligned.
+ * 0: the table does not run here, or there is no clock. */
+enum { EN_TRIAL_BYTES = 131072 };
+double en_kernels_speed(const char *name, const en_host *host, double ms, void *mem);
 
 /* ---- metadata, read straight from the head ---- */
 typedef struct { uint32_t type, elem_type; uint64_t n; const uint8_t *at; } en_value; /* type: GGUF value type; n: elements or bytes of a string; at: first byte */

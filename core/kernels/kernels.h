@@ -75,6 +75,7 @@ typedef struct en_attend {
 typedef struct en_kernels {
   const char *name;                  /* "ref", "avx512", ... */
   int32_t (*usable)(void);           /* 1: this machine can run it; NULL: always */
+  const char *rival;                 /* NULL, or a table that is faster on some machines: a host may time both (en_kernels_speed) */
   const en_product *products; int32_t n_products; /* types without an entry go through f32 panels */
   const en_form *forms; int32_t n_forms;          /* forms[0] is {NULL, NULL}: plain rows */
 #define EN_KERNEL(name, ret, args) ret (*name) args;

@@ -288,6 +288,10 @@ int32_t en_model_use_kernels(en_model *m, const char *name, en_why *why) {
 const en_info *en_model_info(const en_model *m) { return &m->info; }
 const char *en_model_kernels(const en_model *m) { return m->k.name; }
 const char *en_kernels_name(int32_t i) { return en_kernels_usable(i); }
+const char *en_kernels_rival(const en_model *m) {
+  en_kernels k;
+  return (!m || m->g.types >> EN_Q4_0 & 1) && en_kernels_pick(&k, "auto", NULL) == EN_OK ? k.rival : NULL;
+}
 
 int32_t en_meta(const en_model *m, const char *key, en_value *out) {
   const en_value *v = en_gguf_find(&m->g, key);

@@ -286,12 +286,26 @@ static void check_outer(const en_kernels *k) {
   }
 }
 
+/* A clock that goes on by 1 ms whenever someone looks. */
+static double ticking(void *ud) { return ++*(double *)ud; }
+
+static void check_trial(void) {
+  double now = 0;
+  const en_host clock = {.now_ms = ticking, .ud = &now}, none = {0};
+  void *mem = aligned_alloc(EN_ALIGN, EN_TRIAL_BYTES);
+  for (int32_t i = 0; en_kernels_usable(i); i++) CHECK_NEAR(en_kernels_speed(en_kernels_usable(i), &clock, 3, mem), 3 * 32 * 64 * 1024 / 3e6, 1e-9); /* three looks, 32 products each */
+  CHECK_EQ(en_kernels_speed("no such table", &clock, 3, mem), 0);
+  CHECK_EQ(en_kernels_speed("auto", &none, 3, mem), 0);
+  free(mem);
+}
+
 int main(void) {
   CHECK(en_kernels_usable(0) != NULL);
   en_kernels unknown;
   en_why why;
   CHECK_EQ(en_kernels_pick(&unknown, "no such table", &why), EN_E_UNSUPPORTED);
   CHECK(strstr(why.text, "no such table") != NULL);
+  check_trial();
   const en_kernels best = table("auto");
   CHECK(!strcmp(best.name, en_kernels_usable(0)));
   for (int32_t i = 0; en_kernels_usable(i); i++) {

@@ -1,6 +1,6 @@
 /* relaxed.c - the tables for WebAssembly relaxed SIMD. Relaxed dot products are used only where all engines agree: second operand
  * 0..127. "relaxed" sums Q4_0 in i16 (best where the engine has no single instruction for four byte products), "relaxed-d32" in i32:
- * which is faster depends on the machine, so a host may time both when it loads. Fused multiply-adds may round differently by engine. */
+ * which is faster depends on the machine, so the SDK times both when it loads. Fused multiply-adds may round differently by engine. */
 #include "../simd128/vec.h"
 #define EN_DENSE_V 2
 #define EN_DENSE_T 4
@@ -27,6 +27,7 @@ static const en_product products_d32[] = {{EN_Q4_0, 1, mul_q4_0_d32, mul_t_q4_0}
 #define EN_KERNEL(fn, ret, args) .fn = fn,
 const en_kernels en_kernels_relaxed = {
   .name = "relaxed",
+  .rival = "relaxed-d32",
   .products = products, .n_products = EN_COUNT(products),
   .forms = forms, .n_forms = EN_COUNT(forms),
 #include "../kernels.def"
