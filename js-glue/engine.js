@@ -1,6 +1,7 @@
 // @ts-check
 // A model that is ready to work, in the thread where its wasm instance lives: Node's main thread or a worker.
 import { EdgeNetError, throwIfAborted } from './errors.js';
+import { Adapters, describe as describeAdapter, openAdapter } from './adapters.js';
 import { Embedder, POOLING_NAMES, POOLINGS } from './embedder.js';
 import { Meter } from './fetch/progress.js';
 import { choose, warmUp } from './kernel-choice.js';
@@ -9,6 +10,7 @@ import { Scheduler } from './scheduler.js';
 import { describe, startInstance } from './variants.js';
 import { cores, isPage } from './platform.js';
 import { checkMessages, renderChat } from './chat.js';
+import { Training, adapterFile } from './training.js';
 
 /** en.h: EN_TOK_BOS, EN_TOK_SPECIAL, EN_TOK_EOS */
 const TOK = Object.freeze({ bos: 1, special: 2, eos: 4 });
@@ -51,7 +53,7 @@ const LOGITS_BYTES = 1 << 20;
  * @property {Record<string, import('./wasm-instance.js').MetaValue>} metadata everything in the file's head except the contents of arrays
  * @property {{variant: string, kernels: string, threads: number, why: string}} engine
  *
- * @typedef {{modelBytes: number, kvCacheBytes: number, sessionBytes: number, tokenizerBytes: number, wasmBytes: number, cachedTokens: number}} MemoryInfo
+ * @typedef {{modelBytes: number, kvCacheBytes: number, sessionBytes: number, tokenizerBytes: number, adapterBytes: number, trainingBytes: number, wasmBytes: number, cachedTokens: number}} MemoryInfo
  *   modelBytes: the weights; sessionBytes: KV cache and scratch together; wasmBytes: all memory of the engine
  */
 
@@ -66,6 +68,9 @@ export class Engine {
   /** One for each pooling that was asked for. @type {Map<number, Embedder>} */ #embedders = new Map();
   #embedContext;
   #profile;
+  #adapters;
+  /** @type {Map<number, Training>} */ #trainings = new Map();
+  #lastTraining = 0;
   /** @type {ModelInfo} */ info;
 
   /** @param {import('./wasm-instance.js').WasmInstance} w @param {Parts} parts */
@@ -78,6 +83,7 @@ export class Engine {
     this.#embedContext = spec.embedContext;
     this.#profile = spec.profile;
     this.#scheduler = session && new Scheduler({ w, session: session.handle, tokenizer: tokenizer?.handle ?? 0, vocab: model.info.vocab, nCtx: session.nCtx, nBatch: spec.nBatch, nSeq: spec.nSeq, nLogits: spec.nLogits });
+    this.#adapters = new Adapters({ w, model: model.handle, session: session?.handle ?? 0, layers: info.layers });
   }
 
   /**
@@ -126,7 +132,8 @@ export class Engine {
   get memory() {
     const parts = [...this.#session ? [this.#session] : [], ...this.#embedders.values()];
     const sum = (/** @type {'bytes' | 'kvBytes'} */ key) => parts.reduce((n, p) => n + p[key], 0);
-    return { modelBytes: this.info.fileBytes, kvCacheBytes: sum('kvBytes'), sessionBytes: sum('bytes'), tokenizerBytes: this.#tokenizer?.bytes ?? 0, wasmBytes: this.#w.memoryBytes, cachedTokens: this.#scheduler?.cachedTokens ?? 0 };
+    return { modelBytes: this.info.fileBytes, kvCacheBytes: sum('kvBytes'), sessionBytes: sum('bytes'), tokenizerBytes: this.#tokenizer?.bytes ?? 0,
+      adapterBytes: this.#adapters.bytes, trainingBytes: [...this.#trainings.values()].reduce((n, t) => n + t.bytes, 0), wasmBytes: this.#w.memoryBytes, cachedTokens: this.#scheduler?.cachedTokens ?? 0 };
   }
   /** See WasmInstance.stop. */
   get stop() { return this.#w.stop; }
@@ -225,11 +232,46 @@ export class Engine {
     return [...ids.slice(0, longest - 1), addEos && ids.at(-1) === eos ? eos : ids[longest - 1]];
   }
 
+  /** @returns {import('./adapters.js').AdapterInfo[]} */
+  get adapters() { return this.#adapters.list; }
+  /** Loaded at once; at work, with a scale other than 0, when the texts in the making are done. @param {string} name @param {import('./adapters.js').AdapterData} data @param {number} scale */
+  async loadAdapter(name, data, scale) {
+    this.#adapters.load(name, data);
+    if (!scale) return;
+    try { await this.scaleAdapters([[name, scale]]); } catch (e) { this.#adapters.unload(name); throw e; }
+  }
+  /** @param {readonly (readonly [string, number])[]} scales */
+  scaleAdapters(scales) { return this.#writer().change(() => this.#adapters.scale(scales)); }
+  /** @param {string} name */
+  unloadAdapter(name) { return this.#writer().change(() => this.#adapters.unload(name)); }
+  /** The same adapter in another form, and what it is. @param {import('./adapters.js').AdapterData} data @param {'gguf' | 'peft'} form @param {{baseModel?: string}} config */
+  convertAdapter(data, form, config) {
+    const { handle, block } = openAdapter(this.#w, this.#model.handle, data);
+    try { return { data: data.form === form ? data : adapterFile(this.#w, handle, form, config), ...describeAdapter(this.#w, handle, this.info.layers) }; } finally { this.#w.free(block); }
+  }
+  /** @param {import('./train-options.js').TrainConfig} config @returns {number} names it from now on */
+  openTraining(config) {
+    this.#trainings.set(++this.#lastTraining, new Training({ w: this.#w, model: this.#model.handle, info: this.info, tokenizer: this.#tokenizer?.handle ?? 0 }, config));
+    return this.#lastTraining;
+  }
+  /** @param {number} id */
+  training(id) {
+    const training = this.#trainings.get(id);
+    if (!training) throw new EdgeNetError('STATE', 'the trainer was disposed');
+    return training;
+  }
+  /** @param {number} id */
+  closeTraining(id) {
+    this.#trainings.get(id)?.close();
+    this.#trainings.delete(id);
+  }
+
   /** Ends what runs and lets go of the memory; the instance is garbage afterwards. */
   dispose() {
     const reason = new EdgeNetError('STATE', 'the session was disposed');
     this.#scheduler?.close(reason);
     for (const embedder of this.#embedders.values()) embedder.close(reason);
+    for (const id of [...this.#trainings.keys()]) this.closeTraining(id);
     this.#w.close();
   }
 

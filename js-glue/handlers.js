@@ -6,20 +6,23 @@ import { capabilities } from './capabilities.js';
 import { Engine } from './engine.js';
 import { download } from './fetch/download.js';
 import { laneSpawner } from './ports.js';
+import { Records } from './records.js';
 import { openSource } from './sources.js';
 import { openStore } from './stores/store.js';
+import { trainHandlers } from './train-handlers.js';
 
 const FLUSH_MS = 10;
 
 /** @param {{inPlace: boolean}} place inPlace: this is the caller's own thread @returns {import('./protocol.js').Handlers} */
 export function createHandlers({ inPlace }) {
   /** @type {Engine | null} */ let engine = null;
+  let records = new Records(null);
   const ready = () => {
     if (!engine) throw new EdgeNetError('STATE', 'no model is loaded');
     return engine;
   };
   return {
-    async load({ options, laneUrl, ...what }, { signal, emit }) {
+    async load({ options, laneUrl, records: kept, ...what }, { signal, emit }) {
       if (engine) throw new EdgeNetError('STATE', 'a model is loaded already');
       const all = { ...options, inPlace }, spawnLane = await laneSpawner(laneUrl);
       /** @type {ReturnType<typeof Engine.start> | null} */ let early = Engine.start(all, spawnLane); // while the store or the network is asked
@@ -28,6 +31,7 @@ export function createHandlers({ inPlace }) {
         return await fetching(what, { signal, emit }, async (artifact, how) => {
           const { result, cache } = await withReader(artifact, how, async (from) => Engine.load(await started(), all, { ...from, signal, onProgress: emit }));
           engine = result;
+          records = new Records(kept);
           return { info: result.info, memory: result.memory, cache, stop: result.stop ?? null };
         });
       } finally { closeUnused(early); }
@@ -54,6 +58,7 @@ export function createHandlers({ inPlace }) {
     async saveState() { return ready().saveState(); },
     async loadState({ state }) { await ready().loadState(state); return ready().memory; },
     async clear() { ready().clear(); return ready().memory; },
+    ...trainHandlers(ready, () => records),
     capabilities: () => capabilities(),
     async unload() {
       engine?.dispose();

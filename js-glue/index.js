@@ -5,6 +5,7 @@ export { ModelLoader } from './loader.js';
 export { EdgeNetError, ERROR_CODES } from './errors.js';
 export { capabilities } from './capabilities.js';
 export { PARAMS } from './params.js';
+export { AdapterPool } from './adapter-pool.js';
 export { openManifest } from './trust/open.js';
 export { TrustStore } from './trust/store.js';
 export { trustStorage } from './trust/storage.js';
@@ -20,6 +21,17 @@ export { trustStorage } from './trust/storage.js';
  * @typedef {import('./scheduler.js').Completion} Completion
  * @typedef {import('./scheduler.js').Timings} Timings
  * @typedef {import('./chat.js').Message} Message
+ * @typedef {import('./trainer.js').Trainer} Trainer
+ * @typedef {import('./train-options.js').MicroLoRAConfig} MicroLoRAConfig
+ * @typedef {import('./train-options.js').RunOptions} TrainOptions
+ * @typedef {import('./train-options.js').TrainSample} TrainSample
+ * @typedef {import('./train-options.js').TrainEvent} TrainEvent
+ * @typedef {import('./training.js').TrainReport} TrainReport
+ * @typedef {import('./training.js').TrainPlan} TrainPlan
+ * @typedef {import('./adapter.js').Adapter} Adapter
+ * @typedef {import('./adapter.js').AdapterSource} AdapterSource
+ * @typedef {import('./adapters.js').AdapterInfo} AdapterInfo
+ * @typedef {import('./lora-json.js').LoRAAdapter} LoRAAdapter
  * @typedef {import('./engine.js').ModelInfo} ModelInfo
  * @typedef {import('./engine.js').MemoryInfo} MemoryInfo
  * @typedef {import('./loader.js').LoaderOptions} LoaderOptions

@@ -1,5 +1,6 @@
 // The one table of what can be asked of an engine, wherever it runs. Add a call here and the compiler points at every place that
 // must handle it.
+import type { AdapterData, AdapterInfo } from './adapters.js';
 import type { Capabilities } from './capabilities.js';
 import type { EngineOptions, MemoryInfo, ModelInfo } from './engine.js';
 import type { WireError } from './errors.js';
@@ -8,6 +9,9 @@ import type { EmbedSpec, GenerateSpec } from './options.js';
 import type { Completion } from './scheduler.js';
 import type { Artifact, EvictionPolicy, Patience, SourceSpec, StoreSpec } from './fetch/types.js';
 import type { Message } from './chat.js';
+import type { RunSpec, TrainConfig, TrainEvent } from './train-options.js';
+import type { Data, TrainPlan, TrainReport } from './training.js';
+import type { Pair } from './samples.js';
 
 export type Input = string | readonly number[] | readonly Message[];
 /** sources: in order of preference, all of the same file */
@@ -17,7 +21,7 @@ export interface CacheReport { state: 'hit' | 'stored' | 'none'; why?: string }
 export interface StopWord { buffer: SharedArrayBuffer; at: number }
 
 export interface Calls {
-  load: { args: FetchArgs & { options: EngineOptions; laneUrl: string | null }; result: { info: ModelInfo; memory: MemoryInfo; cache: CacheReport; stop: StopWord | null }; event: Progress };
+  load: { args: FetchArgs & { options: EngineOptions; laneUrl: string | null; /** where records.js keeps things */ records: StoreSpec | null }; result: { info: ModelInfo; memory: MemoryInfo; cache: CacheReport; stop: StopWord | null }; event: Progress };
   preload: { args: FetchArgs; result: { bytes: number }; event: Progress };
   generate: { args: { input: Input; spec: GenerateSpec }; result: { completion: Completion; memory: MemoryInfo }; event: { kind: 'tokens'; pieces: string[] } };
   tokenize: { args: { text: string; addBos: boolean; specialTokens: boolean }; result: number[]; event: never };
@@ -29,6 +33,23 @@ export interface Calls {
   saveState: { args: Record<string, never>; result: Uint8Array; event: never };
   loadState: { args: { state: Uint8Array }; result: MemoryInfo; event: never };
   clear: { args: Record<string, never>; result: MemoryInfo; event: never };
+  loadAdapter: { args: { name: string; data: AdapterData; scale: number }; result: { adapters: AdapterInfo[]; memory: MemoryInfo }; event: never };
+  scaleAdapters: { args: { scales: readonly (readonly [string, number])[] }; result: { adapters: AdapterInfo[]; memory: MemoryInfo }; event: never };
+  unloadAdapter: { args: { name: string }; result: { adapters: AdapterInfo[]; memory: MemoryInfo }; event: never };
+  /** Checks an adapter against the model, and gives it in another form. */
+  convertAdapter: { args: { data: AdapterData; form: AdapterData['form']; baseModel: string }; result: { data: AdapterData } & Omit<AdapterInfo, 'name' | 'scale' | 'bytes'>; event: never };
+  openTrainer: { args: { config: TrainConfig }; result: number; event: never };
+  planTraining: { args: { trainer: number; data: Data; run: RunSpec }; result: TrainPlan; event: never };
+  train: { args: { trainer: number; data: Data; run: RunSpec }; result: { report: TrainReport; memory: MemoryInfo }; event: TrainEvent };
+  evaluate: { args: { trainer: number; pairs: readonly Pair[] }; result: { loss: number; perplexity: number; tokens: number }; event: never };
+  pauseTrainer: { args: { trainer: number; on: boolean }; result: null; event: never };
+  trainedAdapter: { args: { trainer: number; form: AdapterData['form'] }; result: AdapterData; event: never };
+  closeTrainer: { args: { trainer: number }; result: MemoryInfo; event: never };
+  /** Small records beside the stored models; see records.js. */
+  getRecord: { args: { name: string }; result: Uint8Array | null; event: never };
+  putRecord: { args: { name: string; bytes: Uint8Array }; result: null; event: never };
+  removeRecord: { args: { name: string }; result: boolean; event: never };
+  listRecords: { args: { prefix: string }; result: string[]; event: never };
   capabilities: { args: Record<string, never>; result: Capabilities; event: never };
   unload: { args: Record<string, never>; result: null; event: never };
 }

@@ -1,6 +1,7 @@
 // @ts-check
 // InferenceSession: one model, ready to answer. In browsers the engine lives in a worker, so that the page stays free; in Node it
 // lives in the caller's thread. The methods are the same.
+import { readAdapter } from './adapter.js';
 import { EdgeNetError, abortError } from './errors.js';
 import { defaultThreads } from './capabilities.js';
 import { checkMessages } from './chat.js';
@@ -11,6 +12,8 @@ import { openWorker } from './ports.js';
 import { Client, localCaller } from './rpc.js';
 import { PATIENCE, artifactOf, isRemote, sourceSpec } from './sources.js';
 import { bestStore } from './stores/store.js';
+import { checkName, trainConfig } from './train-options.js';
+import { Trainer } from './trainer.js';
 import { VARIANTS, postableWasm } from './variants.js';
 
 /**
@@ -23,6 +26,7 @@ import { VARIANTS, postableWasm } from './variants.js';
  * @typedef {import('./load.js').Progress} Progress
  * @typedef {import('./protocol.js').CacheReport} CacheReport
  * @typedef {import('./sources.js').ModelSource} ModelSource
+ * @typedef {import('./adapter.js').Adapter} Adapter @typedef {import('./adapter.js').AdapterSource} AdapterSource @typedef {import('./adapters.js').AdapterInfo} AdapterInfo
  * @typedef {string | readonly number[] | readonly Message[]} Prompt text, token ids, or a chat
  *
  * @typedef {object} SessionOptions
@@ -84,6 +88,8 @@ export class InferenceSession {
   #memory;
   #stop;
   #disposed = false;
+  /** @type {AdapterInfo[]} */ #adapters = [];
+  /** @type {import('./trainer.js').TrainerAccess} */ #access;
   /** When the model was asked last, in ms of performance.now(). */ lastUsed = performance.now();
   /** The model, the context and the engine that runs it. @readonly @type {ModelInfo} */ info;
   /** Did the bytes come from the store, are they in it now? @readonly @type {CacheReport} */ cache;
@@ -95,6 +101,11 @@ export class InferenceSession {
     this.#stop = loaded.stop;
     this.info = loaded.info;
     this.cache = loaded.cache;
+    this.#access = {
+      info: this.info,
+      call: async (op, args, options) => { this.#alive(); return this.#caller.call(op, args, options); },
+      remember: (memory) => { this.#memory = memory; },
+    };
   }
 
   /**
@@ -241,6 +252,63 @@ export class InferenceSession {
     return Array.from(scores, (score, index) => ({ index, score })).sort((a, b) => b.score - a.score || a.index - b.index).slice(0, topK);
   }
 
+  // ---- adapters and training ----
+  /**
+   * Fine-tune an adapter over this model, beside whatever else it does. @param {import('./train-options.js').MicroLoRAConfig} [config] @returns {Trainer}
+   * @example const trainer = session.createTrainer({ rank: 4, learningRate: 1e-4, batchSize: 2 });
+   */
+  createTrainer(config) { this.#alive(); return new Trainer(this.#access, trainConfig(config)); }
+
+  /** Read an adapter, and check that it fits this model. @param {AdapterSource} source @param {{name?: string}} [options] @returns {Promise<Adapter>} */
+  async openAdapter(source, options = {}) {
+    knownOnly(options, ['name'], 'options');
+    this.#alive();
+    return readAdapter(this.#access, source, options.name === undefined ? undefined : checkName('name', options.name));
+  }
+  /**
+   * Bring an adapter into memory and to work, from the next text on. Several add up.
+   * @param {AdapterSource} source the name of a saved one, a file, bytes, PEFT's two files, or an Adapter
+   * @param {{scale?: number, name?: string, anyBase?: boolean}} [options] scale: 0 keeps it off (1); name: for the other calls (its own); anyBase: also one that says it was made for a model of another name
+   * @returns {Promise<AdapterInfo>}
+   */
+  async loadAdapter(source, options = {}) {
+    knownOnly(options, ['scale', 'name', 'anyBase'], 'options');
+    const scale = options.scale === undefined ? 1 : numberIn('scale', options.scale, -1e5, 1e5);
+    const { meta, data } = await this.openAdapter(source, options.name === undefined ? {} : { name: options.name });
+    if (meta.baseModel && meta.baseModel !== this.info.name && !options.anyBase) {
+      throw new EdgeNetError('ARG', `the adapter was made for "${meta.baseModel}", this model is "${this.info.name}"; { anyBase: true } loads it all the same`, { detail: { baseModel: meta.baseModel } });
+    }
+    const name = options.name ?? (typeof source === 'string' ? source : meta.name);
+    await this.#changed('loadAdapter', { name, data, scale });
+    return /** @type {AdapterInfo} */ (this.#adapters.find((a) => a.name === name));
+  }
+  /** @param {string} name @returns {Promise<void>} */
+  async unloadAdapter(name) { await this.#changed('unloadAdapter', { name }); }
+  /** A new strength; 0 takes it off work and leaves it in memory: the base model, bit for bit. @param {string} name @param {number} scale @returns {Promise<AdapterInfo>} */
+  async setAdapterScale(name, scale) {
+    await this.setAdapterScales({ [name]: scale });
+    return /** @type {AdapterInfo} */ (this.#adapters.find((a) => a.name === name));
+  }
+  /** New strengths of some adapters, in one change. @param {Readonly<Record<string, number>>} scales @returns {Promise<AdapterInfo[]>} */
+  async setAdapterScales(scales) {
+    await this.#changed('scaleAdapters', { scales: Object.entries(scales).map(([name, scale]) => [name, numberIn(`scales.${name}`, scale, -1e5, 1e5)]) });
+    return this.listAdapters();
+  }
+  /** Those in memory. @returns {AdapterInfo[]} */
+  listAdapters() { this.#alive(); return this.#adapters.map((a) => ({ ...a })); }
+  /** Names of those that adapter.save() kept. @returns {Promise<string[]>} */
+  async savedAdapters() { return (await this.#access.call('listRecords', { prefix: 'adapter/' })).map((name) => name.slice('adapter/'.length)); }
+  /** Delete a saved adapter. @param {string} name @returns {Promise<boolean>} false: there was none */
+  async deleteAdapter(name) { return this.#access.call('removeRecord', { name: `adapter/${checkName('name', name)}` }); }
+  /** Delete the state that a training kept under this name. @param {string} name @returns {Promise<boolean>} false: there was none */
+  async deleteCheckpoint(name) { return this.#access.call('removeRecord', { name: `checkpoint/${checkName('name', name)}` }); }
+  /** @template {'loadAdapter' | 'scaleAdapters' | 'unloadAdapter'} K @param {K} op @param {import('./protocol.js').Calls[K]['args']} args */
+  async #changed(op, args) {
+    const { adapters, memory } = await this.#access.call(op, args);
+    this.#adapters = adapters;
+    this.#memory = memory;
+  }
+
   /** Bytes in use, as of the last call. @returns {MemoryInfo} */
   getMemoryInfo() { this.#alive(); return { ...this.#memory }; }
   /** Forget what earlier calls left in the KV cache. @returns {Promise<void>} */
@@ -295,7 +363,7 @@ export async function openSession(what, options, store, part) {
   const engine = await engineOptions(options);
   const caller = await openCaller(options.worker);
   try {
-    const loaded = await caller.call('load', { ...what, store: what.sources.some(isRemote) ? store : null, ...part, options: engine, laneUrl: options.lane === undefined ? null : new URL(options.lane, globalThis.location?.href).href }, { signal: options.signal, onEvent: options.onProgress });
+    const loaded = await caller.call('load', { ...what, store: what.sources.some(isRemote) ? store : null, records: store, ...part, options: engine, laneUrl: options.lane === undefined ? null : new URL(options.lane, globalThis.location?.href).href }, { signal: options.signal, onEvent: options.onProgress });
     return new InferenceSession(caller, loaded);
   } catch (e) {
     caller.close(disposedError());

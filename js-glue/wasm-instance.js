@@ -6,6 +6,10 @@ import { noteDropped } from './platform.js';
 
 const EN_ABI = 1;
 const E_MORE = -3;
+const E_NUMERIC = -9;
+/** en.h: EN_LORA_*, of q, k, v, o, gate, up, down. */
+const LORA_BITS = Object.freeze([1, 2, 4, 8, 16, 32, 64]);
+const ADAPTER_FORMS = Object.freeze(['gguf', 'peft', 'peft-config']);
 const PAGE = 65536;
 const LANE_STACK = 256 * 1024;
 /** GGUF value types that are numbers -> how to read one. @type {Readonly<Record<number, (v: DataView) => number | boolean>>} */
@@ -400,6 +404,122 @@ export class WasmInstance {
     const [, at, n] = this.#mailbox(3);
     return this.#text(at, n);
   }
+
+  // ---- adapters ----
+  /** @param {readonly number[]} values what the next call reads from the mailbox */
+  #tell(values) { this.#mailbox(values.length).set(values); }
+  /** Run with bytes in memory. @template T @param {Uint8Array} bytes @param {(at: number) => T} use */
+  #withBytes(bytes, use) {
+    const at = this.alloc(bytes.length);
+    this.write(at, bytes);
+    try { return use(at); } finally { this.free(at); }
+  }
+  /** EN_LORA_* of every target that a model has. @param {number} model @returns {number} */
+  targetsOf(model) { return this.#run('w_adapter_targets', model); }
+  /** @param {number} model @param {{rank: number, alpha: number, targets: number, rslora: boolean, firstLayer: number, seed: number}} spec */
+  newAdapter(model, { rank, alpha, targets, rslora, firstLayer, seed }) {
+    this.#tell([rank, alpha, targets, rslora ? 1 : 0, firstLayer, seed]);
+    this.#must('w_adapter_new', model);
+    return this.#opened();
+  }
+  /** @param {number} model @param {Uint8Array} file of llama.cpp */
+  openAdapter(model, file) { return this.#withBytes(file, (at) => { this.#must('w_adapter_open', model, at, file.length); return this.#opened(); }); }
+  /** @param {number} model @param {Uint8Array} tensors @param {string} config PEFT's two files */
+  openPeft(model, tensors, config) {
+    return this.#withBytes(tensors, (at) => this.#withText(config, (text, n) => { this.#must('w_adapter_open_peft', model, at, tensors.length, text, n); return this.#opened(); }));
+  }
+  /** Numbers in it, alpha (0: scale 1), and the rank of every target of every layer, 0 for none. @param {number} adapter @param {number} layers */
+  adapterInfo(adapter, layers) {
+    const ranks = Array.from({ length: layers }, (_, layer) => LORA_BITS.map((bit) => /** @type {number} */ (this.#run('w_adapter_rank', adapter, layer, bit)) >>> 0));
+    return { parameters: /** @type {number} */ (this.#run('w_adapter_params', adapter)), alpha: /** @type {number} */ (this.#run('w_adapter_alpha', adapter)), ranks };
+  }
+  /** A file of it. @param {number} adapter @param {'gguf' | 'peft' | 'peft-config'} form @param {{baseModel?: string, dropout?: number, rslora?: boolean}} [config] for PEFT's settings @returns {Uint8Array} */
+  saveAdapter(adapter, form, { baseModel = '', dropout = 0, rslora = false } = {}) {
+    return this.#withText(baseModel, (base) => {
+      this.#must('w_adapter_save', adapter, ADAPTER_FORMS.indexOf(form), baseModel ? base : 0, dropout, rslora ? 1 : 0);
+      const { block, bytes } = this.#opened();
+      try { return this.#copy(block, bytes); } finally { this.free(block); }
+    });
+  }
+  /** @param {number} at @param {number} n */
+  #copy(at, n) { return new Uint8Array(this.#memory.buffer, at, n).slice(); }
+  /** Every sequence is empty afterwards, also after detach. @param {number} session @param {number} adapter @param {number} scale */
+  attach(session, adapter, scale) { this.#must('w_session_attach', session, adapter, scale); }
+  /** @param {number} session @param {number} adapter */
+  detach(session, adapter) { this.#must('w_session_detach', session, adapter); }
+
+  // ---- training ----
+  /** Bytes that openTrainer will take; 0: it will say why it cannot be. @param {number} adapter @param {TrainSpec} spec @returns {number} */
+  trainerBytes(adapter, spec) { this.#tell(mailedSpec(spec)); return this.#run('w_trainer_bytes', adapter); }
+  /** @param {number} adapter @param {TrainSpec} spec */
+  openTrainer(adapter, spec) {
+    this.#tell(mailedSpec(spec));
+    this.#must('w_trainer_open', adapter);
+    return this.#opened();
+  }
+  /** Room for a micro-batch. @param {number} cap tokens */
+  openMicroBatch(cap) { const at = this.alloc(12 * cap); return { at, cap, ids: at, segment: at + 4 * cap, weight: at + 8 * cap }; }
+  /** Samples one after another; begin() borrows the room until the micro-batch is done. @param {number} trainer @param {MicroBatch} room @param {readonly Sample[]} samples @param {boolean} learn */
+  trainBegin(trainer, room, samples, learn) {
+    const ids = new Int32Array(this.#memory.buffer, room.ids, room.cap);
+    const segment = new Uint32Array(this.#memory.buffer, room.segment, room.cap);
+    const weight = new Float32Array(this.#memory.buffer, room.weight, room.cap);
+    let n = 0;
+    samples.forEach((sample, i) => {
+      ids.set(sample.ids, n);
+      segment.fill(i, n, n + sample.ids.length);
+      weight.fill(1, n, n + sample.ids.length).fill(0, n, n + sample.prompt);
+      n += sample.ids.length;
+    });
+    this.#must('w_train_begin', trainer, n, room.ids, room.segment, room.weight, learn ? 1 : 0);
+  }
+  /** @param {number} trainer @param {number} steps @returns {{loss: number, weight: number} | null} null: there is more to do */
+  trainRun(trainer, steps) {
+    const status = this.#run('w_train_run', trainer, steps);
+    if (status === E_MORE) return null;
+    if (status !== 0) throw errorOfStatus(status, this.#why());
+    const [loss, weight] = this.#mailbox(2);
+    return { loss, weight };
+  }
+  /** Forget the micro-batch in work and all gradients since the last step. @param {number} trainer */
+  trainForget(trainer) { this.#run('w_train_forget', trainer); }
+  /** @param {number} trainer @param {number} lr @returns {{gradNorm: number, skipped: boolean}} skipped: the gradient is not finite */
+  trainStep(trainer, lr) {
+    const status = this.#run('w_train_step', trainer, lr);
+    if (status !== 0 && status !== E_NUMERIC) throw errorOfStatus(status, this.#why());
+    return { gradNorm: this.#mailbox(1)[0], skipped: status !== 0 };
+  }
+  /** Factors, moments and the count of steps. @param {number} trainer @returns {Uint8Array} */
+  saveTrainer(trainer) {
+    const n = this.#run('w_trainer_save', trainer, 0, 0);
+    const at = this.alloc(n);
+    try {
+      this.#run('w_trainer_save', trainer, at, n);
+      return this.#copy(at, n);
+    } finally { this.free(at); }
+  }
+  /** @param {number} trainer @param {Uint8Array} state */
+  loadTrainer(trainer, state) { this.#withBytes(state, (at) => this.#must('w_trainer_load', trainer, at, state.length)); }
+  /** Rate of step k = 0, 1, ... @param {{scheduler: 'constant' | 'linear' | 'cosine', lr: number, minLr: number, warmup: number, steps: number}} s @param {number} k @returns {number} */
+  scheduledRate(s, k) { return this.#run('w_schedule_lr', ['constant', 'linear', 'cosine'].indexOf(s.scheduler), s.lr, s.minLr, s.warmup, s.steps, k); }
+  /** 0 to n - 1 in an order that follows from seed and epoch. @param {number} n @param {number} seed @param {number} epoch @returns {Uint32Array} */
+  shuffled(n, seed, epoch) {
+    const at = this.alloc(4 * n);
+    try {
+      this.#run('w_shuffle', at, n, seed, epoch);
+      return new Uint32Array(this.#memory.buffer, at, n).slice();
+    } finally { this.free(at); }
+  }
+  /** Number `counter` of the random stream of a seed, 0 <= x < 1. @param {number} seed @param {number} counter @returns {number} */
+  uniform(seed, counter) { return this.#run('w_uniform', seed, counter); }
 }
-/** @typedef {{at: number, cap: number, n: number, ids: number, seq: number, want: number}} Batch */
+/** @param {TrainSpec} s @returns {number[]} in the order of wasm/exports_train.c */
+function mailedSpec(s) {
+  return [s.tokens, s.keepAll ? 1 : 0, s.clipNorm, s.weightDecay, s.optimizer === 'sgd' ? 1 : 0, s.momentum, s.freezeA ? 1 : 0, s.lrRatioB, s.dropout, s.seed, 0, s.labelSmoothing];
+}
+/** @typedef {{at: number, cap: number, n: number, ids: number, seq: number, want: number}} Batch
+ * @typedef {{at: number, cap: number, ids: number, segment: number, weight: number}} MicroBatch
+ * @typedef {{ids: ArrayLike<number>, prompt: number}} Sample prompt: leading tokens that are not learned
+ * @typedef {{tokens: number, keepAll: boolean, clipNorm: number, weightDecay: number, optimizer: 'adamw' | 'sgd', momentum: number, freezeA: boolean, lrRatioB: number,
+ *   dropout: number, seed: number, labelSmoothing: number}} TrainSpec tokens: most of one micro-batch */
 export const MAX_BYTES = 65536 * PAGE;

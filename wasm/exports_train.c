@@ -6,6 +6,14 @@
 
 /* ---- adapters ---- */
 
+/* EN_LORA_* of everything that the model has. */
+uint32_t w_adapter_targets(const en_model *m) {
+  uint32_t all = 0;
+  for (uint32_t bit = 1; bit <= EN_LORA_ALL; bit <<= 1)
+    if (en_adapter_bytes(m, &(en_adapter_spec){.rank = 1, .alpha = 1, .targets = bit})) all |= bit;
+  return all;
+}
+
 /* mail: rank, alpha, targets, rslora, first_layer, seed */
 int32_t w_adapter_new(const en_model *m) {
   const double *in = w_mail();

@@ -78,6 +78,17 @@ export class ModelWorker {
     return Promise.all(items.map(async ({ id, prompt }) => ({ id, text: await session.generate(prompt, options) })));
   }
 
+  /** As the session's. @param {import('../js-glue/train-options.js').MicroLoRAConfig} [config] @returns {import('../js-glue/trainer.js').Trainer} */
+  createTrainer(config) { return this.session.createTrainer(config); }
+  /** As the session's. @param {import('../js-glue/adapter.js').AdapterSource} source @param {Parameters<InferenceSession['loadAdapter']>[1]} [options] @returns {Promise<import('../js-glue/adapters.js').AdapterInfo>} */
+  async loadAdapter(source, options) { return this.session.loadAdapter(source, options); }
+  /** @param {string} name @returns {Promise<void>} */
+  async unloadAdapter(name) { return this.session.unloadAdapter(name); }
+  /** @param {string} name @param {number} scale @returns {Promise<import('../js-glue/adapters.js').AdapterInfo>} */
+  async setAdapterScale(name, scale) { return this.session.setAdapterScale(name, scale); }
+  /** @returns {import('../js-glue/adapters.js').AdapterInfo[]} */
+  listAdapters() { return this.session.listAdapters(); }
+
   /** Stop everything now; what is pending rejects. @returns {Promise<void>} settles when the memory is given back */
   async terminate() {
     this.#ended = true;

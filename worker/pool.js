@@ -62,6 +62,19 @@ export class ModelWorkerPool {
     await this.ready;
     return this.#worker.similarity(a, b, options);
   }
+  /** Over the pool's one copy of the weights; wait for `ready` first. @param {import('../js-glue/train-options.js').MicroLoRAConfig} [config] @returns {import('../js-glue/trainer.js').Trainer} */
+  createTrainer(config) { return this.#worker.createTrainer(config); }
+  /** For all requests from now on. @param {import('../js-glue/adapter.js').AdapterSource} source @param {Parameters<ModelWorker['loadAdapter']>[1]} [options] @returns {Promise<import('../js-glue/adapters.js').AdapterInfo>} */
+  async loadAdapter(source, options) {
+    await this.ready;
+    return this.#worker.loadAdapter(source, options);
+  }
+  /** @param {string} name @returns {Promise<void>} */
+  async unloadAdapter(name) { return this.#worker.unloadAdapter(name); }
+  /** @param {string} name @param {number} scale @returns {Promise<import('../js-glue/adapters.js').AdapterInfo>} */
+  async setAdapterScale(name, scale) { return this.#worker.setAdapterScale(name, scale); }
+  /** @returns {import('../js-glue/adapters.js').AdapterInfo[]} */
+  listAdapters() { return this.#worker.listAdapters(); }
   /** Stop everything; what is pending rejects. @returns {Promise<void>} */
   async terminate() { await this.#worker.terminate(); }
 }

@@ -17,12 +17,14 @@ const VOLUMES = Object.freeze({
 /** @type {readonly StoreKind[]} */
 export const STORE_KINDS = Object.freeze(/** @type {StoreKind[]} */ (Object.keys(VOLUMES)));
 
-/** @param {StoreSpec} spec @returns {Promise<Store>} a memory store is new and empty every time */
-export async function openStore({ kind, root }) {
+/** @param {StoreSpec} spec @returns {Promise<import('./volume.js').Volume>} one in memory is new and empty every time */
+export async function openVolume({ kind, root }) {
   const open = VOLUMES[kind];
   if (!open) throw new EdgeNetError('ARG', `storage: there is no kind "${String(kind)}"`, { detail: { option: 'storage' } });
-  return new ModelStore(await open(root));
+  return open(root);
 }
+/** @param {StoreSpec} spec @returns {Promise<Store>} a memory store is new and empty every time */
+export async function openStore(spec) { return new ModelStore(await openVolume(spec)); }
 
 /** The best kind that works here, null when there is none that outlives the page. @returns {Promise<StoreKind | null>} */
 export async function bestStore() {

@@ -31,7 +31,7 @@ for (const [i, code] of examples.entries()) {
       .replaceAll("'model.gguf'", JSON.stringify(model));
     const file = path.join(folder, `example-${i}.mjs`);
     fs.writeFileSync(file, filled);
-    const out = execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 60_000 });
+    const out = execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 60_000, env: { ...process.env, HOME: folder } }); // what it keeps goes with the test
     assert.ok(out.trim().length > 0);
   });
 }

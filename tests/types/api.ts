@@ -1,6 +1,6 @@
 // What a TypeScript user writes, as the compiler must see it. Checked by tests/js/types.test.mjs; never run.
-import { EdgeNetError, InferenceSession, ModelLoader, capabilities, PARAMS } from '../../js-glue/index.js';
-import type { Capabilities, Completion, ErrorCode, GenerateConfig, MemoryInfo, Message, ModelConfig, ModelInfo, Progress } from '../../js-glue/index.js';
+import { AdapterPool, EdgeNetError, InferenceSession, ModelLoader, capabilities, PARAMS } from '../../js-glue/index.js';
+import type { Adapter, AdapterInfo, Capabilities, Completion, LoRAAdapter, MicroLoRAConfig, TrainEvent, TrainPlan, TrainReport, ErrorCode, GenerateConfig, MemoryInfo, Message, ModelConfig, ModelInfo, Progress } from '../../js-glue/index.js';
 import { ModelWorker, ModelWorkerPool } from '../../worker/index.js';
 import type { Caller, Handlers } from '../../js-glue/protocol.js';
 
@@ -55,6 +55,34 @@ export async function session() {
   // @ts-expect-error a message has a content
   await s.chat([{ role: 'user' }]);
   return [text, answer, completion, back, rows, vector, vectors, cosine, ranked, memory];
+}
+
+export async function training(s: InferenceSession) {
+  const config: MicroLoRAConfig = { adapter: { rank: 4, alpha: 8, dropout: 0.05, targetModules: ['q_proj', 'v_proj'] },
+    training: { batchSize: 2, gradientAccumulation: 4, learningRate: 1e-3, warmupSteps: 10, maxSteps: 100, optimizer: 'adamw', scheduler: 'cosine' },
+    memory: { gradientCheckpointing: true, mixedPrecision: true, offloadOptimizer: false }, backend: 'auto', data: { maxLength: 128, maskProbability: 0, shuffleBuffer: 100 } };
+  s.createTrainer(config);
+  const trainer = s.createTrainer({ rank: 4, learningRate: 1e-4, batchSize: 2 });
+  const report: TrainReport = await trainer.train([{ input: 'a', output: 'b' }, { text: 'c' }, 'd'], { epochs: 2, evalShare: 0.1, checkpoint: 'x', onStep: (e) => { yes<Same<typeof e, TrainEvent>>(true); } });
+  for await (const { loss, eta } of trainer.steps((async function* () { yield 'text'; })())) { const n: number = loss + eta; void n; }
+  const plan: TrainPlan = await trainer.plan(['x']);
+  const adapter: Adapter = await trainer.getAdapter({ name: 'x' });
+  await adapter.save('x');
+  const gguf: Uint8Array = await adapter.export('gguf');
+  const json: string = await adapter.export('json');
+  const files: { 'adapter_config.json': string } = await adapter.export('peft');
+  const object: LoRAAdapter = await adapter.toLoRAAdapter();
+  const factor: Float32Array = object.weights['model.layers.0.self_attn.q_proj'].lora_A;
+  const info: AdapterInfo = await s.loadAdapter('x', { scale: 0.5 });
+  const pool = new AdapterPool(s, { slots: 16 });
+  await pool.use({ x: 1 });
+  // @ts-expect-error no such target
+  s.createTrainer({ targetModules: ['c_attn'] });
+  // @ts-expect-error a pair has an output
+  await trainer.train([{ input: 'a' }]);
+  // @ts-expect-error no such form
+  await adapter.export('onnx');
+  return [report, plan, gguf, json, files, factor, info, s.listAdapters(), gguf];
 }
 
 export async function workers() {

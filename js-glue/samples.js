@@ -1,0 +1,62 @@
+// @ts-check
+// Training data as token ids, in the engine's thread. The rules are those of `edge-net train` (cli/pairs.c, cli/train.c): the same data and seed
+// give the same micro-batches.
+import { EdgeNetError } from './errors.js';
+
+/**
+ * @typedef {import('./wasm-instance.js').WasmInstance} WasmInstance
+ * @typedef {import('./wasm-instance.js').Sample} Sample
+ * @typedef {readonly [string | null, string]} Pair what is not learned, what is; null: a text that is learned whole
+ * @typedef {{w: WasmInstance, tokenizer: number, special: {eos: number}}} Words
+ */
+const BOS = 1, SPECIAL = 2;
+
+/** Does the tokenizer put a space before every text? Then that one stands for a space that an output begins with. @param {Words} words */
+function addsSpace({ w, tokenizer }) { return w.decode(tokenizer, w.encode(tokenizer, 'a', 0), 0, false).startsWith(' '); }
+
+/**
+ * @param {Words} words @param {readonly Pair[]} pairs @param {{maxLength: number, addEos: boolean}} options
+ * @returns {{samples: (Sample & {ids: Int32Array})[], cut: number, dropped: number}} dropped: samples with nothing to learn within maxLength
+ */
+export function encodePairs(words, pairs, { maxLength, addEos }) {
+  const { w, tokenizer, special } = words;
+  const skip = addsSpace(words);
+  const end = addEos && special.eos >= 0 ? [special.eos] : [];
+  let cut = 0, dropped = 0;
+  const samples = [];
+  for (const [input, output] of pairs) {
+    const prompt = input === null ? [] : w.encode(tokenizer, input, BOS | SPECIAL);
+    const text = input !== null && skip && output.startsWith(' ') ? output.slice(1) : output;
+    const answer = w.encode(tokenizer, text, (input === null ? BOS : 0) | SPECIAL);
+    const all = prompt.length + answer.length + end.length;
+    const ids = Int32Array.from([...prompt, ...answer, ...end].slice(0, maxLength));
+    if (ids.length < all) cut++;
+    if (ids.length <= Math.max(prompt.length, 1)) dropped++; // the first token has nothing before it to be predicted from
+    else samples.push({ ids, prompt: prompt.length });
+  }
+  return { samples, cut, dropped };
+}
+
+/** Most tokens that `batch` of these samples can have together. @param {readonly {ids: ArrayLike<number>}[]} samples @param {number} batch */
+export function mostTokens(samples, batch) {
+  const tokens = samples.map((s) => s.ids.length).sort((a, b) => b - a).slice(0, batch).reduce((a, b) => a + b, 0);
+  if (tokens > 65536) throw new EdgeNetError('ARG', `a micro-batch may reach ${tokens} tokens, at most 65536 are possible; see batchSize and maxLength`, { detail: { option: 'batchSize' } });
+  return Math.max(2, tokens);
+}
+
+/**
+ * The order of an epoch. buffer: a sample may move forward by about so many places; 0: anywhere.
+ * @param {WasmInstance} w @param {number} n @param {number} seed @param {number} epoch @param {number} buffer @returns {ArrayLike<number>}
+ */
+export function epochOrder(w, n, seed, epoch, buffer) {
+  if (!buffer || buffer >= n) return w.shuffled(n, seed, epoch);
+  const waiting = Array.from({ length: buffer }, (_, i) => i);
+  const order = [];
+  for (let i = 0; i < n; i++) {
+    const k = Math.floor(w.uniform(seed, epoch * 2 ** 32 + i) * waiting.length);
+    order.push(waiting[k]);
+    if (buffer + i < n) waiting[k] = buffer + i;
+    else waiting.splice(k, 1);
+  }
+  return order;
+}

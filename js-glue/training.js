@@ -1,0 +1,311 @@
+// @ts-check
+// A training in the engine's thread: micro-batches in slices of about 20 ms, so that cancels are seen and texts go on being made meanwhile.
+// What a step sees follows from the seed and the step's number alone, so a run that goes on from a checkpoint is the run that was never
+// interrupted.
+import { EdgeNetError, abortError } from './errors.js';
+import { sha256 } from './manifest/hash.js';
+import { concat, toHex, utf8 } from './manifest/encoding.js';
+import { makeYield } from './platform.js';
+import { encodePairs, epochOrder, mostTokens } from './samples.js';
+import { TARGETS } from './train-options.js';
+
+const SLICE_MS = 20;
+/** Steps in a row whose gradient is not finite: then something is wrong for good. */
+const MOST_SKIPPED = 10;
+const DEFAULT_LENGTH = 512;
+
+/**
+ * @typedef {import('./train-options.js').TrainConfig} TrainConfig @typedef {import('./train-options.js').RunSpec} RunSpec @typedef {import('./train-options.js').TrainEvent} TrainEvent
+ * @typedef {import('./samples.js').Pair} Pair
+ * @typedef {import('./wasm-instance.js').Sample & {ids: Int32Array}} Sample
+ * @typedef {{learn: readonly Pair[], measure: readonly Pair[]}} Data
+ * @typedef {{w: import('./wasm-instance.js').WasmInstance, model: number, info: import('./engine.js').ModelInfo, tokenizer: number}} Place
+ * @typedef {{get(name: string): Promise<Uint8Array | null>, put(name: string, bytes: Uint8Array): Promise<void>}} Keeper
+ *
+ * @typedef {object} TrainPlan
+ * @property {number} samples to learn
+ * @property {number} heldOut to measure
+ * @property {number} cut samples that are longer than maxLength
+ * @property {number} dropped samples with nothing to learn within maxLength
+ * @property {number} steps
+ * @property {number} stepsPerEpoch
+ * @property {number} batchTokens most tokens of one micro-batch
+ * @property {number} parameters numbers that are trained
+ * @property {number} bytes memory that the training takes beside the model: adapter, gradients, moments, activations
+ *
+ * @typedef {object} TrainReport
+ * @property {'done' | 'patience'} finished patience: nothing became better, the best was kept
+ * @property {number} steps that were made, those of earlier parts of the run included
+ * @property {number} samples
+ * @property {number} loss of the last step
+ * @property {number | null} evalBefore mean loss of the measured samples, null without any
+ * @property {number | null} evalLoss the same at the end
+ * @property {number} tokens
+ * @property {number} milliseconds
+ * @property {number} resumedFrom steps that a checkpoint brought; 0: none
+ *
+ * @typedef {{samples: Sample[], measure: Sample[], perEpoch: number, steps: number, tokens: number, cut: number, dropped: number}} Prepared
+ * @typedef {{step: number, loss: number, tokens: number, ms: number, evalBefore: number | null, evalLoss: number | null, best: number | null, bad: number, stop: boolean}} Progress what a checkpoint holds beside the core's state
+ */
+
+export class Training {
+  #p;
+  #config;
+  #adapter;
+  /** @type {{handle: number, block: number, bytes: number, spec: import('./wasm-instance.js').TrainSpec, room: import('./wasm-instance.js').MicroBatch} | null} */ #trainer = null;
+  #rest = makeYield();
+  #rested = 0;
+  #busy = false;
+  #closed = false;
+  /** @type {Promise<void> | null} */ #gate = null;
+  #open = () => {};
+
+  /** @param {Place} place @param {TrainConfig} config */
+  constructor(place, config) {
+    const { w, model, info } = this.#p = place;
+    if (config.mixedPrecision && info.quantization === 'F32') throw new EdgeNetError('UNSUPPORTED', 'mixedPrecision: the weights of this model are F32, and so is its forward pass', { detail: { option: 'mixedPrecision' } });
+    this.#config = config;
+    const { rank, alpha, rslora, seed, layers } = config;
+    const firstLayer = layers && layers < info.layers ? info.layers - layers : 0;
+    const bits = config.targetModules ? targetBits(config.targetModules) : w.targetsOf(model);
+    this.#adapter = w.newAdapter(model, { rank, alpha, rslora, seed, firstLayer, targets: bits });
+  }
+
+  /** Bytes in the engine's memory. */
+  get bytes() { return this.#adapter.bytes + (this.#trainer ? this.#trainer.bytes + 12 * this.#trainer.room.cap : 0); }
+  get parameters() { return this.#p.w.adapterInfo(this.#adapter.handle, 0).parameters; }
+  /** @param {'gguf' | 'peft'} form @returns {import('./adapters.js').AdapterData} */
+  file(form) {
+    const { rslora, dropout } = this.#config;
+    return adapterFile(this.#p.w, this.#adapter.handle, form, { baseModel: this.#p.info.name, rslora, dropout });
+  }
+  /** @param {boolean} on */
+  pause(on) {
+    if (on) this.#gate ??= new Promise((resolve) => { this.#open = () => { this.#gate = null; resolve(); }; });
+    else this.#open();
+  }
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#open();
+    this.#drop();
+    this.#p.w.free(this.#adapter.block);
+  }
+
+  /** @param {Data} data @param {RunSpec} run @returns {TrainPlan} */
+  plan(data, run) {
+    const { w } = this.#p;
+    const p = this.#prepare(data, run);
+    const bytes = this.#adapter.bytes + 12 * p.tokens + w.trainerBytes(this.#adapter.handle, this.#spec(p.tokens));
+    return { samples: p.samples.length, heldOut: p.measure.length, cut: p.cut, dropped: p.dropped, steps: p.steps, stepsPerEpoch: p.perEpoch, batchTokens: p.tokens, parameters: this.parameters, bytes };
+  }
+
+  /** Mean loss of the learned part of samples. @param {readonly Pair[]} pairs @param {AbortSignal} signal */
+  async evaluate(pairs, signal) {
+    return this.#alone(async () => {
+      const { samples } = this.#encode(pairs);
+      if (!samples.length) throw nothing();
+      this.#need(mostTokens(samples, this.#config.batchSize));
+      const { loss, weight } = await this.#measure(samples, signal);
+      return { loss, perplexity: Math.exp(loss), tokens: weight };
+    });
+  }
+
+  /** @param {Data} data @param {RunSpec} run @param {Keeper} keeper @param {AbortSignal} signal @param {(event: TrainEvent) => void} emit @returns {Promise<TrainReport>} */
+  async train(data, run, keeper, signal, emit) {
+    return this.#alone(async () => {
+      const p = this.#prepare(data, run);
+      this.#need(p.tokens);
+      const name = run.checkpoint && `checkpoint/${run.checkpoint.name}`;
+      const settings = name ? await this.#settings(p, run) : '';
+      /** @type {Progress} */ const at = { step: 0, loss: NaN, tokens: 0, ms: 0, evalBefore: null, evalLoss: null, best: null, bad: 0, stop: false };
+      /** @type {Uint8Array | null} */ let best = null;
+      if (name && run.checkpoint?.resume) best = this.#resume(await keeper.get(name), at, settings, name);
+      const resumedFrom = at.step;
+      const keep = async () => { if (name) await keeper.put(name, this.#checkpoint(at, settings, best)); };
+      const judge = async () => {
+        at.evalLoss = (await this.#measure(p.measure, signal)).loss;
+        if (run.patience) {
+          if (at.best === null || at.evalLoss < at.best) { at.best = at.evalLoss; at.bad = 0; best = this.#p.w.saveTrainer(this.#live.handle); } else at.bad++;
+          at.stop = at.bad >= run.patience;
+        }
+      };
+      if (!at.step && p.measure.length) { await judge(); at.evalBefore = at.evalLoss; }
+      const every = run.evalEvery || p.perEpoch;
+      /** @type {{epoch: number, order: ArrayLike<number>}} */ const epoch = { epoch: -1, order: [] };
+      let skipped = 0;
+      while (at.step < p.steps && !at.stop) {
+        const event = await this.#step(p, at, epoch, signal).catch(async (e) => {
+          if (at.step && signal.aborted && !this.#closed) await keep();
+          throw e;
+        });
+        skipped = event.skipped ? skipped + 1 : 0;
+        if (skipped === MOST_SKIPPED) throw new EdgeNetError('NUMERIC', `the gradients of ${MOST_SKIPPED} steps in a row were not finite: try a lower learningRate`);
+        if (p.measure.length && (at.step % every === 0 || at.step === p.steps)) { await judge(); event.evalLoss = at.evalLoss; }
+        if (run.checkpoint && (at.step % run.checkpoint.every === 0 || at.step === p.steps || at.stop)) await keep();
+        emit(event);
+      }
+      if (at.stop && best) { this.#p.w.loadTrainer(this.#live.handle, best); at.evalLoss = at.best; }
+      return { finished: at.stop ? 'patience' : 'done', steps: at.step, samples: p.samples.length, loss: at.loss, evalBefore: at.evalBefore, evalLoss: at.evalLoss, tokens: at.tokens, milliseconds: at.ms, resumedFrom };
+    });
+  }
+
+  /** @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+  async #alone(work) {
+    if (this.#closed) throw closedError();
+    if (this.#busy) throw new EdgeNetError('STATE', 'this trainer is at work: wait for it, or abort it');
+    this.#busy = true;
+    this.#rested = performance.now();
+    try { return await work(); } finally { this.#busy = false; }
+  }
+  get #live() {
+    if (this.#closed || !this.#trainer) throw closedError();
+    return this.#trainer;
+  }
+
+  /** @param {readonly Pair[]} pairs */
+  #encode(pairs) {
+    const { w, info, tokenizer } = this.#p;
+    if (!info.specialTokens) throw new EdgeNetError('UNSUPPORTED', "the model's file has no tokenizer that this build knows");
+    const most = this.#config.maxLength ?? Math.min(DEFAULT_LENGTH, info.contextTrained || DEFAULT_LENGTH);
+    if (info.contextTrained && most > info.contextTrained) throw new EdgeNetError('ARG', `maxLength ${most}: the model's context is ${info.contextTrained}`, { detail: { option: 'maxLength' } });
+    return encodePairs({ w, tokenizer, special: info.specialTokens }, pairs, { maxLength: most, addEos: this.#config.addEos });
+  }
+
+  /** Which samples to learn and which to measure. @param {Data} data @param {RunSpec} run @returns {Prepared} */
+  #prepare(data, run) {
+    const { w } = this.#p;
+    const { batchSize, gradientAccumulation, maxSteps, seed } = this.#config;
+    const { samples: all, cut, dropped } = this.#encode(data.learn);
+    const apart = this.#encode(data.measure).samples;
+    if (!all.length) throw nothing();
+    const order = Array.from(w.shuffled(all.length, seed, 2 ** 32 - 1), (i) => all[i]); // held out: the end of this order
+    let n = all.length;
+    if (run.evalShare > 0 && !data.measure.length) n = Math.max(1, Math.min(n - 1, n - Math.floor(run.evalShare * n + 0.5)));
+    const samples = order.slice(0, n);
+    const measure = data.measure.length ? apart : order.slice(n);
+    const perEpoch = Math.ceil(n / (batchSize * gradientAccumulation));
+    return { samples, measure, perEpoch, steps: maxSteps ?? perEpoch * run.epochs, tokens: mostTokens([...all, ...apart], batchSize), cut, dropped };
+  }
+
+  /** @param {number} tokens @returns {import('./wasm-instance.js').TrainSpec} */
+  #spec(tokens) {
+    const { gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, loraPlus, dropout, seed, labelSmoothing } = this.#config;
+    return { tokens, keepAll: !gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, lrRatioB: loraPlus, dropout, seed, labelSmoothing };
+  }
+  /** A trainer for micro-batches of so many tokens; one that is there goes on in the larger one. @param {number} tokens */
+  #need(tokens) {
+    const { w } = this.#p;
+    if (this.#trainer && this.#trainer.spec.tokens >= tokens) return;
+    const state = this.#trainer && w.saveTrainer(this.#trainer.handle);
+    this.#drop();
+    const spec = this.#spec(tokens);
+    const trainer = w.openTrainer(this.#adapter.handle, spec);
+    try { this.#trainer = { ...trainer, spec, room: w.openMicroBatch(tokens) }; } catch (e) { w.free(trainer.block); throw e; }
+    if (state) w.loadTrainer(trainer.handle, state);
+  }
+  #drop() {
+    if (!this.#trainer) return;
+    this.#p.w.free(this.#trainer.room.at);
+    this.#p.w.free(this.#trainer.block);
+    this.#trainer = null;
+  }
+
+  /** @param {Prepared} p @param {Progress} at @param {{epoch: number, order: ArrayLike<number>}} epoch @param {AbortSignal} signal @returns {Promise<TrainEvent>} */
+  async #step(p, at, epoch, signal) {
+    const { w } = this.#p;
+    const { batchSize, gradientAccumulation, seed, shuffleBuffer, scheduler, learningRate, minLearningRate, warmupSteps } = this.#config;
+    const now = Math.floor(at.step / p.perEpoch), inEpoch = at.step % p.perEpoch;
+    if (epoch.epoch !== now) { epoch.epoch = now; epoch.order = epochOrder(w, p.samples.length, seed, now, shuffleBuffer); }
+    const lr = w.scheduledRate({ scheduler, lr: learningRate, minLr: minLearningRate, warmup: warmupSteps ?? Math.round(p.steps / 10), steps: p.steps }, at.step);
+    const start = performance.now();
+    let loss = 0, weight = 0, tokens = 0;
+    for (let k = 0; k < gradientAccumulation; k++) {
+      const from = (inEpoch * gradientAccumulation + k) * batchSize, to = Math.min(from + batchSize, p.samples.length);
+      if (from >= to) break;
+      const samples = Array.from({ length: to - from }, (_, i) => p.samples[epoch.order[from + i]]);
+      const part = await this.#micro(samples, true, signal);
+      loss += part.loss;
+      weight += part.weight;
+      tokens += samples.reduce((sum, s) => sum + s.ids.length, 0);
+    }
+    const { gradNorm, skipped } = w.trainStep(this.#live.handle, lr);
+    const ms = performance.now() - start;
+    at.step++;
+    at.loss = loss / weight;
+    at.tokens += tokens;
+    at.ms += ms;
+    return { step: at.step, steps: p.steps, epoch: now, loss: at.loss, evalLoss: null, lr, gradNorm, skipped, tokens, tokensPerSecond: tokens / ms * 1e3, eta: (p.steps - at.step) * at.ms / at.step / 1e3 };
+  }
+
+  /** Mean loss over samples. @param {readonly Sample[]} samples @param {AbortSignal} signal */
+  async #measure(samples, signal) {
+    let loss = 0, weight = 0;
+    for (let i = 0; i < samples.length; i += this.#config.batchSize) {
+      const part = await this.#micro(samples.slice(i, i + this.#config.batchSize), false, signal);
+      loss += part.loss;
+      weight += part.weight;
+    }
+    return { loss: loss / weight, weight };
+  }
+
+  /** One micro-batch, in slices. @param {readonly Sample[]} samples @param {boolean} learn @param {AbortSignal} signal */
+  async #micro(samples, learn, signal) {
+    const { w } = this.#p;
+    const { handle, room } = this.#live;
+    w.trainBegin(handle, room, samples, learn);
+    for (;;) {
+      const done = w.trainRun(handle, 1);
+      if (performance.now() - this.#rested >= SLICE_MS || this.#gate) {
+        if (this.#gate) await this.#paused(this.#gate, signal);
+        await this.#rest();
+        this.#rested = performance.now();
+        if (this.#closed) throw closedError();
+        if (signal.aborted) { w.trainForget(handle); throw abortError(signal); }
+      }
+      if (done) return done;
+    }
+  }
+  /** @param {Promise<void>} gate @param {AbortSignal} signal */
+  async #paused(gate, signal) {
+    /** @type {() => void} */ let wake = () => {};
+    const aborted = new Promise((resolve) => { wake = () => resolve(undefined); signal.addEventListener('abort', wake, { once: true }); });
+    if (!signal.aborted) await Promise.race([gate, aborted]);
+    signal.removeEventListener('abort', wake);
+  }
+
+  // ---- checkpoints: u32 n, n bytes of JSON, the core's state, the core's best state if there is one ----
+  /** What a checkpoint must agree with: settings and data. @param {Prepared} p @param {RunSpec} run @returns {Promise<string>} */
+  async #settings(p, run) {
+    const parts = [...p.samples, ...p.measure].flatMap((s) => [Uint32Array.of(s.ids.length, s.prompt), s.ids]);
+    const text = JSON.stringify([this.#config, p.steps, p.perEpoch, p.samples.length, run.evalEvery, run.patience]);
+    return toHex(await sha256(concat(utf8(text), ...parts.map((a) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength)))));
+  }
+  /** @param {Progress} at @param {string} settings @param {Uint8Array | null} best */
+  #checkpoint(at, settings, best) {
+    const state = this.#p.w.saveTrainer(this.#live.handle);
+    const head = utf8(JSON.stringify({ ...at, settings, stateBytes: state.length }));
+    return concat(new Uint8Array(Uint32Array.of(head.length).buffer), head, state, best ?? new Uint8Array(0));
+  }
+  /** @param {Uint8Array | null} record @param {Progress} at filled @param {string} settings @param {string} name @returns {Uint8Array | null} the best state */
+  #resume(record, at, settings, name) {
+    if (!record) return null;
+    const n = new DataView(record.buffer, record.byteOffset, record.byteLength).getUint32(0, true);
+    const { settings: theirs, stateBytes, ...progress } = JSON.parse(new TextDecoder().decode(record.subarray(4, 4 + n)));
+    if (theirs !== settings) throw new EdgeNetError('ARG', `the ${name.replace('/', ' ')} was made with other data or other settings: give another name, or { resume: false } to begin anew`, { detail: { option: 'checkpoint' } });
+    this.#p.w.loadTrainer(this.#live.handle, record.subarray(4 + n, 4 + n + stateBytes));
+    Object.assign(at, progress);
+    return record.length > 4 + n + stateBytes ? record.slice(4 + n + stateBytes) : null;
+  }
+}
+
+/** @param {readonly string[]} names */
+function targetBits(names) { return names.reduce((bits, name) => bits | 1 << TARGETS.indexOf(/** @type {any} */ (name)), 0); }
+
+/** @param {import('./wasm-instance.js').WasmInstance} w @param {number} adapter @param {'gguf' | 'peft'} form @param {{baseModel?: string, dropout?: number, rslora?: boolean}} [config] @returns {import('./adapters.js').AdapterData} */
+export function adapterFile(w, adapter, form, config) {
+  if (form === 'gguf') return { form, file: w.saveAdapter(adapter, 'gguf') };
+  return { form, tensors: w.saveAdapter(adapter, 'peft'), config: new TextDecoder().decode(w.saveAdapter(adapter, 'peft-config', config)) };
+}
+function nothing() { return new EdgeNetError('ARG', 'there is nothing to learn in the data', { detail: { option: 'data' } }); }
+function closedError() { return new EdgeNetError('STATE', 'the trainer was disposed'); }
