@@ -8,9 +8,10 @@
  * @typedef {Record<string, number[]>} Samples
  */
 
-/** @param {number} from @param {number} n @returns {number[]} ids below 30000 (below 600 + something for every model that is benchmarked) */
-function tokens(from, n) {
-  return Array.from({ length: n }, (_, i) => 300 + Number((1103515245n * BigInt(from + i + 1) + 12345n & 0x7fffffffn) % 29000n));
+/** The fixed stream for a model: n ids from a place in it. @param {import('../js-glue/session.js').InferenceSession} s @returns {(from: number, n: number) => number[]} */
+function stream({ info: { vocabulary } }) {
+  const first = Math.min(300, vocabulary >> 1), range = BigInt(Math.min(vocabulary, 30000) - first); // past the special tokens of most vocabularies
+  return (from, n) => Array.from({ length: n }, (_, i) => first + Number((1103515245n * BigInt(from + i + 1) + 12345n & 0x7fffffffn) % range));
 }
 const GREEDY = Object.freeze({ temperature: 0, ignoreEos: true, stopSequences: [] });
 
@@ -24,6 +25,7 @@ async function using({ sdk, source, options }, more, use) {
 async function speed(task) {
   const { reps, pp, tg } = task;
   return using(task, { contextLength: pp + tg + 8 }, async (s) => {
+    const tokens = stream(s);
     /** @type {Samples} */ const out = { prefill_tok_s: [], decode_tok_s: [] };
     await s.complete(tokens(40 * pp, pp), { ...GREEDY, maxTokens: 8 });
     for (let r = 0; r < reps; r++) {
@@ -41,6 +43,7 @@ async function speed(task) {
 async function prefix(task) {
   const n = 512;
   return using(task, { contextLength: n + 16 }, async (s) => {
+    const tokens = stream(s);
     /** @type {Samples} */ const out = { full_ms: [], cached_ms: [] };
     const first = async (/** @type {number[]} */ ids) => {
       const t0 = performance.now();
@@ -52,7 +55,7 @@ async function prefix(task) {
       const ids = tokens(r * n, n);
       await s.clearKVCache();
       out.full_ms.push(await first(ids));
-      out.cached_ms.push(await first([...ids.slice(0, -1), 700 + r]));
+      out.cached_ms.push(await first([...ids.slice(0, -1), 1 + r]));
     }
     return out;
   });
@@ -62,6 +65,7 @@ async function prefix(task) {
 async function batch(task) {
   const { reps, tg } = task;
   return using(task, { contextLength: tg + 16, parallel: 4 }, async (s) => {
+    const tokens = stream(s);
     /** @type {Samples} */ const out = { one_tok_s: [], four_tok_s: [] };
     const write = async (/** @type {number} */ n) => {
       const done = await Promise.all(Array.from({ length: n }, (_, i) => s.complete(tokens(i * 100, 4), { ...GREEDY, maxTokens: tg })));
@@ -93,6 +97,7 @@ async function load(task) {
 async function profile(task) {
   const { pp, tg } = task;
   return using(task, { contextLength: pp + tg + 8, profile: true }, async (s) => {
+    const tokens = stream(s);
     await s.complete(tokens(0, pp), { ...GREEDY, maxTokens: 2 });
     const before = new Map((await s.profile()).rows.map((r) => [r.name, r]));
     const { timings } = await s.complete([...tokens(0, pp), 5], { ...GREEDY, maxTokens: tg });
