@@ -239,6 +239,34 @@ static void other_ways(const en_model *m, double tolerance) {
   tear_down(&c);
 }
 
+/* Every kernel table against plain C: float weights to rounding; with 8-bit activations all tables agree with ref-int8, whose function is another one. */
+static void tables_agree(const bytes_t *file, int32_t type) {
+  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_ALL};
+  const en_train_spec ts = {.n_tokens = 32};
+  loaded_t want = load_model(file->p, file->n, 0, type == EN_F32 ? "ref" : "ref-int8", NULL);
+  setup_t a = set_up(want.m, &as, &ts, NULL);
+  en_train_loss la, lb;
+  uint64_t n;
+  fill_b(a.a);
+  CHECK_EQ(en_train_accumulate(a.t, &plain, &la, NULL), EN_OK);
+  const float *ga = en_trainer_gradients(a.t, &n);
+  for (int32_t i = 0; en_kernels_name(i); i++) {
+    if (type != EN_F32 && !strcmp(en_kernels_name(i), "ref")) continue;
+    loaded_t l = load_model(file->p, file->n, 0, en_kernels_name(i), NULL);
+    setup_t b = set_up(l.m, &as, &ts, NULL);
+    fill_b(b.a);
+    CHECK_EQ(en_train_accumulate(b.t, &plain, &lb, NULL), EN_OK);
+    CHECK_NEAR(lb.loss, la.loss, 1e-6 * la.loss);
+    const double distance = test_rel_rms(en_trainer_gradients(b.t, &n), ga, n);
+    printf("gradients of %s differ by %.2g\n", en_kernels_name(i), distance);
+    CHECK_NEAR(distance, 0, 1e-5);
+    tear_down(&b);
+    unload_model(&l);
+  }
+  tear_down(&a);
+  unload_model(&want);
+}
+
 /* An adapter in the weights does what it does beside them. Works on a model of its own, for it changes it. */
 static void merged(const bytes_t *file, const char *kernels, uint32_t targets, double tolerance) {
   const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = targets};
@@ -825,6 +853,7 @@ int main(void) {
       same_as_session(exact.m, archs[a].targets, 1e-6);
       other_ways(exact.m, 1e-5);
       other_ways(fast.m, types[k] == EN_F32 ? 1e-5 : 0.05);
+      if (!a) tables_agree(&file, types[k]);
       merged(&file, "ref", archs[a].targets, types[k] == EN_F32 ? 1e-5 : types[k] == EN_Q8_0 ? 0.03 : 0.3);
       cached_prefix(fast.m, types[k] == EN_F32 ? 1e-6 : 0.02);
       if (a < 2) round_trips(fast.m);

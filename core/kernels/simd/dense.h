@@ -135,19 +135,33 @@ static void spread(const en_mm_t *a, const float *tile, int32_t r, int32_t rows,
   for (; t < a->T; t++) spread_tokens(a, tile, r, rows, c, n, t, EN_TILE_C / VL, 1);
 }
 
-/* Tile by tile: up to 64 rows by 32 columns decoded, transposed to rows, used by all tokens. */
-EN_OUTLINE void mul_t(const en_mm_t *a, int32_t c0, int32_t c1, int type) {
+/* Columns [c0, c1), rows [r0, r1) tile by tile: up to 64 rows by 32 columns decoded, transposed to rows, used by all tokens. */
+EN_INLINE void mul_t_rows(const en_mm_t *a, int32_t c0, int32_t c1, int32_t r0, int32_t r1, int type) {
   float columns[EN_TILE_C * EN_R] = {0}, tile[EN_TILE_R * EN_TILE_C];
   for (int32_t c = c0; c < c1; c += EN_TILE_C)
-    for (int32_t r0 = 0; r0 < a->rows; r0 += EN_TILE_R) {
-      const int32_t n = EN_MIN(EN_TILE_C, c1 - c), rows = EN_MIN(EN_TILE_R, a->rows - r0);
+    for (int32_t at = r0; at < r1; at += EN_TILE_R) {
+      const int32_t n = EN_MIN(EN_TILE_C, c1 - c), rows = EN_MIN(EN_TILE_R, r1 - at);
       for (int32_t r = 0; r < rows; r += EN_R) {
-        decode_columns(columns, a, r0 + r, c, n, type);
+        decode_columns(columns, a, at + r, c, n, type);
         EN_ROLL for (int i = 0; i < EN_TILE_C; i += 4)
           EN_ROLL for (int k = 0; k < EN_R; k += 4) v_transpose4(tile + (r + k) * EN_TILE_C + i, EN_TILE_C, columns + i * EN_R + k, EN_R);
       }
-      spread(a, tile, r0, rows, c, n);
+      spread(a, tile, at, rows, c, n);
     }
+}
+
+/* dy, a block of tokens and rows at a time: every column reads it anew, so it should stay in a near cache. */
+enum { EN_BACK_T = 256, EN_BACK_FLOATS = 1 << 15 };
+
+EN_OUTLINE void mul_t(const en_mm_t *a, int32_t c0, int32_t c1, int type) {
+  for (int32_t t = 0; t < a->T; t += EN_BACK_T) {
+    en_mm_t block = *a;
+    block.T = EN_MIN(EN_BACK_T, a->T - t);
+    block.dy = a->dy + (size_t)t * a->lddy;
+    block.dx = a->dx + (size_t)t * a->lddx;
+    const int32_t step = EN_MIN(EN_BACK_FLOATS / block.T / EN_TILE_R, 16) * EN_TILE_R;
+    for (int32_t r = 0; r < a->rows; r += step) mul_t_rows(&block, c0, c1, r, EN_MIN(a->rows, r + step), type);
+  }
 }
 static void mul_t_f32(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_F32); }
 static void mul_t_f16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_F16); }
