@@ -238,7 +238,7 @@ static void training_case(fixture *x) { parity_train(x->path, x->kernels, add_ve
 static void adapter_case(fixture *x) { parity_lora(x->path, &x->j, x->kernels, add_verdict, x); }
 
 static int one_file(const char *path, const char *kernels, counts *c) {
-  static const struct { const char *kind; void (*run)(fixture *x); } kinds[] = {{"logits", logits_case}, {"embedding", embedding_case}, {"quant-blocks", blocks_case}, {"train-ce", training_case}, {"lora-logits", adapter_case}};
+  static const struct { const char *kind; void (*run)(fixture *x); } kinds[] = {{"logits", logits_case}, {"embedding", embedding_case}, {"quant-blocks", blocks_case}, {"train-ce", training_case}, {"train-infonce", training_case}, {"lora-logits", adapter_case}};
   fixture x = {.path = path, .kernels = kernels, .counts = c};
   const char *error;
   size_t n, at;
@@ -278,6 +278,6 @@ static int run(const cli_args *a) {
 const cli_command cli_command_parity = {
     .name = "parity", .operands = "CASE.json...", .summary = "compare this build with reference results",
     .notes = "CASE.json names a model, tokens and the expected logits (kind logits) or embedding (kind embedding), or quantized blocks (kind quant-blocks); an adapter and its logits\n"
-             "(kind lora-logits), or training with its gradients and losses (kind train-ce). What this\n"
+             "(kind lora-logits), or training with its gradients and losses (kinds train-ce and train-infonce). What this\n"
              "build cannot run is reported as skipped. The exit code is 1 if anything failed.",
     .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 1, .max_operands = -1, .run = run};

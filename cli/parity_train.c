@@ -84,7 +84,7 @@ static void check_gradients(const context *x, train_case *c) {
   if (train_case_begin(c, JSON_NONE, &why) != EN_OK || train_case_gradients(c, &loss, &norm, &why) != EN_OK) { say(x, PARITY_FAILED, "%s", why.text); return; }
   json_number(&c->j, json_get(&c->j, 0, "loss"), &want);
   json_number(&c->j, json_get(&c->j, 0, "grad_norm"), &want_norm);
-  const double loss_bound = bound_of(c, 0, "tolerance_loss_rel", 0), bound = bound_of(c, 0, "tolerance_grad_rel_rms", 0), targets = bound_of(c, 0, "n_target_tokens", 0);
+  const double loss_bound = bound_of(c, 0, "tolerance_loss_rel", 0), bound = bound_of(c, 0, "tolerance_grad_rel_rms", 0), targets = bound_of(c, 0, "n_target_tokens", json_get(&c->j, 0, "pairs") == JSON_NONE ? 0 : c->j.nodes[json_get(&c->j, 0, "pairs")].n);
   const double loss_error = fabs(loss - want) / want, norm_error = fabs(norm - want_norm) / want_norm;
   const double worst = worst_factor(c, 0, "grad", en_trainer_gradients(c->trainer, &n), targets, NULL, ".grad");
   say(x, within(loss_error, loss_bound) && within(norm_error, bound) && within(worst, bound), "loss off by %.2g (bound %.2g), gradients by %.2g, their norm by %.2g (bound %.2g)", loss_error, loss_bound, worst, norm_error, bound);

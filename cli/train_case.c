@@ -46,6 +46,35 @@ static int32_t read_sequences(train_case *c, en_why *why) {
   return EN_OK;
 }
 
+/* Pairs as sequences, anchor and positive in turn. */
+static int32_t read_pairs(train_case *c, en_why *why) {
+  static const char *const sides[] = {"anchor", "positive"};
+  const json *j = &c->j;
+  const uint32_t list = json_get(j, 0, "pairs");
+  uint32_t item, n = 0;
+  for (uint32_t i = 0; (item = json_item(j, list, i)) != JSON_NONE; i++)
+    for (int side = 0; side < 2; side++) {
+      const uint32_t tokens = json_get(j, item, sides[side]);
+      if (json_kind_of(j, tokens) != JSON_ARRAY || !j->nodes[tokens].n) return en_fail(why, EN_E_FORMAT, "pair %u has no %s", i, sides[side]);
+      n += j->nodes[tokens].n;
+    }
+  c->ids = calloc((size_t)n + 1, sizeof *c->ids);
+  c->segment = calloc((size_t)n + 1, sizeof *c->segment);
+  if (!n || !c->ids || !c->segment) return en_fail(why, EN_E_FORMAT, "there are no pairs, or no memory for them");
+  for (uint32_t i = 0; (item = json_item(j, list, i)) != JSON_NONE; i++)
+    for (uint32_t side = 0; side < 2; side++) {
+      const uint32_t tokens = json_get(j, item, sides[side]);
+      for (uint32_t k = 0; k < j->nodes[tokens].n; k++, c->n++) {
+        const double id = number_at(j, json_item(j, tokens, k), -1);
+        c->ids[c->n] = id >= 0 && id < INT32_MAX ? (int32_t)id : -1;
+        c->segment[c->n] = 2 * i + side;
+      }
+    }
+  c->loss = EN_LOSS_INFONCE;
+  c->tau = (float)number_at(j, json_get(j, 0, "tau"), 0);
+  return EN_OK;
+}
+
 int32_t train_case_open(train_case *c, const char *path, const char *kernels, en_why *why) {
   char base[TRAIN_CASE_PATH], kind[32] = "";
   const char *error;
@@ -54,8 +83,8 @@ int32_t train_case_open(train_case *c, const char *path, const char *kernels, en
   c->text = cli_read_file(path, &n);
   if (!c->text) return en_fail(why, EN_E_ARG, "the file cannot be read");
   if (!json_read(&c->j, c->text, n, &error, &at)) return en_fail(why, EN_E_FORMAT, "%s at byte %z", error, (uint64_t)at);
-  if (!json_string(&c->j, json_get(&c->j, 0, "kind"), kind, sizeof kind) || strcmp(kind, "train-ce")) return en_fail(why, EN_E_FORMAT, "this is no case of kind train-ce");
-  EN_TRY(read_sequences(c, why));
+  if (!json_string(&c->j, json_get(&c->j, 0, "kind"), kind, sizeof kind) || (strcmp(kind, "train-ce") && strcmp(kind, "train-infonce"))) return en_fail(why, EN_E_FORMAT, "this is no case of kind train-ce or train-infonce");
+  EN_TRY(strcmp(kind, "train-ce") ? read_pairs(c, why) : read_sequences(c, why));
   EN_TRY(named(c, "base", base, why));
   return cli_open(&c->m, base, &(cli_open_spec){.kernels = kernels, .quiet = 1, .why = why});
 }
@@ -80,7 +109,7 @@ int32_t train_case_begin(train_case *c, uint32_t run, en_why *why) {
   const json *j = &c->j;
   const uint32_t betas = json_get(j, run, "betas");
   char path[TRAIN_CASE_PATH];
-  const en_train_spec spec = {.n_tokens = EN_MAX(c->n, 2), .beta1 = (float)number_at(j, json_item(j, betas, 0), 0), .beta2 = (float)number_at(j, json_item(j, betas, 1), 0), .eps = (float)number_at(j, json_get(j, run, "eps"), 0),
+  const en_train_spec spec = {.n_tokens = EN_MAX(c->n, 2), .loss = c->loss, .temperature = c->tau, .beta1 = (float)number_at(j, json_item(j, betas, 0), 0), .beta2 = (float)number_at(j, json_item(j, betas, 1), 0), .eps = (float)number_at(j, json_get(j, run, "eps"), 0),
     .weight_decay = (float)number_at(j, json_get(j, run, "weight_decay"), 0), .clip_norm = (float)number_at(j, json_get(j, run, "clip_norm"), 0)};
   drop(c);
   EN_TRY(named(c, "init_gguf", path, why));

@@ -1,4 +1,5 @@
-/* train_case.h - a training fixture: JSON that names a base model, a start adapter, token sequences, and what training has to give. */
+/* train_case.h - a training fixture: JSON that names a base model, a start adapter, token sequences (kind train-ce) or pairs of them (train-infonce),
+ * and what training has to give. */
 #ifndef EN_CLI_TRAIN_CASE_H
 #define EN_CLI_TRAIN_CASE_H
 #include "../core/include/en_train.h"
@@ -14,6 +15,8 @@ typedef struct {
   uint32_t *segment;
   float *weight;
   uint32_t n;
+  uint32_t loss;       /* EN_LOSS_* */
+  float tau;           /* its temperature, of pairs */
   en_adapter *adapter; /* of the last train_case_begin */
   en_trainer *trainer;
   void *adapter_mem, *trainer_mem;

@@ -32,7 +32,7 @@ typedef struct {
   uint64_t seed;       /* of dropout */
   uint32_t loss;       /* EN_LOSS_*; evaluating gives the same loss as training, without dropout */
   float label_smoothing; /* EN_LOSS_CAUSAL: share of the target that is spread over the whole vocabulary, 0 <= x < 1 */
-  float temperature;   /* EN_LOSS_DISTILL: softens teacher and model; 0: 2 */
+  float temperature;   /* EN_LOSS_DISTILL: softens teacher and model; 0: 2. EN_LOSS_INFONCE: divides the cosines; 0: 0.05 */
   float hard_mix;      /* EN_LOSS_DISTILL: share of the cross-entropy of the batch's own tokens, 0 to 1; the teacher has the rest */
 } en_train_spec;
 size_t en_trainer_bytes(const en_adapter *a, const en_train_spec *spec, const en_host *host); /* 0: impossible */
@@ -56,6 +56,12 @@ typedef struct {
   const int32_t *teacher_ids; /* [n, teacher_k] different ids that teacher's logits are of; NULL: all, in order */
   uint32_t teacher_k;
   const float *prefix;      /* [n, n_embd] what en_train_prefix gave for these tokens: layers below the adapter's lowest need not run. NULL: they do */
+  const int32_t *goals;     /* EN_LOSS_MLM: [n] ids that stood here, -1: not to predict; en_train_mask makes them. weight counts, 0 masks */
+  /* EN_LOSS_INFONCE, EN_LOSS_COSINE: the sequences are pairs, anchor and positive in turn; the weight of the batch is their number, `weight` is not read. */
+  const float *targets;     /* EN_LOSS_COSINE: [pairs] the cosine that each should have */
+  const float *rows;        /* EN_LOSS_INFONCE: NULL, or all pairs of a batch larger than this: [n_rows, n_embd], collected by en_train_rows after evaluating
+                             * every micro-batch, before any is accumulated. This one's begin at first_row. Without dropout */
+  uint32_t n_rows, first_row;
 } en_train_batch;
 typedef struct { double loss, weight; } en_train_loss; /* weighted sum of the loss (causal: of -log p), and sum of weights: the mean is loss / weight */
 /* Forward, backward, add to the gradients; *out is this micro-batch's loss. On failure the gradients are as before. */
@@ -75,6 +81,12 @@ int32_t en_train_run(en_trainer *t, uint32_t n_steps, en_train_loss *out, en_why
 const float *en_trainer_prefix(const en_trainer *t); /* [n, n_embd] */
 void en_train_drop(en_trainer *t);   /* give up the micro-batch in work */
 void en_train_forget(en_trainer *t); /* and all gradients since the last step */
+/* EN_LOSS_INFONCE, EN_LOSS_COSINE: embeddings of the last micro-batch's sequences, [*n, n_embd], of length 1; valid until the next. NULL: another loss. */
+const float *en_train_rows(const en_trainer *t, uint32_t *n);
+/* Masks of MLM as BERT has them: each id from `first` on (those below are special) is chosen with this probability; of the chosen ones 80 % become `mask`,
+ * 10 % another id, 10 % stay. What is chosen follows from seed and counter + 3 i alone. Returns how many. */
+typedef struct { float probability; int32_t mask, first, n_vocab; uint64_t seed; } en_mask_spec;
+uint32_t en_train_mask(int32_t *ids, int32_t *goals, uint32_t n, const en_mask_spec *s, uint64_t counter);
 /* Gradients of all micro-batches since the last step, divided by the sum of their weights: clip, AdamW with this learning rate, zero them.
  * *grad_norm (may be NULL): before clipping. EN_E_NUMERIC: it is not finite; the step is skipped and the gradients are zeroed. EN_E_STATE: nothing was accumulated. */
 int32_t en_train_step(en_trainer *t, double lr, double *grad_norm, en_why *why);

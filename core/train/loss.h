@@ -2,20 +2,18 @@
  * finite-difference case in tests/unit/train_test.c. The trainer runs the layers forward, asks the loss for its sum and for d[X] of the rows it looked
  * at, and runs the layers backward; it knows nothing else about it.
  *
- * Losses over the vocabulary (causal, distill; MLM would be a third) share head.c: aim() lists goals - rows of X that predict, the id each should
+ * Losses over the vocabulary (causal, distill, mlm) share head.c: aim() lists goals - rows of X that predict, the id each should
  * predict, its weight - and run() is en_head_loss with a function of one row of logits. The logits live a few rows at a time, [T, V] is never stored.
- * MLM: goals are the masked positions themselves, their ids come in the batch; the mask token is already in ids.
  *
- * Losses over pooled rows (InfoNCE, cosine pairs) need no goals: aim() finds the sequences, run() pools X (and normalises, see layers), fills d[X] by the
- * transposed pooling. What they keep between the two (pooled rows, similarities) is lent by the trainer: floats() says how much, t->loss_mem is where.
- * Negatives from more sequences than a micro-batch holds (GradCache, Gao et al. 2021) are two passes of the caller: en_train_evaluate of every micro-batch
- * collects pooled rows, their gradients follow from all of them, en_train_accumulate of every micro-batch takes its own as a field of the batch. */
+ * Losses over pooled rows (infonce, cosine) share pooled.c: aim() finds the sequences, run() pools X and makes rows of length 1, its gradient goes back
+ * through the transposed pooling. What they keep is lent by the trainer: floats() says how much, t->loss_mem is where. */
 #ifndef EN_LOSS_H
 #define EN_LOSS_H
 #include "trainer.h"
 
 struct en_loss {
   const char *name;
+  int32_t pooled; /* 1: works on embeddings, needs no logits */
   /* At init: can this model with these settings do it? May fill in defaults. */
   int32_t (*fits)(const en_model *m, en_train_spec *spec, en_why *why);
   uint64_t (*floats)(const en_model *m, const en_train_spec *spec); /* of t->loss_mem; NULL: none */
@@ -33,6 +31,8 @@ double en_aim_next(en_trainer *t, const en_train_batch *b);
 /* logits z[V] of one goal -> weight * loss; the gradient, times the weight, takes the place of the logits. Runs on any lane. */
 typedef double (*en_row_loss)(const en_trainer *t, int32_t goal, float *z);
 int32_t en_head_loss(en_trainer *t, const float *x, int32_t with_grad, int32_t piece, double *loss, en_row_loss row);
+
+double en_causal_row(const en_trainer *t, int32_t goal, float *z); /* -log p of the goal, with label smoothing */
 
 /* log sum exp(scale z[i]), scale > 0 */
 double en_log_sum_exp(const en_kernels *k, const float *z, int32_t n, float scale);

@@ -31,7 +31,7 @@ double en_aim_next(en_trainer *t, const en_train_batch *b) {
   return sum;
 }
 
-static double row_loss(const en_trainer *t, int32_t goal, float *z) {
+double en_causal_row(const en_trainer *t, int32_t goal, float *z) {
   const int32_t V = t->m->c.V, y = t->goal[goal];
   const float weight = t->goal_weight[goal], even = weight * t->spec.label_smoothing / (float)V;
   const double smooth = (double)t->spec.label_smoothing;
@@ -53,6 +53,6 @@ static int32_t fits(const en_model *m, en_train_spec *spec, en_why *why) {
   return EN_OK;
 }
 
-static int32_t run(en_trainer *t, const float *x, int32_t with_grad, int32_t piece, double *loss) { return en_head_loss(t, x, with_grad, piece, loss, row_loss); }
+static int32_t run(en_trainer *t, const float *x, int32_t with_grad, int32_t piece, double *loss) { return en_head_loss(t, x, with_grad, piece, loss, en_causal_row); }
 
 const en_loss en_loss_causal = {.name = "causal", .fits = fits, .aim = en_aim_next, .run = run};

@@ -11,6 +11,10 @@ static int32_t check_batch(const en_trainer *t, const en_train_batch *b, int32_t
     if (b->ids[i] < 0 || b->ids[i] >= t->m->c.V) return en_fail(why, EN_E_ARG, "token %d is outside the vocabulary of %d", b->ids[i], t->m->c.V);
     if (b->weight && !(b->weight[i] >= 0 && b->weight[i] < 1e6f)) return en_fail(why, EN_E_ARG, "the weight of token %u is not a number from 0 on", i);
   }
+  for (uint32_t i = 0, start = 0; t->m->c.bidirectional && i < b->n; i++) { /* their positions may be learned ones */
+    if (i && b->segment && b->segment[i] != b->segment[i - 1]) start = i;
+    if (i - start >= (uint32_t)t->m->c.n_ctx_train) return en_fail(why, EN_E_FULL, "a sequence has more than the %d tokens that the model has positions for", t->m->c.n_ctx_train);
+  }
   return t->loss->check && learn != EN_TRAIN_PREFIX ? t->loss->check(t, b, why) : EN_OK;
 }
 
@@ -23,11 +27,13 @@ static double lay_out(en_trainer *t, const en_train_batch *b) {
     t->lo[i] = start;
     t->hi[i] = i + 1;
     t->pos[i] = (uint32_t)i;
+    t->place[i] = (uint32_t)(i - start);
     if (t->m->c.window) t->lo_window[i] = EN_MAX(start, i + 1 - t->m->c.window);
     for (int32_t table = 0; table < t->m->c.n_rope; table++)
       en_rope_angles(t->cs + ((size_t)table * t->spec.n_tokens + (size_t)i) * (size_t)rot, en_model_freq(t->m, table), rot, t->m->c.rope[table].mscale, i - start);
     if (i % EN_ATTEND_TILE == 0) t->tiles[n_tiles++] = (en_tile){i, EN_MIN(EN_ATTEND_TILE, n - i), 0};
   }
+  for (int32_t i = n - 1; t->m->c.bidirectional && i >= 0; i--) t->hi[i] = i + 1 < n && t->lo[i + 1] == t->lo[i] ? t->hi[i + 1] : i + 1;
   t->run.T = n;
   t->run.ids = b->ids;
   t->run.n_tiles = n_tiles;
@@ -40,9 +46,9 @@ static en_tape tape_of(en_trainer *t, int32_t l) {
   return (en_tape){input_of(t, l), t->kept + place * en_tape_floats(t->m, t->spec.n_tokens, 0, t->kept_steps), t->live, t->lse + (t->kept_steps ? place : 0) * (size_t)t->spec.n_tokens * (size_t)t->m->c.H};
 }
 
-/* The embedding, into input_of(0). */
+/* The embedding, into input_of(0); on its way there it may use the places of gradients. */
 static void embed(en_trainer *t) {
-  memset(t->run.slot, 0, sizeof t->run.slot);
+  memcpy(t->run.slot, t->d, sizeof t->run.slot);
   t->run.slot[EN_S_X] = input_of(t, 0);
   t->run.w = t->m->globals;
   t->run.n_lora = 0;
@@ -129,13 +135,13 @@ int32_t en_train_begin(en_trainer *t, const en_train_batch *b, int32_t learn, en
   t->batch = &t->micro.batch;
   t->micro.out.weight = lay_out(t, t->batch);
   t->dropping = learn == EN_TRAIN_LEARN && t->spec.dropout > 0;
+  if (b->prefix) memcpy(input_of(t, t->first), b->prefix, (size_t)b->n * (size_t)t->m->c.D * sizeof *b->prefix);
+  else embed(t);
+  if (b->prefix) t->micro.layer = t->first;
   if (learn == EN_TRAIN_LEARN) {
     memcpy(t->backup, t->grad, grad_bytes(t));
     for (int32_t s = 0; s < EN_S_LOGITS; s++) memset(t->d[s], 0, (size_t)b->n * (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)s)) * sizeof(float));
   }
-  if (b->prefix) memcpy(input_of(t, t->first), b->prefix, (size_t)b->n * (size_t)t->m->c.D * sizeof *b->prefix);
-  else embed(t);
-  if (b->prefix) t->micro.layer = t->first;
   return EN_OK;
 }
 

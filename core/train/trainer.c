@@ -43,12 +43,12 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
   const en_model *m = at->m;
   const uint64_t T = at->spec.n_tokens, layers = (uint64_t)EN_MAX(m->c.L - at->first, 1), n_lora = at->a ? (uint64_t)m->c.L * (uint64_t)m->arch->n_layer : 0;
   int64_t widest_in = 1, widest = m->c.V; /* en_matmul_t's input is as wide as the logits; its panels are not */
-  enum { FIXED = 28 };
+  enum { FIXED = 32 /* room for these and the two behind the slots */ };
   const uint64_t head_rows = (uint64_t)at->head_rows;
   const int32_t caps = en_arch_head(m->arch) < m->arch->n_end - 1; /* logits change after the output matrix: their gradient needs a place of its own */
   en_piece pieces[FIXED + 3 * EN_S_COUNT] = {
     {self, 1, sizeof(en_trainer)},
-    {(void **)&at->lo, T, sizeof(int32_t)}, {(void **)&at->hi, T, sizeof(int32_t)}, {(void **)&at->pos, T, sizeof(uint32_t)},
+    {(void **)&at->lo, T, sizeof(int32_t)}, {(void **)&at->hi, T, sizeof(int32_t)}, {(void **)&at->pos, T, sizeof(uint32_t)}, {(void **)&at->place, T, sizeof(uint32_t)},
     {(void **)&at->goal_row, T, sizeof(int32_t)}, {(void **)&at->goal, T, sizeof(int32_t)}, {(void **)&at->goal_weight, T, sizeof(float)},
     {(void **)&at->lo_window, m->c.window ? T : 0, sizeof(int32_t)},
     {(void **)&at->cs, (uint64_t)m->c.n_rope * T * (uint64_t)m->c.rot, sizeof(float)},
@@ -70,7 +70,8 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->dhead[EN_S_LOGITS], caps ? head_rows : 0, (uint64_t)m->c.V * sizeof(float)},
     {(void **)&at->loss_mem, at->loss->floats ? at->loss->floats(m, &at->spec) : 0, sizeof(float)},
   };
-  int32_t n = 26;
+  int32_t n = 0;
+  while (pieces[n].p) n++;
   for (int32_t s = 0; s < EN_S_LOGITS; s++) {
     const uint64_t bytes = (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)s)) * sizeof(float);
     widest_in = EN_MAX(widest_in, en_dim_size(&m->c, en_slot_dim((en_slot)s)));
@@ -89,9 +90,9 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
 }
 
 /* Rows of logits that take a few megabytes. */
-static int32_t head_rows(const en_model *m, uint32_t n_tokens) {
+static int32_t head_rows(const en_model *m, const en_loss *loss, uint32_t n_tokens) {
   const int64_t fit = (4 << 20) / ((int64_t)m->c.V * (int64_t)sizeof(float));
-  return m->info.has_logits ? (int32_t)EN_MIN(EN_MIN(EN_MAX(fit, 16), EN_HEAD_ROWS), n_tokens) : 0;
+  return !loss->pooled ? (int32_t)EN_MIN(EN_MIN(EN_MAX(fit, 16), EN_HEAD_ROWS), n_tokens) : 0;
 }
 
 static int32_t plan_adapter(en_trainer *at, const en_adapter *a, en_why *why) {
@@ -125,7 +126,7 @@ static int32_t plan(en_trainer *at, const en_adapter *a, const en_model *m, cons
   EN_TRY(a ? plan_adapter(at, a, why) : plan_model(at, spec, why));
   EN_TRY(settle(&at->spec, why));
   at->kept_steps = en_tape_kept_steps(m->arch, at->spec.keep);
-  at->head_rows = head_rows(m, spec->n_tokens);
+  at->head_rows = head_rows(m, at->loss, spec->n_tokens);
   return at->loss->fits(m, &at->spec, why);
 }
 
@@ -147,6 +148,7 @@ static void link_run(en_trainer *t) {
   r->host = &t->host;
   r->c = &t->m->c;
   r->cell = t->pos;
+  r->pos = t->place;
   r->tiles = t->tiles;
   r->hi = t->hi;
   r->n_ctx = (int32_t)t->spec.n_tokens;

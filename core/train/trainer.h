@@ -34,6 +34,7 @@ struct en_trainer {
   int32_t *lo, *hi;       /* [n_tokens] rows that a row sees: from its sequence's first row on */
   int32_t *lo_window;     /* [n_tokens] the same through a sliding window; empty if the model has none */
   uint32_t *pos;          /* [n_tokens] row numbers: keys lie where their row is */
+  uint32_t *place;        /* [n_tokens] position in its sequence */
   int32_t *goal_row, *goal; /* [n_tokens] n_goals rows that predict, and the ids that they should */
   float *goal_weight;     /* [n_tokens] */
   int32_t n_goals;
