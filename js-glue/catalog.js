@@ -34,7 +34,7 @@ export function parseCatalog(bytes, base) {
     const numbers = (size === null || Number.isSafeInteger(size) && size >= 0) && (quantization === null || typeof quantization === 'string');
     if (!texts || !numbers || !URL.canParse(manifest, base)) throw new EdgeNetError('FORMAT', `${base}: entry ${i} needs id, name, version, type and manifest as texts, and size as bytes or null`);
     const url = new URL(manifest, base);
-    if (!/^https?:$/.test(url.protocol)) throw new EdgeNetError('FORMAT', `${base}: entry ${i} has its manifest at ${url.protocol}, and only http and https are read`);
+    if (!/^https?:$/.test(url.protocol) && url.protocol !== new URL(base).protocol) throw new EdgeNetError('FORMAT', `${base}: entry ${i} has its manifest at ${url.protocol}, and only http and https are read`);
     return { id, name, version, type, quantization, size, manifest: url.href };
   });
 }

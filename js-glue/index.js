@@ -36,7 +36,10 @@ export { trustStorage } from './trust/storage.js';
  * @typedef {import('./engine.js').MemoryInfo} MemoryInfo
  * @typedef {import('./loader.js').LoaderOptions} LoaderOptions
  * @typedef {import('./loader.js').LoaderOptions} ModelConfig
+ * @typedef {import('./loader.js').LoadOptions} LoadOptions
  * @typedef {import('./loader.js').CachedModel} CachedModel
+ * @typedef {import('./loader.js').Compatibility} Compatibility
+ * @typedef {import('./catalog.js').ModelSummary} ModelSummary
  * @typedef {import('./load.js').Progress} Progress
  * @typedef {import('./sources.js').ModelSource} ModelSource
  * @typedef {import('./variants.js').Variant} Variant

@@ -1,37 +1,52 @@
 // @ts-check
-// ModelLoader: models from URLs, files and buffers, with a cache that outlives the page.
+// ModelLoader: models by name, from manifests, URLs, files and buffers, with a cache that outlives the page.
 import { EdgeNetError, asError } from './errors.js';
+import { capabilities } from './capabilities.js';
 import { knownOnly, numberIn } from './options.js';
 import { download } from './fetch/download.js';
-import { PATIENCE, artifactOf, isRemote, openSource, sourceSpec } from './sources.js';
+import { isModel } from './fetch/small.js';
+import { Lookup, askedFor } from './lookup.js';
+import { PATIENCE, isRemote, openSource, sourceSpec } from './sources.js';
 import { SESSION_OPTIONS, openCaller, openSession, storeSpec, wanted } from './session.js';
 import { openStore } from './stores/store.js';
 
 /**
  * @typedef {import('./session.js').SessionOptions} SessionOptions @typedef {import('./session.js').InferenceSession} InferenceSession
  * @typedef {import('./sources.js').ModelSource} ModelSource @typedef {import('./load.js').Progress} Progress @typedef {import('./fetch/types.js').Store} Store
+ * @typedef {import('./manifest/manifest.js').Manifest} Manifest @typedef {import('./catalog.js').ModelSummary} ModelSummary
  *
  * @typedef {object} LoaderOptions
  * @property {{enabled?: boolean, storage?: 'auto' | 'opfs' | 'indexeddb' | 'cache' | 'filesystem' | 'memory', maxSize?: number, directory?: string}} [cache]
- *   maxSize: bytes kept at most, models unused for longest go first; directory: of the filesystem store
- * @property {{primary?: string, fallback?: string[], timeout?: number}} [sources] timeout: ms without a byte before a download counts as broken (30000);
- *   primary, fallback: where models are looked up by name; a URL is always fetched from where it points
+ *   maxSize: bytes kept at most, memory.evictionPolicy says which models make room; directory: of the filesystem store
+ * @property {{primary?: string, fallback?: readonly string[], timeout?: number}} [sources] primary, fallback: URLs of hosts on which models are looked up by name, or of
+ *   their models.json, and kinds of sources ('gcs', 'http', 'hf', 'ipfs') in order of preference; timeout: ms without a byte before a download counts as broken (30000)
  * @property {{parallel?: number, retries?: number, progressCallback?: (p: Progress) => void}} [download] retries: in a row without progress (3);
  *   parallel: transfers at once (4), where the server gives ranges
+ * @property {{store?: import('./trust/store.js').TrustStore, allowUnsigned?: boolean}} [trust] store: whose signatures on manifests count. A manifest without a signature is
+ *   refused unless allowUnsigned is true; those that come with this package are part of it
  * @property {'auto' | 'wasm' | 'webgpu'} [backend]
- * @property {{maxModels?: number, evictionPolicy?: 'lru' | 'fifo'}} [memory] maxModels: loaded at once at most; one more disposes the one that the policy names
+ * @property {{maxModels?: number, evictionPolicy?: 'lru' | 'fifo' | 'priority'}} [memory] maxModels: loaded at once at most; one more disposes the one that the policy names:
+ *   unused for longest, loaded first, or of the lowest priority
  * @property {Pick<SessionOptions, 'threads' | 'wasm' | 'worker' | 'lane' | 'variant'>} [session] defaults for every load
  *
- * @typedef {{source: string, size: number, created: Date, lastUsed: Date}} CachedModel
+ * @typedef {Omit<SessionOptions, 'storage' | 'storageRoot'> & {version?: string, adapter?: string, priority?: number}} LoadOptions
+ *   version: of a model by name (the latest); adapter: by name, not in this release; priority: for the evictionPolicy 'priority' (0)
+ * @typedef {{source: string, size: number, created: Date, lastUsed: Date}} CachedModel source: name or URL, to load it again or to clear it
+ * @typedef {{compatible: boolean, reasons: string[], variant: import('./variants.js').Variant, memory: {needed: number | null, available: number}, storage: {needed: number | null, available: number | null}}} Compatibility
+ *   reasons: why it cannot run here, in sentences; bytes, null: not known
  */
 
 const KNOWN = Object.freeze({
-  options: ['cache', 'sources', 'download', 'backend', 'memory', 'session'],
+  options: ['cache', 'sources', 'download', 'trust', 'backend', 'memory', 'session'],
   cache: ['enabled', 'storage', 'maxSize', 'directory'],
   sources: ['primary', 'fallback', 'timeout'],
   download: ['parallel', 'retries', 'progressCallback'],
+  trust: ['store', 'allowUnsigned'],
   memory: ['maxModels', 'evictionPolicy'],
 });
+const POLICIES = Object.freeze(/** @type {const} */ (['lru', 'fifo', 'priority']));
+const KINDS = Object.freeze(['gcs', 'http', 'hf', 'ipfs', 'p2p']);
+const LOAD_OPTIONS = Object.freeze([...SESSION_OPTIONS.filter((name) => !name.startsWith('storage')), 'version', 'adapter', 'priority']);
 /** @param {LoaderOptions} o */
 function check(o) {
   for (const [where, names] of Object.entries(KNOWN)) {
@@ -41,9 +56,13 @@ function check(o) {
   }
   const kinds = ['auto', 'opfs', 'indexeddb', 'cache', 'filesystem', 'memory'];
   if (o.cache?.storage !== undefined && !kinds.includes(o.cache.storage)) throw new EdgeNetError('ARG', `cache.storage must be one of ${kinds.join(', ')}, not ${String(o.cache.storage)}`, { detail: { option: 'cache.storage' } });
-  if (o.memory?.evictionPolicy !== undefined && !['lru', 'fifo'].includes(o.memory.evictionPolicy)) throw new EdgeNetError('ARG', `memory.evictionPolicy must be lru or fifo, not ${String(o.memory.evictionPolicy)}`, { detail: { option: 'memory.evictionPolicy' } });
+  if (o.memory?.evictionPolicy !== undefined && !POLICIES.includes(o.memory.evictionPolicy)) throw new EdgeNetError('ARG', `memory.evictionPolicy must be one of ${POLICIES.join(', ')}, not ${String(o.memory.evictionPolicy)}`, { detail: { option: 'memory.evictionPolicy' } });
+  const places = [o.sources?.primary ?? 'gcs', ...o.sources?.fallback ?? []];
+  const odd = places.find((p) => typeof p !== 'string' || !KINDS.includes(p) && !(/^https?:/.test(p) && URL.canParse(p)));
+  if (odd !== undefined) throw new EdgeNetError('ARG', `sources: "${String(odd)}" is neither the http(s) URL of a host nor one of ${KINDS.join(', ')}`, { detail: { option: 'sources' } });
   if (o.download?.parallel !== undefined) numberIn('download.parallel', o.download.parallel, 1, 64, true);
   return {
+    places, policy: o.memory?.evictionPolicy ?? 'lru',
     maxStoreBytes: o.cache?.maxSize === undefined ? null : numberIn('cache.maxSize', o.cache.maxSize, 0, Number.MAX_SAFE_INTEGER),
     maxModels: o.memory?.maxModels === undefined ? Infinity : numberIn('memory.maxModels', o.memory.maxModels, 1, 1e6, true),
     patience: {
@@ -63,35 +82,56 @@ function check(o) {
 export class ModelLoader {
   #options;
   #limits;
+  #lookup;
   /** Gone with this object. @type {Promise<Store> | null} */ #memory = null;
-  /** @type {InferenceSession[]} in the order of loading */ #loaded = [];
+  /** In the order of loading. @type {{session: InferenceSession, priority: number}[]} */ #loaded = [];
 
   /** @param {LoaderOptions} [options] */
   constructor(options = {}) {
     this.#limits = check(options);
     this.#options = options;
+    const { places, patience } = this.#limits;
+    this.#lookup = new Lookup({ places, patience, trust: options.trust ?? {}, withStore: (work, otherwise) => this.#withStore(work, otherwise) });
   }
 
   /**
    * Load a model: a session with generate(), chat() and all the rest.
-   * @param {ModelSource} source a URL, File or Blob, bytes, or in Node a path @param {SessionOptions} [options] @returns {Promise<InferenceSession>}
+   * @param {ModelSource} source a model's name; the URL of its manifest (.json); the URL of a file, hf:owner/repository/file@revision or ipfs://CID; a File or Blob; bytes; in Node a path
+   * @param {LoadOptions} [options] @returns {Promise<InferenceSession>}
    */
   async load(source, options = {}) {
-    knownOnly(options, SESSION_OPTIONS.filter((name) => !name.startsWith('storage')), 'options');
-    const merged = { backend: this.#options.backend, onProgress: this.#options.download?.progressCallback, ...this.#options.session, ...options };
-    const spec = sourceSpec(source);
-    const session = await this.#open(spec, merged);
-    this.#loaded = this.#loaded.filter((s) => !s.disposed);
-    if (this.#options.memory?.evictionPolicy !== 'fifo') this.#loaded.sort((a, b) => a.lastUsed - b.lastUsed);
-    while (this.#loaded.length >= this.#limits.maxModels) await this.#loaded.shift()?.dispose();
-    this.#loaded.push(session);
-    return session;
+    knownOnly(options, LOAD_OPTIONS, 'options');
+    const { version, adapter, priority = 0, ...session } = options;
+    if (adapter !== undefined) throw new EdgeNetError('UNSUPPORTED', `adapter: this release finds no adapters by name; load "${String(adapter)}" without it`, { detail: { option: 'adapter' } });
+    numberIn('priority', priority, -1e9, 1e9);
+    const merged = { backend: this.#options.backend, onProgress: this.#options.download?.progressCallback, ...this.#options.session, ...session };
+    const opened = await this.#open(await this.#resolve(source, { version, signal: options.signal }), merged);
+    this.#loaded = this.#loaded.filter((l) => !l.session.disposed);
+    if (this.#limits.policy !== 'fifo') this.#loaded.sort((a, b) => (this.#limits.policy === 'priority' ? a.priority - b.priority : 0) || a.session.lastUsed - b.session.lastUsed);
+    while (this.#loaded.length >= this.#limits.maxModels) await this.#loaded.shift()?.session.dispose();
+    this.#loaded.push({ session: opened, priority });
+    return opened;
   }
-  /** @param {import('./sources.js').SourceSpec} spec @param {SessionOptions} options */
-  async #open(spec, options) {
-    if (this.#inMemory && isRemote(spec)) spec = { kind: 'blob', blob: await this.#blobOf(spec, options) };
-    const { maxStoreBytes, patience } = this.#limits;
-    return openSession(wanted(spec), options, await this.#store(), { maxStoreBytes, patience });
+  /** The file that is meant, and where it is. @param {ModelSource} source @param {{version?: string, signal?: AbortSignal}} options @returns {Promise<import('./session.js').Wanted>} */
+  async #resolve(source, { version, signal }) {
+    const asked = askedFor(source, version);
+    if (asked) {
+      const found = await this.#lookup.find(asked, signal);
+      const file = await this.#lookup.wanted(found, { headers: 'manifest' in asked ? asked.headers : undefined, signal });
+      await this.#lookup.remember(asked, found);
+      return file;
+    }
+    if (version !== undefined) throw new EdgeNetError('ARG', 'version: only models by name and manifests have versions', { detail: { option: 'version' } });
+    return wanted(sourceSpec(source));
+  }
+  /** @param {import('./session.js').Wanted} file @param {SessionOptions} options */
+  async #open(file, options) {
+    if (this.#inMemory && file.sources.some(isRemote)) file = { artifact: file.artifact, sources: [{ kind: 'blob', blob: await this.#blobOf(file, options) }] };
+    return openSession(file, options, await this.#store(), this.#part);
+  }
+  get #part() {
+    const { maxStoreBytes, patience, policy } = this.#limits;
+    return { maxStoreBytes, patience, policy };
   }
   get #inMemory() { return this.#options.cache?.storage === 'memory' && this.#options.cache.enabled !== false; }
   /** @returns {Promise<import('./fetch/types.js').StoreSpec | null>} null: no store that outlives this object */
@@ -108,50 +148,93 @@ export class ModelLoader {
     try { return await work(store); } finally { store.close(); }
   }
 
-  /** @param {import('./sources.js').SourceSpec} spec @param {Pick<SessionOptions, 'signal' | 'onProgress'>} options @returns {Promise<Blob>} */
-  #blobOf(spec, { signal, onProgress }) {
-    const { maxStoreBytes: maxBytes, patience } = this.#limits;
+  /** @param {import('./session.js').Wanted} file @param {Pick<SessionOptions, 'signal' | 'onProgress'>} options @returns {Promise<Blob>} */
+  #blobOf({ artifact, sources }, { signal, onProgress }) {
+    const { maxStoreBytes: maxBytes, patience, policy } = this.#limits;
     return this.#withStore(async (store) => {
-      const { id } = await download(artifactOf(spec), { store, sources: [openSource(spec, patience)], patience, signal, onProgress, maxBytes });
+      const { id } = await download(artifact, { store, sources: sources.map((s) => openSource(s, patience)), patience, signal, onProgress, maxBytes, policy });
       (await store.open(id))?.close(); // used now
       return /** @type {Blob} */ (await store.blob(id));
     }, new Blob());
   }
 
-  /** Is this model in the cache, whole? @param {ModelSource} source @returns {Promise<boolean>} */
-  async isCached(source) {
-    const spec = sourceSpec(source);
-    return isRemote(spec) && this.#withStore(async (store) => await store.find(artifactOf(spec).id) !== null, false);
+  // ---- the cache ----
+  /** Is this model in the cache, whole? Asks no server. @param {ModelSource} source @param {{version?: string}} [options] @returns {Promise<boolean>} */
+  async isCached(source, { version } = {}) {
+    const asked = askedFor(source, version);
+    if (!asked) {
+      const spec = sourceSpec(source);
+      return isRemote(spec) && this.#withStore(async (store) => await store.find(wanted(spec).artifact.id) !== null, false);
+    }
+    const found = await this.#lookup.kept(asked).catch(() => null);
+    if (!found) return false;
+    const { artifact } = await this.#lookup.wanted(found);
+    return this.#withStore(async (store) => await store.find(artifact.id) !== null, false);
   }
 
   /** @returns {Promise<CachedModel[]>} the latest used first */
   async getCachedModels() {
-    const entries = await this.#withStore((store) => store.list(), []);
-    return entries.sort((a, b) => b.used - a.used).map(({ id, size, created, used }) => ({ source: id, size, created: new Date(created), lastUsed: new Date(used) }));
+    const entries = (await this.#withStore((store) => store.list(), [])).filter(isModel);
+    return entries.sort((a, b) => b.used - a.used).map(({ id, model, size, created, used }) => ({ source: model ?? id, size, created: new Date(created), lastUsed: new Date(used) }));
   }
 
-  /** Download a model to the cache without loading it. @param {ModelSource} source @param {Pick<SessionOptions, 'signal' | 'onProgress' | 'worker'>} [options] @returns {Promise<{bytes: number}>} */
+  /** Download a model to the cache without loading it. @param {ModelSource} source @param {Pick<LoadOptions, 'version' | 'signal' | 'onProgress' | 'worker'>} [options] @returns {Promise<{bytes: number}>} */
   async preload(source, options = {}) {
-    knownOnly(options, ['signal', 'onProgress', 'worker'], 'options');
-    const spec = sourceSpec(source);
-    if (!isRemote(spec)) throw new EdgeNetError('ARG', 'preload: only URLs are downloaded', { detail: { option: 'source' } });
+    knownOnly(options, ['version', 'signal', 'onProgress', 'worker'], 'options');
+    const file = await this.#resolve(source, options);
+    if (!file.sources.some(isRemote)) throw new EdgeNetError('ARG', 'preload: only what comes over a network is downloaded', { detail: { option: 'source' } });
     const onProgress = options.onProgress ?? this.#options.download?.progressCallback;
-    if (this.#inMemory) return { bytes: (await this.#blobOf(spec, { ...options, onProgress })).size };
+    if (this.#inMemory) return { bytes: (await this.#blobOf(file, { ...options, onProgress })).size };
     const store = await this.#store();
     if (!store) throw new EdgeNetError('STORAGE', 'there is no cache to preload into: it is switched off, or this browser has no storage');
     const caller = await openCaller(options.worker ?? this.#options.session?.worker);
     try {
-      return await caller.call('preload', { ...wanted(spec), store, maxStoreBytes: this.#limits.maxStoreBytes, patience: this.#limits.patience }, { signal: options.signal, onEvent: onProgress });
+      return await caller.call('preload', { ...file, store, ...this.#part }, { signal: options.signal, onEvent: onProgress });
     } finally { caller.close(new EdgeNetError('STATE', 'the preload is over')); }
   }
 
-  /** Remove one model from the cache. @param {ModelSource} source @returns {Promise<boolean>} false: it was not there */
+  /** Remove one model from the cache: by URL, by the URL of its manifest, or by name with all its versions. @param {ModelSource} source @returns {Promise<boolean>} false: it was not there */
   async clearCache(source) {
-    const { id } = artifactOf(sourceSpec(source));
-    try { return await this.#withStore((store) => store.remove(id), false); } catch (e) { throw asError(e, 'STORAGE'); }
+    const asked = askedFor(source);
+    try {
+      if (!asked) return await this.#withStore((store) => store.remove(wanted(sourceSpec(source)).artifact.id), false);
+      const name = 'name' in asked ? asked.name : (await this.#lookup.kept(asked).catch(() => null))?.manifest.id;
+      return await this.#withStore(async (store) => {
+        const entries = (await store.list()).filter((e) => e.model !== null && e.model === name);
+        for (const { id } of entries) await store.remove(id);
+        return entries.some(isModel);
+      }, false);
+    } catch (e) { throw asError(e, 'STORAGE'); }
   }
   /** Remove every model from the cache. @returns {Promise<void>} */
   async clearAllCache() {
     await this.#withStore((store) => store.clear(), undefined);
+  }
+
+  // ---- what there is ----
+  /** A model's manifest, checked as for loading. @param {string | URL | {url: string | URL, headers?: Record<string, string>}} source name, or URL of a manifest @param {{version?: string, signal?: AbortSignal}} [options] @returns {Promise<Manifest>} frozen */
+  async getManifest(source, { version, signal } = {}) {
+    const asked = askedFor(source, version);
+    if (!asked) throw new EdgeNetError('ARG', `getManifest: "${String(source)}" is neither a model's name nor the URL of a manifest`, { detail: { option: 'source' } });
+    return (await this.#lookup.find(asked, signal)).manifest;
+  }
+  /** Models on the hosts of `sources` and those that come with the package. @param {{type?: string, quantization?: string, signal?: AbortSignal}} [filter] @returns {Promise<ModelSummary[]>} */
+  async listModels({ type, quantization, signal } = {}) {
+    return (await this.#lookup.list(signal)).filter((m) => (type === undefined || m.type === type) && (quantization === undefined || m.quantization === quantization));
+  }
+  /** Can this model run here? @param {string | URL} source name, or URL of a manifest @param {{version?: string, signal?: AbortSignal}} [options] @returns {Promise<Compatibility>} */
+  async checkCompatibility(source, options) {
+    const { artifacts: { model }, requirements = {}, type, id } = await this.getManifest(source, options);
+    const here = await capabilities();
+    const needed = requirements.minMemory ?? model.size, { maxBytes, deviceGiB } = here.memory;
+    const available = deviceGiB === null ? maxBytes : Math.min(maxBytes, deviceGiB * 2 ** 30);
+    const { quota, usage } = here.storage;
+    /** @type {string[]} */ const reasons = [];
+    if (type === 'vision') reasons.push('vision models are not part of this release');
+    if (!model.filename.endsWith('.gguf')) reasons.push(`${model.filename} is no GGUF file, the only format that this release reads`);
+    if (requirements.simdRequired && !here.simd) reasons.push('it needs SIMD, which WebAssembly does not have here');
+    if (needed !== null && needed > available) reasons.push(`it needs ${needed} bytes of memory, and at most ${available} are to be had here`);
+    if (model.sha256 === null && model.merkleRoot == null) reasons.push(`the manifest of ${id} knows no hash of ${model.filename} yet, so it cannot be downloaded by name`);
+    return { compatible: reasons.length === 0, reasons, variant: here.variant, memory: { needed, available }, storage: { needed: model.size, available: quota === null || usage === null ? null : quota - usage } };
   }
 }

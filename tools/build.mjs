@@ -66,7 +66,9 @@ async function bundleCommand() {
     banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" }, // commander asks for Node's modules in the older way
   });
   chmodSync(path.join(dist, 'cli/models/edge-net-models.mjs'), 0o755);
-  for (const folder of ['models/manifests', 'models/schema']) cpSync(path.join(root, folder), path.join(dist, folder), { recursive: true });
+  const { listManifests } = await import('../cli/models/serve-models.js');
+  writeFileSync(path.join(root, 'models/models.json'), JSON.stringify(await listManifests(path.join(root, 'models')), null, 1)); // what ModelLoader knows by name
+  for (const folder of ['models/models.json', 'models/manifests', 'models/schema']) cpSync(path.join(root, folder), path.join(dist, folder), { recursive: true });
 }
 
 /** A module as a page gets it: the same code without comments and layout (a third of the bytes), with a map back to its source. @param {string} file */

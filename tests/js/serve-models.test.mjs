@@ -7,7 +7,7 @@ import test from 'node:test';
 import { serveModels } from '../../cli/models/serve-models.js';
 import { parseCatalog } from '../../js-glue/catalog.js';
 import { parseManifest } from '../../js-glue/manifest/manifest.js';
-import { compareVersions } from '../../js-glue/manifest/version.js';
+import { compareVersions } from '../../js-glue/trust/version.js';
 import { random } from '../faults/random.mjs';
 import { temporaryFolder } from './support/env.mjs';
 import { publish } from './support/model-host.mjs';

@@ -1,5 +1,5 @@
 // What a TypeScript user writes, as the compiler must see it. Checked by tests/js/types.test.mjs; never run.
-import { AdapterPool, EdgeNetError, InferenceSession, ModelLoader, capabilities, PARAMS } from '../../js-glue/index.js';
+import { AdapterPool, EdgeNetError, InferenceSession, ModelLoader, TrustStore, capabilities, PARAMS } from '../../js-glue/index.js';
 import type { Adapter, AdapterInfo, Capabilities, Completion, LoRAAdapter, MicroLoRAConfig, TrainEvent, TrainPlan, TrainReport, ErrorCode, GenerateConfig, MemoryInfo, Message, ModelConfig, ModelInfo, Progress } from '../../js-glue/index.js';
 import { ModelWorker, ModelWorkerPool } from '../../worker/index.js';
 import type { Caller, Handlers } from '../../js-glue/protocol.js';
@@ -16,6 +16,13 @@ export async function loader() {
   const cached: boolean = await l.isCached('m.gguf');
   const rows: { source: string; size: number }[] = await l.getCachedModels();
   await l.preload(new URL('https://x.test/m.gguf'));
+  const [llm, embedder] = await Promise.all([l.load('phi-1.5-q4', { version: '1.0.0' }), new ModelLoader({ trust: { store: new TrustStore() } }).load('minilm-l6-v2-q8')]);
+  const { artifacts, version } = await l.getManifest('phi-1.5-q4');
+  yes<Same<typeof version, string>>(true);
+  const names: string[] = (await l.listModels({ type: 'text-generation', quantization: 'INT4' })).map((m) => m.id);
+  const { compatible, reasons } = await l.checkCompatibility('phi-1.5-q4');
+  yes<Same<typeof compatible, boolean>>(true);
+  console.log(llm, embedder, artifacts.model.size, names, reasons);
   // @ts-expect-error no such store
   new ModelLoader({ cache: { storage: 'floppy' } });
   // @ts-expect-error a number is no source
