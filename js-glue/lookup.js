@@ -69,7 +69,8 @@ export class Lookup {
     const before = asked.version === undefined ? null : await this.kept(asked).catch(() => null);
     if (before) return before;
     try { return await this.#fetch(asked, signal); } catch (e) {
-      const again = asError(e).code === 'NETWORK' ? await this.kept(asked).catch(() => null) : null;
+      const { code } = asError(e);
+      const again = code === 'NETWORK' || code === 'ARG' && 'name' in asked ? await this.kept(asked).catch(() => null) : null; // a name that no host lists may still have been fetched from a URL
       if (again) return again;
       throw e;
     }
@@ -119,9 +120,9 @@ export class Lookup {
     await this.#o.withStore((store) => keep(store, keyOf(asked), concat(utf8(`${url}\n`), raw), manifest.id), undefined).catch(() => {});
   }
 
-  /** @param {Found} found @param {{headers?: Record<string, string>, signal?: AbortSignal}} [options] headers: for files on the manifest's own host */
-  async wanted({ manifest, url }, { headers, signal } = {}) {
-    const root = manifest.artifacts.model.merkleRoot;
+  /** @param {Pick<Found, 'manifest' | 'url'>} found @param {{artifact?: string, gateways?: readonly string[], headers?: Record<string, string>, signal?: AbortSignal}} [options] artifact: key in the manifest (model); headers: for files on the manifest's own host */
+  async wanted({ manifest, url }, { artifact: role = 'model', gateways, headers, signal } = {}) {
+    const root = manifest.artifacts[role]?.merkleRoot;
     const { withStore, patience, places } = this.#o;
     const readSide = async (/** @type {string | null} */ at, /** @type {string} */ _file, /** @type {number} */ size) => {
       const before = await withStore((store) => kept(store, `chunks:${root}`, MAX_CHUNKS * HASH_BYTES), null).catch(() => null);
@@ -130,7 +131,7 @@ export class Lookup {
       await withStore((store) => keep(store, `chunks:${root}`, bytes, manifest.id), undefined).catch(() => {});
       return bytes;
     };
-    const { artifact, sources } = await wantedFile(manifest, 'model', { base: url, readSide, sources: places.filter((p) => !/^https?:/.test(p)) });
+    const { artifact, sources } = await wantedFile(manifest, role, { base: url, readSide, gateways, sources: places.filter((p) => !/^https?:/.test(p)) });
     if (!sources.length) throw new EdgeNetError('NETWORK', `${manifest.id}: no place is known where ${artifact.name} can be had`, { detail: { final: true } });
     const { origin } = new URL(url);
     return { artifact, sources: headers ? sources.map((s) => (s.kind === 'url' && new URL(s.url).origin === origin ? { ...s, headers } : s)) : sources };

@@ -58,11 +58,12 @@ async function bundleServiceWorker() {
   await build({ entryPoints: [path.join(root, 'js-glue/service-worker/worker.js')], outfile: path.join(dist, 'service-worker.js'), bundle: true, minify: true, format: 'iife', platform: 'browser', target: 'es2022', legalComments: 'none' });
 }
 
-/** `edge-net-models`, with the libraries that only it needs, as one file; and the manifests that it knows by name. */
+/** `edge-net-models`, with the libraries that only it needs inside; and the manifests that it knows by name. */
 async function bundleCommand() {
   const { build } = await import('esbuild');
   await build({
     entryPoints: [path.join(root, 'cli/models/main.js')], outfile: path.join(dist, 'cli/models/edge-net-models.mjs'), bundle: true, format: 'esm', platform: 'node', target: 'node20', legalComments: 'inline',
+    external: ['../../js-glue/*'], // the package's own modules, at the same place from there
     banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" }, // commander asks for Node's modules in the older way
   });
   chmodSync(path.join(dist, 'cli/models/edge-net-models.mjs'), 0o755);

@@ -5,14 +5,15 @@ import { readFile } from 'node:fs/promises';
 import { Command, CommanderError, Option } from 'commander';
 import { EdgeNetError } from '../../js-glue/errors.js';
 import { CHUNK_SIZES } from '../../js-glue/manifest/chunks.js';
-import { clear, prune, repair, verifyPulled, withCache } from './cache.js';
+import { isModel } from '../../js-glue/fetch/small.js';
+import { clear, prune, repair, verifyPulled } from './cache.js';
 import { SETTINGS, expand, home, parseAge, readConfig, setConfig } from './config.js';
-import { findManifest, listModels, openTrust } from './find.js';
+import { asked, listModels, openLookup, openTrust } from './find.js';
 import { makeKey } from './keys.js';
 import { verifyModel } from './oms.js';
 import { makeOutput, showSize, table } from './output.js';
 import { pack } from './pack.js';
-import { pull } from './pull.js';
+import { pull, withCache } from './pull.js';
 import { serveModels } from './serve-models.js';
 import { signTarget } from './sign.js';
 import { checkFolder } from './verify.js';
@@ -52,7 +53,7 @@ function addFetching(program, run) {
   const cache = program.command('cache').description('what was pulled');
   cache.command('info').action(run(async (out) => {
     const config = await readConfig();
-    const { usage, files } = await withCache(config, async (store) => ({ usage: await store.usage(), files: await store.list() }));
+    const { usage, files } = await withCache(config, async (store) => ({ usage: await store.usage(), files: (await store.list()).filter(isModel) }));
     const rows = files.sort((a, b) => b.used - a.used).map((e) => [e.name, showSize(e.size), new Date(e.used).toISOString().slice(0, 10), e.pinned ? 'pinned' : '']);
     out.answer({ directory: expand(config['cache.directory']), ...usage, files },
       [`${expand(config['cache.directory'])}: ${showSize(usage.bytes)} of ${config['cache.maxSize']}${usage.partial ? `, ${showSize(usage.partial)} in unfinished downloads` : ''}, ${showSize(usage.free)} free`, ...(rows.length ? [table(['file', 'size', 'last used', ''], rows)] : [])].join('\n'));
@@ -76,15 +77,17 @@ function addReading(program, run) {
   program.command('list').description('models that are known by name: pulled, in the registry, in this package')
     .option('--type <type>', 'text-generation, embedding or vision').option('--quantization <class>', 'as INT4')
     .action(run(async (out, options) => {
-      const models = (await listModels(await readConfig(), out.note)).filter((m) => (!options.type || m.type === options.type) && (!options.quantization || m.quantization === options.quantization.toUpperCase()));
+      const config = await readConfig();
+      const models = (await withCache(config, (store) => listModels(config, store, out.note))).filter((m) => (!options.type || m.type === options.type) && (!options.quantization || m.quantization === options.quantization.toUpperCase()));
       out.answer(models, table(['model', 'version', 'type', 'weights', 'size', 'from'], models.map((m) => [m.id, m.version, m.type, m.quantization ?? '?', showSize(m.size), m.origin])));
     }));
   program.command('info <model>').description('what a manifest says (name, path or URL)').option('--benchmarks', 'measured figures').option('--requirements', 'what it needs')
     .action(run(async (out, name, options) => {
-      const { manifest, signedBy, origin } = await findManifest(name, await readConfig(), { allowUnsigned: true });
+      const config = await readConfig();
+      const { manifest, signedBy, url } = await withCache(config, async (store) => (await openLookup(config, store, { allowUnsigned: true })).find(asked(name)));
       if (options.benchmarks) out.answer(manifest.benchmarks ?? {}, lines(manifest.benchmarks) || 'the manifest has no benchmarks');
       else if (options.requirements) out.answer(manifest.requirements ?? {}, lines(manifest.requirements) || 'the manifest states no requirements');
-      else out.answer({ manifest, signedBy, origin }, describe(manifest, signedBy?.name ?? null));
+      else out.answer({ manifest, signedBy, url }, describe(manifest, signedBy?.name ?? null));
     }));
   program.command('verify <model>').description('a pulled model (its name), files beside a manifest (its path), or with --bundle a file or folder')
     .option('--check-signature', 'fail unless the manifest is signed by a key of the trust store')
@@ -96,9 +99,14 @@ function addReading(program, run) {
         return out.answer(good, `${good.files} files of ${good.name} are as they were signed`);
       }
       const config = await readConfig();
-      const found = await findManifest(target, config, { allowUnsigned: !options.checkSignature });
-      if (options.checkSignature && !found.signedBy) throw new EdgeNetError('UNSIGNED', `${found.manifest.id}: its manifest has no signature`);
-      const checked = found.origin === 'given' ? await checkFolder(found, out.progress) : await verifyPulled(found.manifest.id, config, out.progress);
+      const what = asked(target);
+      const found = await withCache(config, async (store) => {
+        const lookup = await openLookup(config, store, { allowUnsigned: !options.checkSignature });
+        const known = 'name' in what ? await lookup.kept(what) : await lookup.find(what);
+        if (!known) throw new EdgeNetError('ARG', `${target} was not pulled; edge-net-models pull ${target} does it`);
+        return known;
+      });
+      const checked = 'name' in what ? await verifyPulled(found.manifest.id, config, out.progress) : await checkFolder(found, out.progress);
       out.answer({ id: found.manifest.id, version: found.manifest.version, signedBy: found.signedBy, files: checked },
         [...checked.map((c) => `${c.state.padEnd(8)}${c.file}${whyOf(c)}`), found.signedBy ? `signed by ${found.signedBy.name}` : 'the manifest is not signed'].join('\n'));
       const wrong = checked.find((c) => c.state !== 'good');

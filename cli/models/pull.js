@@ -4,35 +4,35 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { EdgeNetError } from '../../js-glue/errors.js';
 import { download } from '../../js-glue/fetch/download.js';
-import { wantedFile } from '../../js-glue/manifest/wanted.js';
+import { askedFor } from '../../js-glue/lookup.js';
 import { artifactOf, openSource, sourceSpec } from '../../js-glue/sources.js';
 import { openStore } from '../../js-glue/stores/store.js';
 import { expand, parseSize } from './config.js';
-import { findManifest, remember, sideReader } from './find.js';
+import { openLookup, patienceOf } from './find.js';
 import { showSize } from './output.js';
 
 /** @typedef {import('../../js-glue/fetch/types.js').Artifact} Artifact @typedef {import('../../js-glue/fetch/types.js').Store} Store @typedef {import('../../js-glue/fetch/types.js').SourceSpec} SourceSpec */
-/** @typedef {{role: string, filename: string, artifact: Artifact, sources: SourceSpec[]}} Wanted */
+/** @typedef {{filename: string, artifact: Artifact, sources: SourceSpec[]}} Wanted */
 
-/** @param {Record<string, any>} config @returns {Promise<Store>} */
-export function openCache(config) { return openStore({ kind: 'filesystem', root: expand(config['cache.directory']) }); }
+/** @template T @param {Record<string, any>} config @param {(store: Store) => Promise<T>} work */
+export async function withCache(config, work) {
+  const store = await openStore({ kind: 'filesystem', root: expand(config['cache.directory']) });
+  try { return await work(store); } finally { store.close(); }
+}
 
-/** Every file of a model. @param {Pick<import('./find.js').Found, 'manifest' | 'url'>} found @param {Record<string, any>} config @param {{source?: string, readSide: ReturnType<typeof sideReader>}} options @returns {Promise<Wanted[]>} */
-export async function wantedFiles({ manifest, url }, config, { source, readSide }) {
+/** Every file of a model. @param {import('../../js-glue/lookup.js').Lookup} lookup @param {Pick<import('./find.js').Found, 'manifest' | 'url'>} found @param {Record<string, any>} config @returns {Promise<Wanted[]>} */
+export async function wantedFiles(lookup, found, config) {
+  const gateways = config['ipfs.gateways'].length ? config['ipfs.gateways'] : undefined;
   const wanted = [];
-  for (const [role, { filename }] of Object.entries(manifest.artifacts)) {
-    const gateways = config['ipfs.gateways'].length ? config['ipfs.gateways'] : undefined;
-    wanted.push({ role, filename, ...await wantedFile(manifest, role, { base: url, readSide, sources: [source ?? config.defaultSource], gateways }) });
-  }
+  for (const [artifact, { filename }] of Object.entries(found.manifest.artifacts)) wanted.push({ filename, ...await lookup.wanted(found, { artifact, gateways }) });
   return wanted;
 }
 
 /** @param {Wanted} wanted @param {Store} store @param {Record<string, any>} config @param {{progress: (label: string) => (p: any) => void, signal?: AbortSignal}} options */
 export async function fetchFile({ filename, artifact, sources }, store, config, { progress, signal }) {
-  if (!sources.length) throw new EdgeNetError('NETWORK', `${artifact.name}: no source is known for it; put the file beside its manifest, or give the manifest sources`);
   const limit = parseSize(config['cache.maxSize']);
   if (!config['cache.autoCleanup']) await refuseEviction(artifact, store, limit);
-  const patience = { retries: config['cdn.retries'], timeout: config['cdn.timeout'], parallel: config['cdn.parallel'] };
+  const patience = patienceOf(config);
   return download(artifact, { store, sources: sources.map((s) => openSource(s, patience, { kept: true })), patience, signal, onProgress: progress(filename), maxBytes: limit });
 }
 /** @param {Artifact} artifact @param {Store} store @param {number} limit */
@@ -62,12 +62,11 @@ async function copyOut(store, id, file) {
  * @returns {Promise<{id: string, version: string | null, signedBy: string | null, files: {file: string, bytes: number}[]}>}
  */
 export async function pull(name, { version, source, output, allowUnsigned }, config, how) {
-  const store = await openCache(config);
-  try {
-    const bare = /^(hf|ipfs):/.test(name) || /^https?:/.test(name) && !/\.json$/.test(new URL(name).pathname);
-    /** @type {Map<string, Uint8Array>} */ const sides = new Map();
-    const found = bare ? null : await findManifest(name, config, { version, allowUnsigned: allowUnsigned || config['trust.allowUnsigned'], advance: true, fresh: true });
-    const wanted = found ? await wantedFiles(found, config, { source, readSide: sideReader(config, sides) }) : [bareFile(name)];
+  return withCache(config, async (store) => {
+    const asked = askedFor(name, version);
+    const lookup = await openLookup(config, store, { allowUnsigned: allowUnsigned || config['trust.allowUnsigned'], source });
+    const found = asked && await lookup.find(asked, how.signal);
+    const wanted = found ? await wantedFiles(lookup, found, config) : [bareFile(name)];
     if (output) await mkdir(output, { recursive: true });
     const files = [];
     for (const one of wanted) {
@@ -76,13 +75,13 @@ export async function pull(name, { version, source, output, allowUnsigned }, con
       if (file) await copyOut(store, one.artifact.id, file);
       files.push({ file: file ?? path.join(expand(config['cache.directory']), entry.file), bytes: entry.size });
     }
-    if (found) await remember(found, sides, config);
+    if (found) for (const way of [asked, { name: found.manifest.id }]) await lookup.remember(way, found);
     return { id: found?.manifest.id ?? name, version: found?.manifest.version ?? null, signedBy: found?.signedBy?.name ?? null, files };
-  } finally { store.close(); }
+  });
 }
 /** @param {string} name @returns {Wanted} */
 function bareFile(name) {
   const spec = sourceSpec(name);
   const place = spec.kind === 'url' ? new URL(spec.url).pathname : spec.kind === 'hf' ? spec.path : name.replace(/^ipfs:\/\//, '');
-  return { role: 'model', filename: place.split('/').filter(Boolean).at(-1)?.replace(/[^\w.+-]/g, '_') ?? 'model', artifact: artifactOf(spec), sources: [spec] };
+  return { filename: place.split('/').filter(Boolean).at(-1)?.replace(/[^\w.+-]/g, '_') ?? 'model', artifact: artifactOf(spec), sources: [spec] };
 }

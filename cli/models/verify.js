@@ -44,7 +44,7 @@ async function checkFile(name, artifact, file, readSide, show) {
 }
 
 /**
- * Checks every file that lies beside a manifest. @param {import('./find.js').Found} found @param {(label: string) => (p: any) => void} progress @returns {Promise<Checked[]>}
+ * Checks every file that lies beside a manifest. @param {Pick<import('./find.js').Found, 'manifest' | 'url'>} found @param {(label: string) => (p: any) => void} progress @returns {Promise<Checked[]>}
  */
 export async function checkFolder({ manifest, url }, progress) {
   if (!url.startsWith('file:')) throw new EdgeNetError('ARG', 'verify: give the path of a manifest that lies beside its files, or the name of a pulled model');

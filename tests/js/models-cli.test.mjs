@@ -6,13 +6,14 @@ import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:c
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { pack } from '../../cli/models/pack.js';
 import { main } from '../../cli/models/program.js';
 import { serveModels } from '../../cli/models/serve-models.js';
 import { ERROR_CODES } from '../../js-glue/errors.js';
 import { parseManifest } from '../../js-glue/manifest/manifest.js';
 import { preAuthEncoding } from '../../js-glue/trust/dsse.js';
-import { root, temporaryFolder } from './support/env.mjs';
+import { homeModel, root, temporaryFolder } from './support/env.mjs';
 
 process.env.EDGE_NET_HOME = temporaryFolder();
 process.env.EDGE_NET_PASSPHRASE = '';
@@ -194,36 +195,36 @@ test('list and info: the package\'s own models; what is not there yet says so', 
   assert.equal((await run('--help')).status, 0);
 });
 
-test('the README\'s commands, in its order', async (t) => {
+test('the README\'s commands in its order, and the program that loads what they pulled', async (t) => {
   const place = temporaryFolder();
   const before = process.cwd();
-  t.after(() => process.chdir(before));
+  t.after(() => { process.chdir(before); process.env.EDGE_NET_HOME = home; });
   process.chdir(place);
-  process.env.EDGE_NET_HOME = path.join(place, 'home');
-  t.after(() => { process.env.EDGE_NET_HOME = home; });
-  copyFileSync(model, 'my-model.gguf');
-  const lines = [...readFileSync(path.join(root, 'README.md'), 'utf8').matchAll(/^(edge-net-models [^#\n]*)/gm)].flatMap(([, line]) => line.trim().split(' && '));
+  process.env.EDGE_NET_HOME = path.join(place, '.edge-net');
+  copyFileSync(homeModel, 'my-model.gguf');
+  const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+  const lines = [...readme.matchAll(/^(edge-net-models [^#\n]*)/gm)].flatMap(([, line]) => line.trim().split(' && '));
   assert.ok(lines.length >= 8, `${lines.length} commands`);
-  let url = '';
+  let host = { url: '', close: async () => {} };
   for (const line of lines) {
     const args = line.split(/\s+/).slice(1);
     if (args[0] === 'serve-models') { // it would wait for Ctrl+C
-      const served = await serveModels(/** @type {string} */ (args[1]), { port: 0, cors: '*' });
-      t.after(() => served.close());
-      url = served.url;
-      copyFileSync(path.join(place, 'home/keys/private.pub.pem'), 'publisher.pub.pem');
-    } else await good(...args.map((a) => a.replace('http://localhost:8080/', url)));
+      host = await serveModels(/** @type {string} */ (args[1]), { port: 0, cors: '*' });
+      copyFileSync(path.join(place, '.edge-net/keys/private.pub.pem'), 'publisher.pub.pem');
+    } else await good(...args.map((a) => a.replace('http://localhost:8080/', host.url)));
   }
   assert.equal((await good('verify', 'my-model')).signedBy.name.length, 12, 'a key without a name is called by its id');
+  await host.close();
+
+  const [, code = ''] = /^```js\n(\/\/ node, after pull\n[\s\S]*?)^```/m.exec(readme) ?? [];
+  writeFileSync('example.mjs', code.replace("'@ruvector/edge-net-models'", JSON.stringify(pathToFileURL(path.join(root, 'dist/index.js')).href)));
+  const done = spawnSync(process.execPath, ['example.mjs'], { encoding: 'utf8', env: { ...process.env, HOME: place }, timeout: 60_000 });
+  assert.deepEqual([done.status, done.stderr], [0, '']);
+  assert.ok(done.stdout.trim().length > 0);
 });
 
 const program = 'dist/cli/models/edge-net-models.mjs';
-test('the built command is one file that works by itself', { skip: existsSync(path.join(root, program)) ? false : 'skipped: dist is not built' }, async () => {
-  const alone = temporaryFolder();
-  mkdirSync(path.join(alone, 'dist/cli/models'), { recursive: true });
-  mkdirSync(path.join(alone, 'dist/models/manifests'), { recursive: true });
-  copyFileSync(path.join(root, program), path.join(alone, program));
-  copyFileSync(path.join(root, 'dist/models/manifests/phi-2-q4.json'), path.join(alone, 'dist/models/manifests/phi-2-q4.json'));
-  const done = spawnSync(path.join(alone, program), ['list', '--json'], { encoding: 'utf8', env: { ...process.env, EDGE_NET_HOME: temporaryFolder() } });
-  assert.deepEqual([done.status, done.stderr, JSON.parse(done.stdout).map((/** @type {any} */ m) => m.id)], [0, '', ['phi-2-q4']]);
+test('the built command runs', { skip: existsSync(path.join(root, program)) ? false : 'skipped: dist is not built' }, () => {
+  const done = spawnSync(path.join(root, program), ['list', '--json'], { encoding: 'utf8', cwd: temporaryFolder(), env: { ...process.env, EDGE_NET_HOME: temporaryFolder() } });
+  assert.deepEqual([done.status, done.stderr, JSON.parse(done.stdout).length], [0, '', 8]);
 });
