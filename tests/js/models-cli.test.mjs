@@ -7,6 +7,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, wr
 import path from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { makeOutput } from '../../cli/models/output.js';
 import { pack } from '../../cli/models/pack.js';
 import { main } from '../../cli/models/program.js';
 import { serveModels } from '../../cli/models/serve-models.js';
@@ -227,4 +228,17 @@ const program = 'dist/cli/models/edge-net-models.mjs';
 test('the built command runs', { skip: existsSync(path.join(root, program)) ? false : 'skipped: dist is not built' }, () => {
   const done = spawnSync(path.join(root, program), ['list', '--json'], { encoding: 'utf8', cwd: temporaryFolder(), env: { ...process.env, EDGE_NET_HOME: temporaryFolder() } });
   assert.deepEqual([done.status, done.stderr, JSON.parse(done.stdout).length], [0, '', 8]);
+});
+
+test('on a terminal a bar shows the progress; no control characters of strangers reach it', () => {
+  let told = '', answered = '';
+  const out = makeOutput(false, { write: (t) => { answered += t; } }, { isTTY: true, columns: 100, write: (t) => { told += t; } });
+  const show = out.progress('toy.gguf');
+  show({ phase: 'download', loaded: 1 << 20, total: 4 << 20, rate: 1 << 20, eta: 3, source: 'https://x.example/\u001b[2J' });
+  assert.match(told, /^\rtoy\.gguf \[######\.{18}\] 25 % 1\.0 MB 1\.0 MB\/s 3 s left from https:\/\/x\.example\/\?\[2J\u001b\[K$/);
+  show({ phase: 'ready', loaded: 4 << 20, total: 4 << 20, rate: 0, eta: null });
+  assert.match(told, /100 % 4\.0 MB\u001b\[K\n$/);
+  out.answer({}, 'a\u001b[31mb\nc');
+  assert.equal(answered, 'a?[31mb\nc\n');
+  makeOutput(true, { write: () => {} }, { isTTY: true, write: () => assert.fail('--json is quiet') }).progress('x')({ phase: 'ready', loaded: 1, total: 1, rate: 0, eta: null });
 });
