@@ -8,6 +8,7 @@ import { CHUNK_BYTES, MAX_INLINE, openChunkHasher } from '../../js-glue/manifest
 import { checkManifest, describeFile, manifestBytes } from '../../js-glue/manifest/manifest.js';
 import { SCHEMA_ID } from '../../js-glue/manifest/schema.js';
 import { unixfsCid } from '../../js-glue/manifest/unixfs.js';
+import { describeGguf } from './gguf.js';
 
 /** @typedef {{size: number, sha256: string, list: import('../../js-glue/manifest/chunks.js').ChunkList, cid: string}} Hashed */
 
@@ -60,14 +61,17 @@ export async function pack(names, { chunkSize = CHUNK_BYTES, inline = MAX_INLINE
     artifacts[role] = { ...artifact, ...(sources.length ? { sources } : {}) };
     if (side) sides.push({ name: `${filename}.chunks`, bytes: side });
   }
+  const says = await describeGguf(/** @type {string} */ (names[0])); // what the publisher states goes before what the file says
+  const quantization = options.quantization ?? says?.quantization;
+  const family = options.family ?? says?.family;
   const id = options.id ?? model.replace(/\.[^.]*$/, '').toLowerCase().replace(/[^a-z0-9._-]+/g, '-');
   const manifest = checkManifest({
-    $schema: SCHEMA_ID, id, name: options.title ?? id, version: options.version ?? '1.0.0', type: options.type ?? 'text-generation',
-    ...(options.family && { family: options.family }),
-    ...(options.quantization && { optimization: { quantization: options.quantization, ...(model.endsWith('.gguf') && { format: 'GGUF' }) } }),
+    $schema: SCHEMA_ID, id, name: options.title ?? says?.name ?? id, version: options.version ?? '1.0.0', type: options.type ?? says?.type ?? 'text-generation',
+    ...(family && { family }), ...(says && { architecture: says.architecture }),
+    ...((quantization || says) && { optimization: { quantization: quantization ?? null, ...(says && { format: 'GGUF' }) } }),
     artifacts,
     ...(options.baseUrl && { distribution: { primary: { type: 'gcs', baseUrl: options.baseUrl } } }),
-    license: options.license ?? 'unknown', publishedAt: options.publishedAt ?? new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+    license: options.license ?? says?.license ?? 'unknown', publishedAt: options.publishedAt ?? new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
     ...(options.publishedBy && { publishedBy: options.publishedBy }), ...(options.expires && { expires: options.expires }),
   }, 'the manifest that would be made');
   const manifestFile = path.join(out, `${model.replace(/\.[^.]*$/, '')}.manifest.json`);

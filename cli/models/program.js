@@ -118,7 +118,7 @@ function addReading(program, run) {
 function addPublishing(program, run) {
   program.command('pack <files...>').description('make a manifest: hashes, chunk list, CID; the model\'s file first')
     .option('--id <id>').option('--name <name>').option('--model-version <version>', 'semantic version', '1.0.0')
-    .addOption(new Option('--type <type>').choices(['text-generation', 'embedding', 'vision']).default('text-generation'))
+    .addOption(new Option('--type <type>', 'default: what a GGUF file says').choices(['text-generation', 'embedding', 'vision']))
     .option('--license <name>', 'as MIT').option('--family <name>').option('--quantization <class>', 'as INT4').option('--publisher <name>')
     .option('--published-at <time>', 'default: now').option('--expires <time>', 'as 2027-01-01T00:00:00Z').option('--base-url <url>', 'where the files will lie').option('--hf <owner/name@commit>', 'where they lie at Hugging Face')
     .addOption(new Option('--chunk-size <bytes>').choices(CHUNK_SIZES.map(String)).default('1048576')).option('--out <folder>', 'default: beside the file')

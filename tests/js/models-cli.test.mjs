@@ -7,11 +7,12 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, wr
 import path from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { describeGguf } from '../../cli/models/gguf.js';
 import { makeOutput } from '../../cli/models/output.js';
 import { pack } from '../../cli/models/pack.js';
 import { main } from '../../cli/models/program.js';
 import { serveModels } from '../../cli/models/serve-models.js';
-import { ERROR_CODES } from '../../js-glue/errors.js';
+import { EdgeNetError, ERROR_CODES } from '../../js-glue/errors.js';
 import { parseManifest } from '../../js-glue/manifest/manifest.js';
 import { preAuthEncoding } from '../../js-glue/trust/dsse.js';
 import { homeModel, root, temporaryFolder } from './support/env.mjs';
@@ -71,6 +72,26 @@ test('pack: the manifest that readers accept, with the file\'s own hashes', asyn
   assert.equal(manifest.artifacts.tokenizer.cid, 'bafkreicecnx2gvntm6fbcrvnc336qze6st5u7qq7457igegamd3bzkx7ri'); // `{}`, as every IPFS node names it
   await bad('ARG', 'pack', path.join(folder, 'nothing.gguf'));
   assert.match(await bad('FORMAT', 'pack', model, '--hf', 'owner/name@main', '--out', temporaryFolder()), /revision/);
+});
+
+test('pack: what a GGUF file says of itself', async () => {
+  const out = temporaryFolder();
+  const { manifest: file } = await good('pack', homeModel, '--out', out);
+  const { architecture, family, type, optimization } = parseManifest(readFileSync(file));
+  assert.deepEqual(JSON.parse(JSON.stringify({ architecture, family, type, format: optimization?.format })),
+    { architecture: { type: 'transformer', layers: 4, hiddenSize: 96, vocabSize: 799, contextLength: architecture?.contextLength }, family: 'llama', type: 'text-generation', format: 'GGUF' });
+  assert.ok(Number(architecture?.contextLength) > 0);
+  const whole = readFileSync(homeModel);
+  for (const n of [5, 23, 100, 5000]) { // cut in the head
+    writeFileSync(path.join(out, 'cut.gguf'), whole.subarray(0, n));
+    await bad('FORMAT', 'pack', path.join(out, 'cut.gguf'));
+  }
+  for (let i = 0, state = 1; i < 300; i++) {
+    const head = Buffer.from(whole.subarray(0, 2000));
+    for (let k = 0; k < 3; k++) { state = Math.imul(state, 1664525) + 1013904223 >>> 0; head[4 + state % 600] = state >>> 24; }
+    writeFileSync(path.join(out, 'odd.gguf'), Buffer.concat([head, whole.subarray(2000, 60000)]));
+    await describeGguf(path.join(out, 'odd.gguf')).catch((e) => assert.ok(e instanceof EdgeNetError && ['FORMAT', 'UNSUPPORTED'].includes(e.code), String(e.stack)));
+  }
 });
 
 test('sign, trust, verify: the whole way, and every wrong turn', async () => {

@@ -42,8 +42,10 @@ async function bad(code, ...args) {
 
 const MIB = 1 << 20;
 const host = temporaryFolder();
+/** A GGUF file without pairs and tensors. */
+const HEAD = Buffer.from('GGUF\u0003\0\0\0'.padEnd(24, '\0'));
 /** @param {number} seed */
-const bytesOf = (seed) => Buffer.from(Uint8Array.from({ length: 6 * MIB + 321 }, (_, i) => (i * 31 + (i >> 8) * 7 + (i >> 16) * 5 + seed) & 255)).fill('GGUF', 0, 4);
+const bytesOf = (seed) => Buffer.from(Uint8Array.from({ length: 6 * MIB + 321 }, (_, i) => (i * 31 + (i >> 8) * 7 + (i >> 16) * 5 + seed) & 255)).fill(HEAD, 0, 24);
 const model = path.join(host, 'toy.gguf');
 const key = await makeKey(path.join(home, 'keys/private.pem'), 'ed25519');
 /** Publish a version: file, chunk list beside it, signed manifest. @param {string} version @param {number} seed */
