@@ -58,8 +58,10 @@ int32_t en_probe(const void *head, size_t n_bytes, en_info *info, en_why *why) {
 /* What one lane needs. No weight type takes more than 4 bytes an element, so this bounds one group of the widest matrix. */
 static uint64_t pack_scratch_bytes(const plan_t *p) {
   int64_t widest = 1;
-  for (int32_t i = 0; i < p->arch->n_globals; i++) widest = EN_MAX(widest, en_dim_size(&p->c, (en_dim)p->arch->globals[i].cols));
-  for (int32_t i = 0; i < p->arch->n_layer; i++) widest = EN_MAX(widest, en_dim_size(&p->c, (en_dim)p->arch->layer[i].cols));
+  for (int32_t i = 0; i < p->arch->n_globals + p->arch->n_layer; i++) {
+    const en_tensor_spec *t = i < p->arch->n_globals ? &p->arch->globals[i] : &p->arch->layer[i - p->arch->n_globals];
+    if (!(t->flags & EN_T_VECTOR)) widest = EN_MAX(widest, en_dim_size(&p->c, (en_dim)t->cols)); /* vectors, some of them as long as the vocabulary, are not packed */
+  }
   return (uint64_t)widest * 4 * EN_R;
 }
 
