@@ -44,7 +44,11 @@ function head({ response, file, range, partial, etag }, more = {}) {
 /** @param {Job} job @param {Uint8Array} bytes resolves when they are out */
 function write({ response, asked }, bytes) {
   asked.sent += bytes.length;
-  return new Promise((resolve) => { response.write(bytes, () => resolve(undefined)); response.once('close', () => resolve(undefined)); });
+  return new Promise((/** @type {(v: void) => void} */ resolve) => {
+    const done = () => { response.off('close', done); resolve(); };
+    response.on('close', done);
+    if (response.destroyed) done(); else response.write(bytes, done);
+  });
 }
 /** @param {Job} job @returns {Uint8Array} */
 const part = ({ file, range }) => file.subarray(range.start, range.end);
@@ -126,6 +130,16 @@ export const FAULTS = {
     const bytes = part(job), step = Math.max(1, Math.ceil(bytes.length / 8));
     for (let at = 0; at < bytes.length && !job.response.destroyed; at += step) {
       await write(job, bytes.subarray(at, at + step));
+      await wait(3);
+    }
+    job.response.end();
+  },
+  /** All bytes, at the pace of a line of some 20 MB/s: long enough that something can happen in between. */
+  async crawl(/** @type {Job} */ job) {
+    head(job);
+    const bytes = part(job);
+    for (let at = 0; at < bytes.length && !job.response.destroyed; at += 1 << 16) {
+      await write(job, bytes.subarray(at, at + (1 << 16)));
       await wait(3);
     }
     job.response.end();

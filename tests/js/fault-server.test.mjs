@@ -39,6 +39,7 @@ const SIGNS = {
   redirectLoop: (a) => a.status === 302 && String(a.headers.location).startsWith('/m.gguf'),
   portal: (a) => a.status === 200 && a.headers['content-type'] === 'text/html',
   drip: (a) => a.complete && a.body.equals(wanted),
+  crawl: (a) => a.complete && a.body.equals(wanted),
   changed: (a) => a.complete && a.body.length === wanted.length && a.body.every((b, i) => b !== wanted[i]),
 };
 
