@@ -220,7 +220,7 @@ size_t en_adapter_save(const en_adapter *a, void *dst, size_t cap);
 size_t en_adapter_peft_bytes(const en_model *m, const void *tensors, size_t n_bytes);
 int32_t en_adapter_init_peft(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const void *tensors, size_t n_bytes, const char *config, size_t config_bytes, en_why *why);
 typedef struct { const char *base_model; float dropout; uint32_t rslora; } en_peft_config; /* name to write, NULL: none; used in training; 1: state alpha for use_rslora */
-size_t en_adapter_save_peft(const en_adapter *a, void *dst, size_t cap); /* adapter_model.safetensors; as en_adapter_save; 0: phi3, whose checkpoints have q, k, v in one matrix */
+size_t en_adapter_save_peft(const en_adapter *a, void *dst, size_t cap); /* adapter_model.safetensors; as en_adapter_save */
 size_t en_adapter_save_peft_config(const en_adapter *a, const en_peft_config *config, void *dst, size_t cap); /* adapter_config.json */
 /* The factors of one target of one layer, NULL if it has none: A [rank, cols] or B transposed, [rank, rows]. For other file formats. */
 float *en_adapter_a(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rank, uint32_t *cols);

@@ -7,7 +7,9 @@
 /* What a checkpoint calls the module of target bit 1 << i. */
 static const char *module_of(const en_model *m, int32_t i) {
   static const char *const common[EN_LORA_TARGETS] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"};
+  static const char *const phi3[EN_LORA_TARGETS] = {"self_attn.qkv_proj", "self_attn.qkv_proj", "self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_up_proj", "mlp.gate_up_proj", "mlp.down_proj"};
   static const char *const phi[EN_LORA_TARGETS] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.dense", "mlp.gate_proj", "mlp.fc1", "mlp.fc2"};
+  if (!strcmp(m->arch->name, "phi3")) return phi3[i];
   return strcmp(m->arch->name, "phi2") ? common[i] : phi[i];
 }
 static const char prefix[] = "base_model.model.model.layers.";
@@ -20,8 +22,22 @@ static size_t model_row(const en_model *m, int32_t target, size_t row) {
   return row - in_head + in_head % (size / 2) * 2 + in_head / (size / 2);
 }
 
-/* Checkpoints with q, k, v (or gate, up) in one matrix have one A for all of them; ours have one each, so there is no such file. */
-static int is_fused(const en_model *m) { return !strcmp(m->arch->name, "phi3"); }
+/* Checkpoints of phi3 have q, k, v in one module, and gate, up: one A for all of them, the rows of B one part after another. Ours have one A each, so
+ * the module that is written has the sum of their ranks: A one above the other, B a block for each - the same function. A module that is read becomes
+ * parts of its own rank, with A repeated. The target that leads a module is the first that bears its name. */
+static int same_module(const en_model *m, int32_t i, int32_t j) { return !strcmp(module_of(m, i), module_of(m, j)); }
+static int32_t lead_of(const en_model *m, int32_t i) {
+  int32_t j = 0;
+  while (!same_module(m, i, j)) j++;
+  return j;
+}
+static int is_fused(const en_model *m, int32_t i) { return lead_of(m, i) != i || (i + 1 < EN_LORA_TARGETS && same_module(m, i, i + 1)); }
+/* Row of its module at which a target begins, and rows of the whole module. */
+static size_t first_row(const en_model *m, int32_t i) { return is_fused(m, i) ? (size_t)en_dim_size(&m->c, (en_dim)m->arch->layer[en_lora_tensor(m->arch, i)].first) : 0; }
+static size_t module_rows(const en_model *m, int32_t i) {
+  const int32_t t = en_lora_tensor(m->arch, i);
+  return is_fused(m, i) ? (size_t)en_dim_size(&m->c, (en_dim)m->arch->layer[t].whole) : (size_t)m->layers[t].rows;
+}
 
 /* ---- settings ---- */
 
@@ -69,7 +85,7 @@ typedef struct { en_st_tensor a, b; } pair_t; /* data NULL: not there */
 typedef struct { void *adapter; pair_t *pairs; size_t adapter_bytes; } memory_t;
 
 static size_t carve(memory_t *f, const en_model *m, const en_safetensors *s, void *mem) {
-  f->adapter_bytes = en_adapter_block_bytes(m, s->n_elems);
+  f->adapter_bytes = s->n_elems < SIZE_MAX / 16 ? en_adapter_block_bytes(m, 3 * s->n_elems) : 0; /* a module has up to three parts */
   const en_piece pieces[] = {{&f->adapter, f->adapter_bytes, 1}, {(void **)&f->pairs, (uint64_t)m->c.L * EN_LORA_TARGETS, sizeof(pair_t)}};
   return f->adapter_bytes ? en_carve(pieces, EN_COUNT(pieces), mem) : 0;
 }
@@ -116,6 +132,8 @@ static int32_t collect(const en_model *m, const en_safetensors *s, pair_t *pairs
     if (!en_st_is_float(&t)) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is not F32, F16 or BF16", t.name_bytes, t.name);
     *place = t;
   }
+  for (int32_t l = 0; l < m->c.L; l++)
+    for (int32_t i = 0; i < EN_LORA_TARGETS; i++) pairs[l * EN_LORA_TARGETS + i] = pairs[l * EN_LORA_TARGETS + lead_of(m, i)];
   return EN_OK;
 }
 
@@ -136,7 +154,7 @@ static int32_t check_pairs(const en_model *m, const pair_t *pairs, const setting
       if (!rank || rank > EN_LORA_MAX_RANK) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S has rank %z: at most %d is supported", given->name_bytes, given->name, rank, EN_LORA_MAX_RANK);
       if (rank != set->rank && !set->rank_pattern) return en_fail(why, EN_E_FORMAT, "tensor %S has rank %z, the settings say %z", given->name_bytes, given->name, rank, set->rank);
       EN_TRY(check_shape(&p->a, rank, (uint64_t)w->cols, why));
-      EN_TRY(check_shape(&p->b, (uint64_t)w->rows, rank, why));
+      EN_TRY(check_shape(&p->b, (uint64_t)module_rows(m, i), rank, why));
     }
   return EN_OK;
 }
@@ -158,7 +176,7 @@ static int32_t copy(const en_adapter *a, const pair_t *pairs, en_why *why) {
       const size_t rows = (size_t)(en_model_layer(a->m, l) + t)->rows, rank = (size_t)e->rank;
       en_st_read(e->a, &p->a, 0, p->a.n_elems);
       for (size_t r = 0; r < rows; r++) {
-        en_st_read(row, &p->b, (uint64_t)r * rank, rank);
+        en_st_read(row, &p->b, (uint64_t)(first_row(a->m, i) + r) * rank, rank);
         for (size_t j = 0; j < rank; j++) e->b[j * rows + model_row(a->m, i, r)] = row[j];
       }
     }
@@ -172,7 +190,6 @@ int32_t en_adapter_init_peft(en_adapter **out, void *mem, size_t mem_bytes, cons
   settings_t set;
   memory_t f;
   en_adapter *a;
-  if (is_fused(m)) return en_fail(why, EN_E_UNSUPPORTED, "PEFT adapters of %s models are not supported", m->arch->name);
   EN_TRY(read_settings(&set, config, config_bytes, why));
   EN_TRY(en_safetensors_open(&s, tensors, n_bytes, why));
   const size_t need = carve(&f, m, &s, NULL);
@@ -198,6 +215,17 @@ static const en_lora *entry(const en_adapter *a, int32_t layer, int32_t target, 
   return e;
 }
 
+/* Rank of the module that target i leads; 0: nothing in it is updated, or i does not lead. */
+static int32_t module_rank(const en_adapter *a, int32_t layer, int32_t i) {
+  const en_weight *w;
+  int32_t rank = 0;
+  for (int32_t j = i; lead_of(a->m, i) == i && j < EN_LORA_TARGETS; j++) {
+    const en_lora *e = same_module(a->m, i, j) ? entry(a, layer, j, &w) : NULL;
+    if (e) rank += e->rank;
+  }
+  return rank;
+}
+
 static void declare(en_st_writer *s, const en_model *m, int32_t layer, int32_t target, const char *factor, size_t rows, size_t cols) {
   char name[96];
   en_writer w = {(uint8_t *)name, 0, sizeof name};
@@ -210,27 +238,55 @@ static void declare(en_st_writer *s, const en_model *m, int32_t layer, int32_t t
   en_st_declare(s, name, rows, cols);
 }
 
+/* What PEFT will take for alpha: a file without one has scale 1. */
+static float alpha_of(const en_adapter *a);
+
+static void put_a(en_writer *w, const en_adapter *a, int32_t layer, int32_t i) {
+  const en_weight *m;
+  for (int32_t j = i; j < EN_LORA_TARGETS; j++) {
+    const en_lora *e = same_module(a->m, i, j) ? entry(a, layer, j, &m) : NULL;
+    if (e) en_put(w, e->a, (size_t)e->rank * (size_t)m->cols * sizeof(float));
+  }
+}
+
+/* Rows of the parts one after another, each with its own columns and zeros in those of the others; where the rank of the module is not that of the
+ * part, its numbers make up for the other scale. */
+static void put_b(en_writer *w, const en_adapter *a, int32_t layer, int32_t i) {
+  const int32_t rank = module_rank(a, layer, i);
+  const size_t all = module_rows(a->m, i);
+  const en_weight *m;
+  for (int32_t j = i, before = 0; j < EN_LORA_TARGETS; j++) {
+    if (!same_module(a->m, i, j)) continue;
+    const en_lora *e = entry(a, layer, j, &m);
+    const size_t end = j + 1 < EN_LORA_TARGETS && same_module(a->m, i, j + 1) ? first_row(a->m, j + 1) : all;
+    const float factor = e && e->rank != rank ? (float)((double)e->scale * rank / (double)alpha_of(a)) : 1;
+    for (size_t r = first_row(a->m, j); r < end; r++)
+      for (int32_t k = 0; k < rank; k++) {
+        const int32_t own = e ? k - before : -1;
+        const float b = own >= 0 && own < e->rank ? factor * e->b[(size_t)own * (size_t)m->rows + model_row(a->m, j, r - first_row(a->m, j))] : 0;
+        en_put(w, &b, sizeof b);
+      }
+    if (e) before += e->rank;
+  }
+}
+
 size_t en_adapter_save_peft(const en_adapter *a, void *dst, size_t cap) {
-  const en_weight *w;
   en_st_writer s;
-  if (is_fused(a->m)) return 0;
   for (int pass = 0; pass < 2; pass++) { /* first count, then write if it fits */
     en_st_begin(&s, pass ? dst : NULL, cap);
     for (int32_t l = 0; l < a->m->c.L; l++)
       for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
-        const en_lora *e = entry(a, l, i, &w);
-        if (!e) continue;
-        declare(&s, a->m, l, i, ".lora_A.weight", (size_t)e->rank, (size_t)w->cols);
-        declare(&s, a->m, l, i, ".lora_B.weight", (size_t)w->rows, (size_t)e->rank);
+        const size_t rank = (size_t)module_rank(a, l, i);
+        if (!rank) continue;
+        declare(&s, a->m, l, i, ".lora_A.weight", rank, (size_t)(en_model_layer(a->m, l) + en_lora_tensor(a->m->arch, i))->cols);
+        declare(&s, a->m, l, i, ".lora_B.weight", module_rows(a->m, i), rank);
       }
     en_st_head(&s);
     for (int32_t l = 0; l < a->m->c.L; l++)
       for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
-        const en_lora *e = entry(a, l, i, &w);
-        if (!e) continue;
-        en_put(&s.w, e->a, (size_t)e->rank * (size_t)w->cols * sizeof(float));
-        for (size_t r = 0; r < (size_t)w->rows; r++)
-          for (size_t j = 0; j < (size_t)e->rank; j++) en_put(&s.w, &e->b[j * (size_t)w->rows + model_row(a->m, i, r)], sizeof(float));
+        if (!module_rank(a, l, i)) continue;
+        put_a(&s.w, a, l, i);
+        put_b(&s.w, a, l, i);
       }
     if (!dst || s.w.n > cap) break;
   }
@@ -260,15 +316,13 @@ static void put_float(en_writer *w, float v) {
 /* What is updated where. */
 typedef struct { int32_t rank, mixed /* more than one rank */, targets /* bits */, ragged /* not the same targets in every updated layer */, n_layers; } shape_t;
 
-static int32_t targets_of(const en_adapter *a, int32_t layer) {
-  const en_weight *w;
+static int32_t targets_of(const en_adapter *a, int32_t layer) { /* those that lead a module */
   int32_t bits = 0;
-  for (int32_t i = 0; i < EN_LORA_TARGETS; i++) bits |= entry(a, layer, i, &w) ? 1 << i : 0;
+  for (int32_t i = 0; i < EN_LORA_TARGETS; i++) bits |= module_rank(a, layer, i) ? 1 << i : 0;
   return bits;
 }
 
 static shape_t shape_of(const en_adapter *a) {
-  const en_weight *w;
   shape_t s = {0};
   for (int32_t l = 0; l < a->m->c.L; l++) {
     const int32_t bits = targets_of(a, l);
@@ -277,14 +331,16 @@ static shape_t shape_of(const en_adapter *a) {
     s.ragged |= s.targets && bits != s.targets;
     s.targets |= bits;
     for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
-      const en_lora *e = entry(a, l, i, &w);
-      if (!e) continue;
-      s.mixed |= s.rank && e->rank != s.rank;
-      s.rank = s.rank ? s.rank : e->rank;
+      const int32_t rank = module_rank(a, l, i);
+      if (!rank) continue;
+      s.mixed |= s.rank && rank != s.rank;
+      s.rank = s.rank ? s.rank : rank;
     }
   }
   return s;
 }
+
+static float alpha_of(const en_adapter *a) { return a->alpha != 0 ? a->alpha : (float)shape_of(a).rank; }
 
 /* Comma before all but the first. */
 static void item(en_writer *w, int32_t *n) {
@@ -317,17 +373,16 @@ static void put_targets(en_writer *w, const en_adapter *a, const shape_t *s) {
 }
 
 static void put_rank_pattern(en_writer *w, const en_adapter *a, const shape_t *s) {
-  const en_weight *unused;
   int32_t n = 0;
   en_put_str(w, "{");
   for (int32_t l = 0; l < a->m->c.L; l++)
     for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
-      const en_lora *e = entry(a, l, i, &unused);
-      if (!e || e->rank == s->rank) continue;
+      const int32_t rank = module_rank(a, l, i);
+      if (!rank || rank == s->rank) continue;
       item(w, &n);
       put_module(w, a->m, l, i);
       en_put_str(w, ": ");
-      en_put_decimal(w, (uint64_t)e->rank);
+      en_put_decimal(w, (uint64_t)rank);
     }
   en_put_str(w, "}");
 }
@@ -356,8 +411,7 @@ size_t en_adapter_save_peft_config(const en_adapter *a, const en_peft_config *co
     en_put_str(&w, ",\n  \"bias\": \"none\",\n  \"fan_in_fan_out\": false,\n  \"inference_mode\": true,\n  \"init_lora_weights\": true,\n  \"layers_pattern\": null,\n  \"layers_to_transform\": ");
     put_layers(&w, a, &s);
     en_put_str(&w, ",\n  \"lora_alpha\": ");
-    /* A file without alpha has scale 1. */
-    put_float(&w, a->alpha == 0 ? (float)s.rank : rslora ? (float)((double)a->alpha / sqrt((double)s.rank)) : a->alpha);
+    put_float(&w, rslora ? (float)((double)a->alpha / sqrt((double)s.rank)) : alpha_of(a));
     en_put_str(&w, ",\n  \"lora_dropout\": ");
     if (config->dropout > 0) put_float(&w, config->dropout);
     else en_put_str(&w, "0");
