@@ -116,5 +116,32 @@ async function profile(task) {
   });
 }
 
+/**
+ * LoRA training, rank 4 on every matrix, one sample of `pp` tokens a step: tokens per second of whole steps, bytes beyond the model and its session, and, where
+ * something can be kept, an adapter's way from the store to work. @param {Task} task @returns {Promise<Samples>}
+ */
+async function train(task) {
+  const { reps, pp, options } = task;
+  return using(task, { contextLength: 64 }, async (s) => {
+    const text = await s.detokenize(stream(s)(0, 2 * pp)); // longer than a sample: cut to pp tokens
+    const trainer = s.createTrainer({ rank: 4, batchSize: 1, maxLength: pp, addEos: false, warmupSteps: 0, maxSteps: reps + 1 });
+    /** @type {Samples} */ const out = { train_tok_s: [], training_mb: [] };
+    await trainer.train([text], { onStep: ({ step, tokensPerSecond }) => { if (step > 1) out.train_tok_s.push(tokensPerSecond); } });
+    out.training_mb.push(s.getMemoryInfo().trainingBytes / 1e6);
+    if (options.storage !== 'none') {
+      await (await trainer.getAdapter()).save('bench');
+      out.adapter_load_ms = [];
+      for (let r = 0; r < reps; r++) {
+        const t0 = performance.now();
+        await s.loadAdapter('bench');
+        out.adapter_load_ms.push(performance.now() - t0);
+        await s.unloadAdapter('bench');
+      }
+      await s.deleteAdapter('bench');
+    }
+    return out;
+  });
+}
+
 /** @type {Readonly<Record<string, (task: Task) => Promise<Samples>>>} */
-export const SCENARIOS = Object.freeze({ speed, prefix, batch, load, profile });
+export const SCENARIOS = Object.freeze({ speed, prefix, batch, load, profile, train });
