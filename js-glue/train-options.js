@@ -13,7 +13,7 @@ import { checkSignal, knownOnly, numberIn } from './options.js';
  * @property {number} [dropout] share of its inputs that the update does not see in training (0)
  * @property {readonly LoRATarget[]} [targetModules] default: all that the model has
  * @property {boolean} [rslora] scale by alpha / sqrt(rank) (false)
- * @property {number} [layers] adapt only the top layers; default: all
+ * @property {number} [layers] adapt only so many layers at the top, 0: all; default: all, and 4 of models with more than 0.5 billion parameters
  *
  * @typedef {object} TrainingSettings
  * @property {number} [batchSize] samples packed into one micro-batch (2)
@@ -34,6 +34,7 @@ import { checkSignal, knownOnly, numberIn } from './options.js';
  *
  * @typedef {object} MemorySettings
  * @property {boolean} [gradientCheckpointing] keep only the inputs of layers and compute the rest again (true); false is faster and takes several times the memory
+ * @property {boolean} [cachePrefix] with `layers`: compute what the frozen layers make of a sample once, and keep up to 256 MB of it (true)
  * @property {boolean} [mixedPrecision] a forward pass in fewer bits than the gradients, which are f32: what every model has whose weights are not F32
  * @property {boolean} [offloadOptimizer] not part of this release: an error when true
  *
@@ -46,9 +47,9 @@ import { checkSignal, knownOnly, numberIn } from './options.js';
  * @typedef {{adapter?: AdapterSettings, training?: TrainingSettings, memory?: MemorySettings, data?: DataSettings, backend?: 'auto' | 'wasm' | 'webgpu'}} MicroLoRASections
  * @typedef {MicroLoRASections & Omit<AdapterSettings, never> & TrainingSettings & MemorySettings & DataSettings} MicroLoRAConfig
  *
- * @typedef {Required<Omit<AdapterSettings, 'targetModules' | 'layers'>> & {targetModules: readonly LoRATarget[] | null, layers: number}
+ * @typedef {Required<Omit<AdapterSettings, 'targetModules' | 'layers'>> & {targetModules: readonly LoRATarget[] | null, layers: number | null}
  *   & Required<Omit<TrainingSettings, 'warmupSteps' | 'maxSteps'>> & {warmupSteps: number | null, maxSteps: number | null}
- *   & {gradientCheckpointing: boolean, mixedPrecision: boolean} & {maxLength: number | null, shuffleBuffer: number, addEos: boolean}} TrainConfig checked and complete; null: it depends on the data or the model
+ *   & {gradientCheckpointing: boolean, cachePrefix: boolean, mixedPrecision: boolean} & {maxLength: number | null, shuffleBuffer: number, addEos: boolean}} TrainConfig checked and complete; null: it depends on the data or the model
  */
 
 /** In the order of the core's bits (en.h: EN_LORA_*). @type {readonly LoRATarget[]} */
@@ -68,14 +69,14 @@ const fixed = (only, why) => ({ dflt: only, check: (name, value) => (value === o
 
 /** @type {Readonly<Record<string, Readonly<Record<string, Setting>>>>} */
 const SECTIONS = Object.freeze({
-  adapter: { rank: integer(1, 64, 4), alpha: number(1e-6, 1e5, null), dropout: number(0, 0.99, 0), targetModules: { dflt: null, check: targets }, rslora: flag(false), layers: integer(0, 1e6, 0) },
+  adapter: { rank: integer(1, 64, 4), alpha: number(1e-6, 1e5, null), dropout: number(0, 0.99, 0), targetModules: { dflt: null, check: targets }, rslora: flag(false), layers: integer(0, 1e6, null) },
   training: {
     batchSize: integer(1, 65536, 2), gradientAccumulation: integer(1, 65536, 1), learningRate: number(0, 10, 1e-4), minLearningRate: number(0, 10, 0),
     warmupSteps: integer(0, 1e9, null), maxSteps: integer(1, 1e9, null), optimizer: word('adamw', 'sgd'), scheduler: word('cosine', 'linear', 'constant'),
     weightDecay: number(0, 10, 0), clipNorm: number(0, 1e6, 1), momentum: number(0, 0.9999, 0), labelSmoothing: number(0, 0.99, 0), freezeA: flag(false),
     loraPlus: number(1e-3, 1e4, 1), seed: integer(0, 2 ** 31 - 1, 0),
   },
-  memory: { gradientCheckpointing: flag(true), mixedPrecision: flag(false), offloadOptimizer: fixed(false, 'the state of the optimizer stays in memory: it is 12 bytes for each number of the adapter') },
+  memory: { gradientCheckpointing: flag(true), cachePrefix: flag(true), mixedPrecision: flag(false), offloadOptimizer: fixed(false, 'the state of the optimizer stays in memory: it is 12 bytes for each number of the adapter') },
   data: { maxLength: integer(2, 65536, null), maskProbability: fixed(0, 'encoders are not trained in this release'), shuffleBuffer: integer(0, 2 ** 31 - 1, 0), addEos: flag(true) },
 });
 /** @type {Readonly<Record<string, Setting>>} */

@@ -13,6 +13,11 @@ const SLICE_MS = 20;
 /** Steps in a row whose gradient is not finite: then something is wrong for good. */
 const MOST_SKIPPED = 10;
 const DEFAULT_LENGTH = 512;
+/** Above this many parameters only the top layers are adapted, unless the settings say otherwise. */
+const LARGE = 5e8;
+const TOP_LAYERS = 4;
+/** Bytes of what frozen layers made of samples that are kept at most. */
+const PREFIX_BYTES = 256e6;
 
 /**
  * @typedef {import('./train-options.js').TrainConfig} TrainConfig @typedef {import('./train-options.js').RunSpec} RunSpec @typedef {import('./train-options.js').TrainEvent} TrainEvent
@@ -52,6 +57,9 @@ export class Training {
   #p;
   #config;
   #adapter;
+  /** Numbers for each token of a kept prefix; 0: there is none. */ #width = 0;
+  /** What the frozen layers made of samples. @type {Map<Sample, Float32Array>} */ #prefixes = new Map();
+  #prefixBytes = 0;
   /** @type {{handle: number, block: number, bytes: number, spec: import('./wasm-instance.js').TrainSpec, room: import('./wasm-instance.js').MicroBatch} | null} */ #trainer = null;
   #rest = makeYield();
   #rested = 0;
@@ -66,13 +74,15 @@ export class Training {
     if (config.mixedPrecision && info.quantization === 'F32') throw new EdgeNetError('UNSUPPORTED', 'mixedPrecision: the weights of this model are F32, and so is its forward pass', { detail: { option: 'mixedPrecision' } });
     this.#config = config;
     const { rank, alpha, rslora, seed, layers } = config;
-    const firstLayer = layers && layers < info.layers ? info.layers - layers : 0;
+    const top = layers ?? (info.parameters > LARGE ? TOP_LAYERS : 0);
+    const firstLayer = top && top < info.layers ? info.layers - top : 0;
+    this.#width = firstLayer && config.cachePrefix ? info.embedding : 0;
     const bits = config.targetModules ? targetBits(config.targetModules) : w.targetsOf(model);
     this.#adapter = w.newAdapter(model, { rank, alpha, rslora, seed, firstLayer, targets: bits });
   }
 
   /** Bytes in the engine's memory. */
-  get bytes() { return this.#adapter.bytes + (this.#trainer ? this.#trainer.bytes + 12 * this.#trainer.room.cap : 0); }
+  get bytes() { return this.#adapter.bytes + (this.#trainer ? this.#trainer.bytes + this.#trainer.room.bytes : 0); }
   get parameters() { return this.#p.w.adapterInfo(this.#adapter.handle, 0).parameters; }
   /** @param {'gguf' | 'peft'} form @returns {import('./adapters.js').AdapterData} */
   file(form) {
@@ -96,7 +106,7 @@ export class Training {
   plan(data, run) {
     const { w } = this.#p;
     const p = this.#prepare(data, run);
-    const bytes = this.#adapter.bytes + 12 * p.tokens + w.trainerBytes(this.#adapter.handle, this.#spec(p.tokens));
+    const bytes = this.#adapter.bytes + (12 + 4 * this.#width) * p.tokens + w.trainerBytes(this.#adapter.handle, this.#spec(p.tokens));
     return { samples: p.samples.length, heldOut: p.measure.length, cut: p.cut, dropped: p.dropped, steps: p.steps, stepsPerEpoch: p.perEpoch, batchTokens: p.tokens, parameters: this.parameters, bytes };
   }
 
@@ -156,7 +166,11 @@ export class Training {
     if (this.#busy) throw new EdgeNetError('STATE', 'this trainer is at work: wait for it, or abort it');
     this.#busy = true;
     this.#rested = performance.now();
-    try { return await work(); } finally { this.#busy = false; }
+    try { return await work(); } finally {
+      this.#busy = false;
+      this.#prefixes.clear();
+      this.#prefixBytes = 0;
+    }
   }
   get #live() {
     if (this.#closed || !this.#trainer) throw closedError();
@@ -201,7 +215,7 @@ export class Training {
     this.#drop();
     const spec = this.#spec(tokens);
     const trainer = w.openTrainer(this.#adapter.handle, spec);
-    try { this.#trainer = { ...trainer, spec, room: w.openMicroBatch(tokens) }; } catch (e) { w.free(trainer.block); throw e; }
+    try { this.#trainer = { ...trainer, spec, room: w.openMicroBatch(tokens, this.#width) }; } catch (e) { w.free(trainer.block); throw e; }
     if (state) w.loadTrainer(trainer.handle, state);
   }
   #drop() {
@@ -249,11 +263,29 @@ export class Training {
     return { loss: loss / weight, weight };
   }
 
-  /** One micro-batch, in slices. @param {readonly Sample[]} samples @param {boolean} learn @param {AbortSignal} signal */
+  /** One micro-batch. @param {readonly Sample[]} samples @param {boolean} learn @param {AbortSignal} signal */
   async #micro(samples, learn, signal) {
+    /** @type {Float32Array[]} */ const prefixes = [];
+    for (const sample of this.#width ? samples : []) prefixes.push(await this.#prefix(sample, signal));
+    return this.#pass(samples, learn ? 'learn' : 'evaluate', signal, this.#width ? prefixes : undefined);
+  }
+  /** What the frozen layers make of a sample: the same in every epoch. @param {Sample} sample @param {AbortSignal} signal */
+  async #prefix(sample, signal) {
+    const kept = this.#prefixes.get(sample);
+    if (kept) return kept;
+    await this.#pass([sample], 'prefix', signal);
+    const rows = this.#p.w.prefixRows(this.#live.handle, sample.ids.length * this.#width);
+    if (this.#prefixBytes + rows.byteLength <= PREFIX_BYTES) {
+      this.#prefixes.set(sample, rows);
+      this.#prefixBytes += rows.byteLength;
+    }
+    return rows;
+  }
+  /** Forward, and backward to learn, in slices. @param {readonly Sample[]} samples @param {'learn' | 'evaluate' | 'prefix'} what @param {AbortSignal} signal @param {readonly Float32Array[]} [prefixes] */
+  async #pass(samples, what, signal, prefixes) {
     const { w } = this.#p;
     const { handle, room } = this.#live;
-    w.trainBegin(handle, room, samples, learn);
+    w.trainBegin(handle, room, samples, what, prefixes);
     for (;;) {
       const done = w.trainRun(handle, 1);
       if (performance.now() - this.#rested >= SLICE_MS || this.#gate) {

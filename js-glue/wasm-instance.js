@@ -9,6 +9,8 @@ const E_MORE = -3;
 const E_NUMERIC = -9;
 /** en.h: EN_LORA_*, of q, k, v, o, gate, up, down. */
 const LORA_BITS = Object.freeze([1, 2, 4, 8, 16, 32, 64]);
+/** en_train.h: EN_TRAIN_*. */
+const TRAIN = Object.freeze(['evaluate', 'learn', 'prefix']);
 const ADAPTER_FORMS = Object.freeze(['gguf', 'peft', 'peft-config']);
 const PAGE = 65536;
 const LANE_STACK = 256 * 1024;
@@ -457,10 +459,16 @@ export class WasmInstance {
     this.#must('w_trainer_open', adapter);
     return this.#opened();
   }
-  /** Room for a micro-batch. @param {number} cap tokens */
-  openMicroBatch(cap) { const at = this.alloc(12 * cap); return { at, cap, ids: at, segment: at + 4 * cap, weight: at + 8 * cap }; }
-  /** Samples one after another; begin() borrows the room until the micro-batch is done. @param {number} trainer @param {MicroBatch} room @param {readonly Sample[]} samples @param {boolean} learn */
-  trainBegin(trainer, room, samples, learn) {
+  /** Room for a micro-batch. @param {number} cap tokens @param {number} width of a prefix, 0: none */
+  openMicroBatch(cap, width) {
+    const bytes = (12 + 4 * width) * cap, at = this.alloc(bytes);
+    return { at, bytes, cap, width, ids: at, segment: at + 4 * cap, weight: at + 8 * cap, prefix: at + 12 * cap };
+  }
+  /**
+   * Samples one after another; the core borrows the room until the micro-batch is done. @param {number} trainer @param {MicroBatch} room @param {readonly Sample[]} samples
+   * @param {'evaluate' | 'learn' | 'prefix'} what @param {readonly Float32Array[]} [prefixes] what the frozen layers made of each sample
+   */
+  trainBegin(trainer, room, samples, what, prefixes) {
     const ids = new Int32Array(this.#memory.buffer, room.ids, room.cap);
     const segment = new Uint32Array(this.#memory.buffer, room.segment, room.cap);
     const weight = new Float32Array(this.#memory.buffer, room.weight, room.cap);
@@ -469,10 +477,13 @@ export class WasmInstance {
       ids.set(sample.ids, n);
       segment.fill(i, n, n + sample.ids.length);
       weight.fill(1, n, n + sample.ids.length).fill(0, n, n + sample.prompt);
+      if (prefixes) new Float32Array(this.#memory.buffer, room.prefix, room.cap * room.width).set(prefixes[i], n * room.width);
       n += sample.ids.length;
     });
-    this.#must('w_train_begin', trainer, n, room.ids, room.segment, room.weight, learn ? 1 : 0);
+    this.#must('w_train_begin', trainer, n, room.ids, room.segment, room.weight, prefixes ? room.prefix : 0, TRAIN.indexOf(what));
   }
+  /** What the frozen layers made of the tokens of the micro-batch before. @param {number} trainer @param {number} n tokens times width */
+  prefixRows(trainer, n) { return new Float32Array(this.#memory.buffer, this.#run('w_trainer_prefix', trainer) >>> 0, n).slice(); }
   /** @param {number} trainer @param {number} steps @returns {{loss: number, weight: number} | null} null: there is more to do */
   trainRun(trainer, steps) {
     const status = this.#run('w_train_run', trainer, steps);
@@ -518,7 +529,7 @@ function mailedSpec(s) {
   return [s.tokens, s.keepAll ? 1 : 0, s.clipNorm, s.weightDecay, s.optimizer === 'sgd' ? 1 : 0, s.momentum, s.freezeA ? 1 : 0, s.lrRatioB, s.dropout, s.seed, 0, s.labelSmoothing];
 }
 /** @typedef {{at: number, cap: number, n: number, ids: number, seq: number, want: number}} Batch
- * @typedef {{at: number, cap: number, ids: number, segment: number, weight: number}} MicroBatch
+ * @typedef {{at: number, bytes: number, cap: number, width: number, ids: number, segment: number, weight: number, prefix: number}} MicroBatch
  * @typedef {{ids: ArrayLike<number>, prompt: number}} Sample prompt: leading tokens that are not learned
  * @typedef {{tokens: number, keepAll: boolean, clipNorm: number, weightDecay: number, optimizer: 'adamw' | 'sgd', momentum: number, freezeA: boolean, lrRatioB: number,
  *   dropout: number, seed: number, labelSmoothing: number}} TrainSpec tokens: most of one micro-batch */

@@ -91,11 +91,12 @@ int32_t w_trainer_open(en_adapter *a) {
   return w_opened(en_trainer_init(&t, block, need, a, &spec, &host, w_reason()), t, block);
 }
 
-/* What w_train_begin borrows until the micro-batch is done: ids and weight [n], segment [n]. learn: 0 only evaluates. */
-int32_t w_train_begin(en_trainer *t, uint32_t n, const int32_t *ids, const uint32_t *segment, const float *weight, int32_t learn) {
-  const en_train_batch batch = {.n = n, .ids = ids, .segment = segment, .weight = weight};
-  return en_train_begin(t, &batch, learn, w_reason());
+/* What w_train_begin borrows until the micro-batch is done: ids and weight [n], segment [n], prefix [n, n_embd] or NULL. what: EN_TRAIN_*. */
+int32_t w_train_begin(en_trainer *t, uint32_t n, const int32_t *ids, const uint32_t *segment, const float *weight, const float *prefix, int32_t what) {
+  const en_train_batch batch = {.n = n, .ids = ids, .segment = segment, .weight = weight, .prefix = prefix};
+  return en_train_begin(t, &batch, what, w_reason());
 }
+const float *w_trainer_prefix(const en_trainer *t) { return en_trainer_prefix(t); }
 /* mail, when it is done: sum of the loss, sum of the weights */
 int32_t w_train_run(en_trainer *t, uint32_t n_steps) {
   en_train_loss out;

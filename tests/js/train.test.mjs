@@ -135,6 +135,23 @@ async function tokensOf(trainer, data) {
   return tokens;
 }
 
+test('top layers only: what the frozen ones make of a sample is computed once, and nothing else changes, bit for bit', () => using({}, async (s) => {
+  /** @param {any} settings */
+  const losses = async (settings) => {
+    const trainer = s.createTrainer({ ...CONFIG, layers: 2, batchSize: 1, ...settings });
+    /** @type {number[]} */ const list = [];
+    const report = await trainer.train(pairs.slice(0, 8), { epochs: 3, evalShare: 0.25, onStep: (e) => list.push(e.loss) });
+    const adapter = await trainer.getAdapter();
+    assert.equal((await s.loadAdapter(adapter, { name: 'top' })).layers, 2);
+    await s.unloadAdapter('top');
+    await trainer.dispose();
+    return [...list, report.evalLoss];
+  };
+  assert.deepEqual(await losses({ cachePrefix: true }), await losses({ cachePrefix: false }));
+  const packed = await losses({ cachePrefix: true, batchSize: 3 }), whole = await losses({ cachePrefix: false, batchSize: 3 });
+  packed.forEach((loss, i) => assert.ok(Math.abs(Number(loss) - Number(whole[i])) < 0.05, `step ${i + 1}: ${loss}, ${whole[i]}`));
+}));
+
 test('wrong settings are errors that name them', () => using({}, async (s) => {
   /** @type {[any, string, RegExp][]} */
   const wrong = [
