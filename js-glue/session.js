@@ -11,6 +11,7 @@ import { cores, isPage, noteDropped } from './platform.js';
 import { openWorker } from './ports.js';
 import { Client, localCaller } from './rpc.js';
 import { PATIENCE, artifactOf, isRemote, sourceSpec } from './sources.js';
+import { persist } from './stores/space.js';
 import { bestStore } from './stores/store.js';
 import { checkName, trainConfig } from './train-options.js';
 import { Trainer } from './trainer.js';
@@ -43,12 +44,13 @@ import { VARIANTS, postableWasm } from './variants.js';
  * @property {import('./variants.js').WasmSource} [wasm] the engine's binary, or a folder of all variants (a URL that ends with /)
  * @property {'auto' | 'opfs' | 'indexeddb' | 'cache' | 'filesystem' | 'none'} [storage] where downloads are kept ('auto'); files and buffers are never copied there
  * @property {string} [storageRoot] folder of the filesystem store
+ * @property {boolean} [persist] ask the browser to keep stored models when space gets short; some browsers ask the user (false)
  * @property {AbortSignal} [signal] stops the loading
  * @property {(p: Progress) => void} [onProgress]
  */
 /** What ModelLoader adds: @typedef {{maxStoreBytes: number | null, policy?: import('./fetch/types.js').EvictionPolicy, patience: import('./fetch/types.js').Patience}} LoaderPart */
 
-export const SESSION_OPTIONS = Object.freeze(['threads', 'contextLength', 'parallel', 'backend', 'variant', 'kernels', 'kvType', 'profile', 'worker', 'lane', 'wasm', 'storage', 'storageRoot', 'signal', 'onProgress']);
+export const SESSION_OPTIONS = Object.freeze(['threads', 'contextLength', 'parallel', 'backend', 'variant', 'kernels', 'kvType', 'profile', 'worker', 'lane', 'wasm', 'storage', 'storageRoot', 'persist', 'signal', 'onProgress']);
 
 /** @template T @param {string} name @param {T | undefined} value @param {readonly T[]} allowed @param {T} dflt @returns {T} */
 function oneOf(name, value, allowed, dflt) {
@@ -361,6 +363,7 @@ export function wanted(spec) { return { artifact: artifactOf(spec), sources: [sp
 export async function openSession(what, options, store, part) {
   checkSignal(options.signal);
   const engine = await engineOptions(options);
+  if (options.persist && store) void persist(); // pages only: workers cannot ask
   const caller = await openCaller(options.worker);
   try {
     const loaded = await caller.call('load', { ...what, store: what.sources.some(isRemote) ? store : null, records: store, ...part, options: engine, laneUrl: options.lane === undefined ? null : new URL(options.lane, globalThis.location?.href).href }, { signal: options.signal, onEvent: options.onProgress });

@@ -145,7 +145,7 @@ async function openFirst(artifact, members, patience, signal) {
   const pool = new Pool(members, patience);
   const never = new AbortController();
   for (;;) {
-    const member = await pool.pick(signal ?? never.signal);
+    const member = /** @type {Member} */ (await pool.pick(signal ?? never.signal));
     const { epoch } = member;
     try { return { member, reader: await member.open(artifact, signal ?? never.signal) }; } catch (e) {
       if (asError(e).code === 'ABORTED') throw e;

@@ -51,13 +51,14 @@ export class Pool {
   }
   get #alive() { return this.#members.filter((m) => !m.dead); }
 
-  /** The one to ask now; it counts as active until done(). Waits while all are to be left alone. @param {AbortSignal} signal @param {Member | null} [not] anybody but this one @returns {Promise<Member>} */
+  /** The one to ask now; it counts as active until done(). Waits while all are to be left alone. @param {AbortSignal} signal @param {Member | null} [not] anybody but this one @returns {Promise<Member | null>} null: there is nobody but that one */
   async pick(signal, not = null) {
     for (;;) {
       const able = this.#alive.filter((m) => m !== not && m.active < m.source.parallel);
       const now = performance.now();
       const [best] = able.filter((m) => m.notBefore <= now).sort((a, b) => a.faults - b.faults || a.order - b.order);
       if (best) { best.active++; return best; }
+      if (not && !this.#alive.some((m) => m !== not)) return null;
       if (!this.#alive.length) throw this.#last ?? new EdgeNetError('NETWORK', 'there is no source to download from');
       await pause(Math.max(5, Math.min(...able.map((m) => m.notBefore - now), 1000)), signal);
     }

@@ -118,7 +118,14 @@ export class Transfer {
         await this.#o.gate?.wait(this.#control.signal);
         run ??= this.#passing ? null : this.#take();
         if (!run) { await this.#change(); continue; }
-        const member = await pool.pick(this.#control.signal, run.hedge ? run.member : null);
+        const { signal } = run.control;
+        const member = await pool.pick(signal, run.hedge ? run.member : null).catch((e) => { if (!signal.aborted) throw e; return null; });
+        if (!member || signal.aborted) { // somebody else was faster, or there is nobody else to ask
+          if (member) pool.done(member);
+          this.#drop(run);
+          run = null;
+          continue;
+        }
         const { epoch } = member;
         if (!run.hedge) run.member = member;
         try {
@@ -182,6 +189,7 @@ export class Transfer {
   /** @param {{from: number, to: number, member?: Member | null, hedge?: boolean}} what @returns {Run} */
   #add({ from, to, member = null, hedge = false }) {
     const control = new AbortController();
+    if (this.#failure) control.abort();
     const run = { from, to, at: from * this.#o.chunkSize, buffer: null, member, control, hedge };
     this.#runs.push(run);
     return run;

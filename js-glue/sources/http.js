@@ -97,7 +97,7 @@ class HttpFile {
     if (begun && offset === 0) { begun.link(signal); return begun; }
     begun?.stop();
     if (!this.ranges) {
-      if (offset !== 0) throw broken(`${this.#url}: the server gives no ranges, so it cannot continue at byte ${offset}`, { final: true });
+      if (offset !== 0) throw broken(`${this.#url}: the server gives no ranges, so it cannot continue at byte ${offset}`);
       return this.#whole(await this.#ask(null, signal));
     }
     const end = offset + length;
