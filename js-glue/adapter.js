@@ -66,25 +66,28 @@ export class Adapter {
   }
   /** The same as an object, its factors as numbers. @returns {Promise<LoRAAdapter>} */
   async toLoRAAdapter() {
-    const data = await this.#as('peft');
+    const data = await this.#as('peft', true);
     return toLoRAAdapter(this.meta, data.form === 'peft' ? data.tensors : new Uint8Array(0));
   }
   /** The same numbers with other labels. @param {AdapterLabels} labels */
   with(labels) { return new Adapter(this.#access, { ...this.meta, ...labels }, this.data); }
 
-  /** @param {AdapterData['form']} form */
-  async #as(form) {
-    if (this.data.form === form) return this.data;
-    return (await this.#access.call('convertAdapter', { data: this.data, form, baseModel: this.meta.baseModel })).data;
+  /** @param {AdapterData['form']} form @param {boolean} [anew] as our core writes it, whoever wrote it first */
+  async #as(form, anew = false) {
+    if (this.data.form === form && !anew) return this.data;
+    const { data } = await this.#access.call('convertAdapter', { data: this.data, form, baseModel: this.meta.baseModel, anew });
+    return data ?? this.data;
   }
 }
 
 /**
- * Read an adapter, and let the model check it. @param {Access} access @param {AdapterSource} source @param {string} [name] @returns {Promise<Adapter>}
+ * Read an adapter, and let the model check it. @param {Access} access @param {AdapterSource} source @param {string} [name]
+ * @param {boolean} [loads] it is about to be loaded, which checks it too: what says all about itself is not looked at twice @returns {Promise<Adapter>}
  */
-export async function readAdapter(access, source, name) {
+export async function readAdapter(access, source, name, loads = false) {
   if (source instanceof Adapter) return name === undefined ? source : source.with({ name });
   const { data, meta, label } = await bytesOf(access, source);
+  if (meta && loads) return new Adapter(access, { ...meta, name: name ?? meta.name }, data);
   const is = await access.call('convertAdapter', { data, form: data.form, baseModel: '' });
   const { rank, alpha, targetModules } = is;
   const known = meta ?? { ...blankMeta({ name: label ?? 'adapter' }), baseModel: access.info.name };

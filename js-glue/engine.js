@@ -244,10 +244,10 @@ export class Engine {
   scaleAdapters(scales) { return this.#writer().change(() => this.#adapters.scale(scales)); }
   /** @param {string} name */
   unloadAdapter(name) { return this.#writer().change(() => this.#adapters.unload(name)); }
-  /** The same adapter in another form, and what it is. @param {import('./adapters.js').AdapterData} data @param {'gguf' | 'peft'} form @param {{baseModel?: string}} config */
-  convertAdapter(data, form, config) {
+  /** The same adapter in another form (null: it has it), and what it is. @param {import('./adapters.js').AdapterData} data @param {'gguf' | 'peft'} form @param {{baseModel?: string}} config @param {boolean} anew */
+  convertAdapter(data, form, config, anew) {
     const { handle, block } = openAdapter(this.#w, this.#model.handle, data);
-    try { return { data: data.form === form ? data : adapterFile(this.#w, handle, form, config), ...describeAdapter(this.#w, handle, this.info.layers) }; } finally { this.#w.free(block); }
+    try { return { data: data.form === form && !anew ? null : adapterFile(this.#w, handle, form, config), ...describeAdapter(this.#w, handle, this.info.layers) }; } finally { this.#w.free(block); }
   }
   /** @param {import('./train-options.js').TrainConfig} config @returns {number} names it from now on */
   openTraining(config) {

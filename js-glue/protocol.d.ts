@@ -36,8 +36,8 @@ export interface Calls {
   loadAdapter: { args: { name: string; data: AdapterData; scale: number }; result: { adapters: AdapterInfo[]; memory: MemoryInfo }; event: never };
   scaleAdapters: { args: { scales: readonly (readonly [string, number])[] }; result: { adapters: AdapterInfo[]; memory: MemoryInfo }; event: never };
   unloadAdapter: { args: { name: string }; result: { adapters: AdapterInfo[]; memory: MemoryInfo }; event: never };
-  /** Checks an adapter against the model, and gives it in another form. */
-  convertAdapter: { args: { data: AdapterData; form: AdapterData['form']; baseModel: string }; result: { data: AdapterData } & Omit<AdapterInfo, 'name' | 'scale' | 'bytes'>; event: never };
+  /** Checks an adapter against the model, and gives it in another form; null: it has that form. */
+  convertAdapter: { args: { data: AdapterData; form: AdapterData['form']; baseModel: string; /** also if it has that form */ anew?: boolean }; result: { data: AdapterData | null } & Omit<AdapterInfo, 'name' | 'scale' | 'bytes'>; event: never };
   openTrainer: { args: { config: TrainConfig }; result: number; event: never };
   planTraining: { args: { trainer: number; data: Data; run: RunSpec }; result: TrainPlan; event: never };
   train: { args: { trainer: number; data: Data; run: RunSpec }; result: { report: TrainReport; memory: MemoryInfo }; event: TrainEvent };

@@ -276,7 +276,8 @@ export class InferenceSession {
   async loadAdapter(source, options = {}) {
     knownOnly(options, ['scale', 'name', 'anyBase'], 'options');
     const scale = options.scale === undefined ? 1 : numberIn('scale', options.scale, -1e5, 1e5);
-    const { meta, data } = await this.openAdapter(source, options.name === undefined ? {} : { name: options.name });
+    this.#alive();
+    const { meta, data } = await readAdapter(this.#access, source, options.name === undefined ? undefined : checkName('name', options.name), true);
     if (meta.baseModel && meta.baseModel !== this.info.name && !options.anyBase) {
       throw new EdgeNetError('ARG', `the adapter was made for "${meta.baseModel}", this model is "${this.info.name}"; { anyBase: true } loads it all the same`, { detail: { baseModel: meta.baseModel } });
     }

@@ -12,7 +12,7 @@ export function trainHandlers(ready, records) {
     async loadAdapter({ name, data, scale }) { await ready().loadAdapter(name, data, scale); return state(); },
     async scaleAdapters({ scales }) { await ready().scaleAdapters(scales); return state(); },
     async unloadAdapter({ name }) { await ready().unloadAdapter(name); return state(); },
-    async convertAdapter({ data, form, baseModel }) { return ready().convertAdapter(data, form, { baseModel }); },
+    async convertAdapter({ data, form, baseModel, anew }) { return ready().convertAdapter(data, form, { baseModel }, anew === true); },
     async openTrainer({ config }) { return ready().openTraining(config); },
     async planTraining({ trainer, data, run }) { return ready().training(trainer).plan(data, run); },
     async train({ trainer, data, run }, { signal, emit }) {

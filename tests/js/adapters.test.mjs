@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { homeModel, needs, root, stories, temporaryFolder, wasm } from './support/env.mjs';
-import { AdapterPool, InferenceSession } from '../../js-glue/index.js';
+import { AdapterPool, EdgeNetError, InferenceSession } from '../../js-glue/index.js';
 import { Records } from '../../js-glue/records.js';
 import { ModelWorker, ModelWorkerPool } from '../../worker/index.js';
 
@@ -141,6 +141,40 @@ test('what does not fit or was damaged is refused with a sentence', () => using(
   const { checksumOf } = await import('../../js-glue/lora-json.js');
   await assert.rejects(s.loadAdapter({ ...odd, checksum: await checksumOf(odd.weights) }, { name: 'x' }), { message: /c_attn/ });
   assert.deepEqual(s.listAdapters().map((a) => a.name), ['other base']);
+}));
+
+/** A safetensors file with its numbers in 16 bits. @param {Uint8Array} file */
+function halved(file) {
+  const n = Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true));
+  const head = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + n)));
+  const data = file.slice(8 + n);
+  for (const t of Object.values(head)) if (t.dtype) { t.dtype = 'BF16'; t.data_offsets = t.data_offsets.map((/** @type {number} */ v) => v / 2); }
+  const text = utf8(JSON.stringify(head).padEnd(n));
+  const out = new Uint8Array(8 + text.length + data.length / 2);
+  new DataView(out.buffer).setBigUint64(0, BigInt(text.length), true);
+  out.set(text, 8);
+  for (let i = 0; i < data.length / 4; i++) out.set(data.subarray(4 * i + 2, 4 * i + 4), 8 + text.length + 2 * i);
+  return out;
+}
+test('PEFT files in 16 bits come in and go out as JSON; bytes changed at random never do more than an error with a code', () => using({}, async (s) => {
+  const adapter = await trained(s, 'random', { targetModules: ['v_proj'], layers: 1 });
+  const { 'adapter_model.safetensors': tensors, 'adapter_config.json': config } = await adapter.export('peft');
+  const bf16 = await s.openAdapter({ tensors: halved(tensors), config });
+  const { weights } = await bf16.toLoRAAdapter();
+  const exact = (await adapter.toLoRAAdapter()).weights;
+  for (const [name, w] of Object.entries(exact)) w.lora_A.forEach((v, i) => assert.ok(Math.abs(v - weights[name].lora_A[i]) <= Math.abs(v) / 128));
+  const forms = [await adapter.export('gguf'), utf8(await adapter.export('json')), tensors];
+  let seed = 1, errors = 0;
+  const random = (/** @type {number} */ n) => { seed = seed * 48271 % 2147483647; return seed % n; };
+  for (let i = 0; i < 240; i++) {
+    const bytes = forms[i % 3].slice(0, random(4) ? undefined : random(forms[i % 3].length));
+    for (let k = 0; bytes.length && k <= random(3); k++) bytes[random(random(2) ? bytes.length : Math.min(600, bytes.length))] = random(256);
+    await s.loadAdapter(i % 3 === 2 ? { tensors: bytes, config } : bytes, { name: 'changed', anyBase: true }).then(() => s.unloadAdapter('changed'), (e) => {
+      errors++;
+      assert.ok(e instanceof EdgeNetError && !['INTERNAL', 'CRASHED'].includes(e.code), `${e.code ?? e.name}: ${e.message}`);
+    });
+  }
+  assert.ok(errors > 100);
 }));
 const small = stories('q8_0');
 test('an adapter of another model is refused', needs(small), async () => {
