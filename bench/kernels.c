@@ -3,7 +3,10 @@
                                                              spread = slowest / fastest round: on a busy machine compare "best"
  *   {"table","kernel","n","ns_per_element","best","spread"} rows, activation forms, attention (per position, head and element of K and V)
  *   {"read_mb","gbs","best","spread"}                       reading with the best table's dot product
- * Usage: bench-kernels [pattern] [--dram MB] - pattern: substring of "table type" or "table kernel"; MB of weights that fit no cache (0: skip; default 256).
+ *   {"table","type","versus","tokens","mb","ratio","best"}  with --versus: speed (multiply-adds a second) relative to that type's, from rounds that take
+ *                                                             turns; median of the rounds' ratios, and fastest round by fastest round. Steady on a busy machine.
+ * Usage: bench-kernels [pattern] [--dram MB] [--versus TYPE] - pattern: substring of "table type" or "table kernel"; MB of weights that fit no cache
+ * (0: skip; default 256). --versus TYPE: nothing but that comparison.
  * Runs on a single lane. Also built as a WASI command (docs/speed.md tells how). */
 #include "../core/kernels/kernels.h"
 #include <stdio.h>
@@ -53,6 +56,32 @@ static void call_product(void *p) {
   else en_matmul(c->k, NULL, c->x, COLS, c->T, &out, 1, c->scratch);
 }
 
+/* Two calls in turns, PAIRS rounds of about 2 ms: how much faster the first is. */
+enum { PAIRS = 61 };
+typedef struct { double ratio, best; } comparison;
+static comparison compare(void (*call)(void *), void *a, void *b) {
+  void *const ctx[2] = {a, b};
+  double seconds[2], ratios[PAIRS], fastest[2] = {1e9, 1e9};
+  int calls[2];
+  for (int i = 0; i < 2; i++) {
+    const double start = now();
+    int n = 0;
+    do call(ctx[i]), n++; while (now() - start < 0.1);
+    calls[i] = EN_MAX(1, n / 50);
+  }
+  for (int r = 0; r < PAIRS; r++) {
+    for (int i = 0; i < 2; i++) {
+      const double t = now();
+      for (int c = 0; c < calls[i]; c++) call(ctx[i]);
+      seconds[i] = (now() - t) / calls[i];
+      fastest[i] = EN_MIN(fastest[i], seconds[i]);
+    }
+    ratios[r] = seconds[1] / seconds[0];
+  }
+  qsort(ratios, PAIRS, sizeof *ratios, by_value);
+  return (comparison){ratios[PAIRS / 2], fastest[1] / fastest[0]};
+}
+
 /* About `bytes` of packed weights: one random group, repeated. */
 static en_weight make_weight(const en_type *type, uint8_t *data, size_t bytes) {
   const size_t group = (size_t)EN_R * (size_t)(COLS / type->block) * (size_t)type->block_bytes;
@@ -68,18 +97,38 @@ static en_weight make_weight(const en_type *type, uint8_t *data, size_t bytes) {
   return (en_weight){type, data, groups * EN_R, COLS, groups * EN_R};
 }
 
-static void bench_product(const en_kernels *k, const en_type *type, uint8_t *data, size_t bytes, int32_t T, int transposed) {
-  en_weight w = make_weight(type, data, bytes);
-  float *x = take((size_t)T * COLS * sizeof *x), *y = take((size_t)T * (size_t)w.rows * sizeof *y);
+static product_ctx make_product(const en_kernels *k, const en_weight *w, int32_t T, int transposed) {
+  const size_t n = (size_t)T * (size_t)w->rows;
+  float *x = take((size_t)T * COLS * sizeof *x), *y = take(n * sizeof *y);
   for (int32_t i = 0; i < T * COLS; i++) x[i] = (float)en_uniform(2, (uint64_t)i) - 0.5f;
-  memset(y, 0, (size_t)T * (size_t)w.rows * sizeof *y);
-  product_ctx c = {k, &w, x, y, T, take(en_matmul_scratch(k, COLS, T, 1)), transposed};
+  memset(y, 0, n * sizeof *y);
+  return (product_ctx){k, w, x, y, T, take(en_matmul_scratch(k, COLS, T, 1)), transposed};
+}
+static void free_product(product_ctx *c) { free((void *)(uintptr_t)c->x), free(c->y), free(c->scratch); }
+
+/* The same number of weights in both types: the second one's are made behind the first one's. */
+static void bench_versus(const en_kernels *k, const en_type *type, const en_type *other, uint8_t *data, size_t bytes, int32_t T, int transposed) {
+  const en_weight a = make_weight(type, data, bytes / 2);
+  const size_t used = ((size_t)a.rows * en_row_bytes(&a) + EN_ALIGN) / EN_ALIGN * EN_ALIGN;
+  const en_weight b = make_weight(other, data + used, bytes / 2 / (size_t)type->block_bytes * (size_t)type->block * (size_t)other->block_bytes / (size_t)other->block);
+  product_ctx pa = make_product(k, &a, T, transposed), pb = make_product(k, &b, T, transposed);
+  const comparison c = compare(call_product, &pa, &pb);
+  const double fair = (double)a.rows / (double)b.rows;
+  printf("{\"table\":\"%s\",\"type\":\"%s%s\",\"versus\":\"%s\",\"tokens\":%d,\"mb\":%.2f,\"ratio\":%.3f,\"best\":%.3f}\n", k->name, type->name,
+         transposed ? " transposed" : "", other->name, (int)T, (double)a.rows * (double)en_row_bytes(&a) * 1e-6, c.ratio * fair, c.best * fair);
+  fflush(stdout);
+  free_product(&pa), free_product(&pb);
+}
+
+static void bench_product(const en_kernels *k, const en_type *type, uint8_t *data, size_t bytes, int32_t T, int transposed) {
+  const en_weight w = make_weight(type, data, bytes);
+  product_ctx c = make_product(k, &w, T, transposed);
   const timing t = measure(call_product, &c);
   const double read = (double)w.rows * (double)en_row_bytes(&w), macs = (double)w.rows * (double)COLS * T * 1e-9;
   printf("{\"table\":\"%s\",\"type\":\"%s%s\",\"tokens\":%d,\"mb\":%.2f,\"gmacs\":%.2f,\"best\":%.2f,\"gbs\":%.2f,\"spread\":%.2f}\n", k->name, type->name,
          transposed ? " transposed" : "", (int)T, read * 1e-6, macs / t.seconds, macs / t.best, read / t.seconds * 1e-9, t.spread);
   fflush(stdout);
-  free(x), free(y), free(c.scratch);
+  free_product(&c);
 }
 
 /* ---- the gradient of a matrix ---- */
@@ -174,16 +223,18 @@ static void bench_rows(const en_kernels *k, const char *pattern) {
 
 int main(int argc, char **argv) {
   const char *pattern = NULL;
+  const en_type *other = NULL;
   size_t dram = 256;
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--dram") && i + 1 < argc) dram = (size_t)atoi(argv[++i]);
+    else if (!strcmp(argv[i], "--versus") && i + 1 < argc && (other = en_type_by_name(argv[i + 1])) != NULL) i++;
     else pattern = argv[i];
   }
   const size_t bytes = EN_MAX(dram << 20, (size_t)4 << 20);
   uint8_t *data = take(bytes);
   memset(data, 0x3f, bytes); /* floats of 0.75 */
-  bench_read(data, CACHED_KB << 10);
-  if (dram) bench_read(data, bytes);
+  if (!other) bench_read(data, CACHED_KB << 10);
+  if (!other && dram) bench_read(data, bytes);
   for (int32_t i = 0; en_kernels_usable(i); i++) {
     en_kernels k;
     if (en_kernels_pick(&k, en_kernels_usable(i), NULL) != EN_OK) return 1;
@@ -191,6 +242,13 @@ int main(int argc, char **argv) {
       const en_type *type = en_type_at(t);
       char transposed[40];
       snprintf(transposed, sizeof transposed, "%s transposed", type->name);
+      if (other && wanted(k.name, type->name, pattern)) {
+        bench_versus(&k, type, other, data, 2 * CACHED_KB << 10, 1, 0);
+        bench_versus(&k, type, other, data, 2 * CACHED_KB << 10, 128, 0);
+        bench_versus(&k, type, other, data, 2 * CACHED_KB << 10, 64, 1);
+        if (dram) bench_versus(&k, type, other, data, bytes, 1, 0);
+      }
+      if (other) continue;
       if (wanted(k.name, type->name, pattern)) {
         bench_product(&k, type, data, CACHED_KB << 10, 1, 0);
         bench_product(&k, type, data, CACHED_KB << 10, 128, 0);
@@ -198,6 +256,7 @@ int main(int argc, char **argv) {
       }
       if (wanted(k.name, transposed, pattern)) bench_product(&k, type, data, CACHED_KB << 10, 64, 1);
     }
+    if (other) continue;
     if (wanted(k.name, "outer", pattern)) bench_outer(&k, 1024);
     bench_rows(&k, pattern);
   }

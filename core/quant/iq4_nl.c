@@ -58,4 +58,4 @@ static void encode(void *blocks, const float *x, int64_t n, const float *importa
   }
 }
 
-const en_type en_type_iq4_nl = {.name = "IQ4_NL", .id = 20, .block = BLOCK, .block_bytes = BYTES, .fields = "1h4w", .decode = decode, .encode = encode};
+const en_type en_type_iq4_nl = {.name = "IQ4_NL", .id = EN_IQ4_NL, .block = BLOCK, .block_bytes = BYTES, .fields = "1h4w", .decode = decode, .encode = encode};

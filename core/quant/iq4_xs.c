@@ -55,4 +55,4 @@ static void encode(void *blocks, const float *x, int64_t n, const float *importa
   }
 }
 
-const en_type en_type_iq4_xs = {.name = "IQ4_XS", .id = 23, .block = EN_SUPER, .block_bytes = BYTES, .fields = "2h33w", .decode = decode, .encode = encode};
+const en_type en_type_iq4_xs = {.name = "IQ4_XS", .id = EN_IQ4_XS, .block = EN_SUPER, .block_bytes = BYTES, .fields = "2h33w", .decode = decode, .encode = encode};

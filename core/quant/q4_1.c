@@ -48,4 +48,4 @@ static void encode(void *blocks, const float *x, int64_t n, const float *importa
   }
 }
 
-const en_type en_type_q4_1 = {.name = "Q4_1", .id = 3, .block = BLOCK, .block_bytes = BYTES, .fields = "2h4w", .decode = decode, .encode = encode};
+const en_type en_type_q4_1 = {.name = "Q4_1", .id = EN_Q4_1, .block = BLOCK, .block_bytes = BYTES, .fields = "2h4w", .decode = decode, .encode = encode};

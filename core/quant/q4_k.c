@@ -1,6 +1,7 @@
 /* q4_k.c - 256 values as 4-bit integers, a 6-bit scale and minimum per 32: { f16 d, dmin; u8 pairs[12]; u8 qs[128] }; k_pairs.h has the
  * pairs. Byte 32h + l of qs holds value 64h + l in its low half and 64h + 32 + l in its high half.
  * Source of the format: ggml (ggml-common.h, block_q4_K; encoder quantize_row_q4_K_ref), equal to it bit for bit. */
+#include "arrange.h"
 #include "k_pairs.h"
 
 enum { BYTES = 144, QS = 16 };
@@ -29,4 +30,9 @@ static void encode(void *blocks, const float *x, int64_t n, const float *importa
   }
 }
 
-const en_type en_type_q4_k = {.name = "Q4_K", .id = 12, .block = EN_SUPER, .block_bytes = BYTES, .fields = "2h35w", .decode = decode, .encode = encode};
+/* Group j has 16 bytes of its own, at QS + 16 j. */
+static void arrange(uint8_t *p) {
+  for (int32_t i = 0; i < 4; i++) en_arrange_halves(p + QS + 32 * i);
+}
+
+const en_type en_type_q4_k = {.name = "Q4_K", .id = EN_Q4_K, .block = EN_SUPER, .block_bytes = BYTES, .fields = "2h35w", .arrange = arrange, .decode = decode, .encode = encode};

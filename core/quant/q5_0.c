@@ -1,6 +1,7 @@
 /* q5_0.c - 32 values as 5-bit integers with one half-precision scale: { f16 d; u32 qh; u8 qs[16] }, x ~ d (q - 16).
  * Low 4 bits of q: value k in the low half of qs[k], value 16 + k in its high half; bit e of qh is the fifth bit of value e.
  * Source of the format: ggml (ggml-common.h, block_q5_0; encoder quantize_row_q5_0_ref), equal to it bit for bit. */
+#include "arrange.h"
 #include "search.h"
 
 enum { BLOCK = 32, HALF = 16, BYTES = 22, PEAK = 16 };
@@ -53,4 +54,6 @@ static void encode(void *blocks, const float *x, int64_t n, const float *importa
   }
 }
 
-const en_type en_type_q5_0 = {.name = "Q5_0", .id = 6, .block = BLOCK, .block_bytes = BYTES, .fields = "1h5w", .decode = decode, .encode = encode};
+static void arrange(uint8_t *p) { en_arrange_fifths(p + 2); }
+
+const en_type en_type_q5_0 = {.name = "Q5_0", .id = EN_Q5_0, .block = BLOCK, .block_bytes = BYTES, .fields = "1h5w", .arrange = arrange, .decode = decode, .encode = encode};

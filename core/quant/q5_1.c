@@ -1,6 +1,7 @@
 /* q5_1.c - 32 values as 5-bit integers with a scale and a minimum: { f16 d, m; u32 qh; u8 qs[16] }, x ~ d q + m.
  * The bits of q lie as in Q5_0.
  * Source of the format: ggml (ggml-common.h, block_q5_1; encoder quantize_row_q5_1_ref), equal to it bit for bit. */
+#include "arrange.h"
 #include "search.h"
 
 enum { BLOCK = 32, HALF = 16, BYTES = 24, PEAK = 31 };
@@ -56,4 +57,6 @@ static void encode(void *blocks, const float *x, int64_t n, const float *importa
   }
 }
 
-const en_type en_type_q5_1 = {.name = "Q5_1", .id = 7, .block = BLOCK, .block_bytes = BYTES, .fields = "2h5w", .decode = decode, .encode = encode};
+static void arrange(uint8_t *p) { en_arrange_fifths(p + 4); }
+
+const en_type en_type_q5_1 = {.name = "Q5_1", .id = EN_Q5_1, .block = BLOCK, .block_bytes = BYTES, .fields = "2h5w", .arrange = arrange, .decode = decode, .encode = encode};

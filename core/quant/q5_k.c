@@ -1,6 +1,7 @@
 /* q5_k.c - 256 values as 5-bit integers, a 6-bit scale and minimum per 32: { f16 d, dmin; u8 pairs[12]; u8 qh[32]; u8 qs[128] };
  * k_pairs.h has the pairs. The low 4 bits lie in qs as in Q4_K; bit e / 32 of qh[e % 32] is the fifth bit of value e.
  * Source of the format: ggml (ggml-common.h, block_q5_K; encoder quantize_row_q5_K_ref), equal to it bit for bit. */
+#include "arrange.h"
 #include "k_pairs.h"
 
 enum { BYTES = 176, QH = 16, QS = 48 };
@@ -31,4 +32,18 @@ static void encode(void *blocks, const float *x, int64_t n, const float *importa
   }
 }
 
-const en_type en_type_q5_k = {.name = "Q5_K", .id = 13, .block = EN_SUPER, .block_bytes = BYTES, .fields = "2h43w", .decode = decode, .encode = encode};
+/* Group j has 16 bytes of its own, at QS + 16 j, and the word at QH + 4 j: bit g of byte b is the fifth bit of value 4g + b. So the fifth
+ * bits, 8 words of bytes whose bits are groups, are a transposition of 8 x 8 bits four times over. */
+static void arrange(uint8_t *p) {
+  static const uint32_t masks[] = {0x55555555, 0x33333333, 0x0f0f0f0f};
+  for (int32_t i = 0; i < 4; i++) en_arrange_halves(p + QS + 32 * i);
+  for (int32_t step = 0; step < 3; step++)
+    for (int32_t w = 0; w < 8; w++)
+      if (!(w >> step & 1)) en_swap_bits(p + QH + 4 * w, p + QH + 4 * (w | 1 << step), 1 << step, masks[step]);
+}
+
+const en_type en_type_q5_k = {.name = "Q5_K", .id = EN_Q5_K, .block = EN_SUPER, .block_bytes = BYTES,
+  .fields = "2h3w " /* every group's fifth bits before its codes */
+    "1w@16 4w@48 1w@20 4w@64 1w@24 4w@80 1w@28 4w@96 "
+    "1w@32 4w@112 1w@36 4w@128 1w@40 4w@144 1w@44 4w@160",
+  .arrange = arrange, .decode = decode, .encode = encode};

@@ -2,6 +2,7 @@
  * x ~ (d s) (q - 32). With h = e / 128, g = e % 128 / 32, l = e % 32: the low 4 bits of value e are half g / 2 of ql[64h + 32 (g % 2) + l],
  * its high 2 bits are at bit 2g of qh[32h + l].
  * Source of the format: ggml (ggml-common.h, block_q6_K; encoder quantize_row_q6_K_ref), equal to it bit for bit. */
+#include "arrange.h"
 #include "search.h"
 
 enum { BYTES = 210, GROUP = 16, GROUPS = EN_SUPER / GROUP, QH = 128, SCALES = 192, D = 208, PEAK = 32 };
@@ -55,4 +56,19 @@ static void encode(void *blocks, const float *x, int64_t n, const float *importa
   }
 }
 
-const en_type en_type_q6_k = {.name = "Q6_K", .id = 14, .block = EN_SUPER, .block_bytes = BYTES, .fields = "52w1h", .decode = decode, .encode = encode};
+/* Group 4h + g has 16 bytes of its own, at 64h + 32 (g % 2) + 16 (g / 2), and two words, at QH + 32h + 4g + 16i for i = 0, 1: the two bits of byte b
+ * of word i at 2f are the high bits of value 16i + 4f + b. So four words of high bits are a transposition of 4 x 4 pairs of bits four times over. */
+static void arrange(uint8_t *p) {
+  for (int32_t i = 0; i < 4; i++) {
+    uint8_t *w = p + QH + 16 * i;
+    en_arrange_halves(p + 32 * i);
+    en_swap_bits(w, w + 4, 2, 0x33333333), en_swap_bits(w + 8, w + 12, 2, 0x33333333);
+    en_swap_bits(w, w + 8, 4, 0x0f0f0f0f), en_swap_bits(w + 4, w + 12, 4, 0x0f0f0f0f);
+  }
+}
+
+const en_type en_type_q6_k = {.name = "Q6_K", .id = EN_Q6_K, .block = EN_SUPER, .block_bytes = BYTES,
+  .fields = "1h@208 4w@192 " /* the scales, then every group's high bits before its codes */
+    "1w@128 1w@144 4w@0 1w@132 1w@148 4w@32 1w@136 1w@152 4w@16 1w@140 1w@156 4w@48 "
+    "1w@160 1w@176 4w@64 1w@164 1w@180 4w@96 1w@168 1w@184 4w@80 1w@172 1w@188 4w@112",
+  .arrange = arrange, .decode = decode, .encode = encode};

@@ -33,19 +33,28 @@ const en_type *en_type_by_name(const char *name) {
 }
 
 /* ---- packing ---- */
-enum { MAX_FIELDS = 8 };
-typedef struct { int32_t at /* byte in the plain block */, count, unit; } field;
+enum { MAX_FIELDS = 32 };
+typedef struct { int32_t from, to /* first byte in the plain block and in the packed one, per row */, count, unit; } field;
 typedef struct { field fields[MAX_FIELDS]; int32_t n; } block_map;
 
-/* "1h4w" -> {0, 1, 2}, {2, 4, 4} */
+static int32_t number(const char **s) {
+  int32_t n = 0;
+  for (; **s >= '0' && **s <= '9'; ++*s) n = n * 10 + (**s - '0');
+  return n;
+}
+
+/* "1h4w" -> {0, 0, 1, 2}, {2, 2, 4, 4}; "4w@2 1h@0" -> {2, 0, 4, 4}, {0, 16, 1, 2} */
 static block_map map_of(const en_type *t) {
   block_map m = {.n = 0};
-  int32_t at = 0;
+  int32_t from = 0, to = 0;
   for (const char *s = t->fields; *s && m.n < MAX_FIELDS; m.n++) {
-    field f = {.at = at};
-    for (; *s >= '0' && *s <= '9'; s++) f.count = f.count * 10 + (*s - '0');
+    field f = {.to = to, .count = number(&s)};
     f.unit = *s++ == 'h' ? 2 : 4;
-    at += f.count * f.unit;
+    if (*s == '@') s++, from = number(&s);
+    if (*s == ' ') s++;
+    f.from = from;
+    from += f.count * f.unit;
+    to += f.count * f.unit;
     m.fields[m.n] = f;
   }
   return m;
@@ -99,6 +108,11 @@ static void gather(uint8_t *dst, const uint8_t *src, int32_t count, int32_t unit
     for (int32_t k = 0; k < count; k++) memcpy(dst + k * 2, src + k * 2 * EN_R, 2);
 }
 
+static void arrange(const en_type *t, uint8_t *blocks, int32_t n_blocks) {
+  if (!t->arrange) return;
+  for (int32_t b = 0; b < n_blocks; b++) t->arrange(blocks + (size_t)b * (size_t)t->block_bytes);
+}
+
 void en_pack_group(const en_type *t, void *rows, int32_t n_blocks, void *scratch) {
   const block_map m = map_of(t);
   const size_t size = (size_t)t->block_bytes, stride = (size_t)n_blocks * size;
@@ -106,12 +120,13 @@ void en_pack_group(const en_type *t, void *rows, int32_t n_blocks, void *scratch
   const uint8_t *src = scratch;
   uint8_t *dst = rows;
   memcpy(scratch, rows, EN_R * stride);
+  arrange(t, scratch, EN_R * n_blocks);
   if (m.n == 1) { /* blocks of one field are a single run of units */
     spread(dst, src, stride, n_blocks * f->count, f->unit);
     return;
   }
   for (int32_t b = 0; b < n_blocks; b++, src += size, dst += size * EN_R)
-    for (int32_t i = 0; i < m.n; i++) spread(dst + f[i].at * EN_R, src + f[i].at, stride, f[i].count, f[i].unit);
+    for (int32_t i = 0; i < m.n; i++) spread(dst + f[i].to * EN_R, src + f[i].from, stride, f[i].count, f[i].unit);
 }
 
 void en_unpack_row(const en_type *t, void *row, const void *group, int32_t r, int32_t b0, int32_t b1) {
@@ -125,5 +140,6 @@ void en_unpack_row(const en_type *t, void *row, const void *group, int32_t r, in
     return;
   }
   for (int32_t b = b0; b < b1; b++, src += size * EN_R, dst += size)
-    for (int32_t i = 0; i < m.n; i++) gather(dst + f[i].at, src + f[i].at * EN_R + r * f[i].unit, f[i].count, f[i].unit);
+    for (int32_t i = 0; i < m.n; i++) gather(dst + f[i].from, src + f[i].to * EN_R + r * f[i].unit, f[i].count, f[i].unit);
+  arrange(t, row, b1 - b0);
 }

@@ -4,7 +4,8 @@
  *
  * Packed layout. Rows of a matrix [rows, cols] are grouped by EN_R = 16. Inside a group the blocks follow one another along
  * the columns, and a packed block holds the 16 rows' blocks interleaved by small units, so that one contiguous stream feeds
- * 16 rows. `fields` says how: a string of (count, unit) pairs in file order, 'h' = 2-byte units, 'w' = 4-byte units. Q4_0 is "1h4w":
+ * 16 rows. `fields` says how: a string of (count, unit) pairs in packed order, 'h' = 2-byte units, 'w' = 4-byte units; "4w@192" = 4 words from
+ * byte 192 of the file's block (without @ from where the last ones ended). Q4_0 is "1h4w":
  *   packed block = { u16 d[1][16]; u32 qs[4][16] }   - 16 * 18 bytes, the same size as the 16 plain blocks.
  * For Q4_0 word g of row r therefore holds nibbles k = 4g..4g+3 (low) and k = 16+4g..16+4g+3 (high). F32 is "1w": [k][16].
  * A group takes exactly the bytes of its 16 plain rows, so packing is done in place. The last rows % 16 rows of a matrix stay plain. */
@@ -13,7 +14,8 @@
 #include "../base/base.h"
 
 enum { EN_R = 16 }; /* rows per packed group */
-enum { EN_F32 = 0, EN_F16 = 1, EN_Q4_0 = 2, EN_Q8_0 = 8, EN_BF16 = 30 }; /* ggml's ids, as in files */
+/* ggml's ids, as in files, of the types that products know */
+enum { EN_F32 = 0, EN_F16 = 1, EN_Q4_0 = 2, EN_Q4_1 = 3, EN_Q5_0 = 6, EN_Q5_1 = 7, EN_Q8_0 = 8, EN_Q4_K = 12, EN_Q5_K = 13, EN_Q6_K = 14, EN_IQ4_NL = 20, EN_IQ4_XS = 23, EN_BF16 = 30 };
 
 typedef struct en_type {
   const char *name;    /* "Q4_0" */
@@ -21,6 +23,7 @@ typedef struct en_type {
   int32_t block;       /* elements per block */
   int32_t block_bytes;
   const char *fields;  /* see above; the units sum to block_bytes */
+  void (*arrange)(uint8_t *block); /* NULL, or bits that change places inside a block before it is interleaved; its own inverse (arrange.h) */
   void (*decode)(float *y, const void *blocks, int64_t n);       /* n elements, a multiple of block */
   void (*encode)(void *blocks, const float *x, int64_t n, const float *importance /* [n] or NULL: weights of the squared error */);
 } en_type;

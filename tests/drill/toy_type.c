@@ -19,4 +19,4 @@ static void encode(void *blocks, const float *x, int64_t n, const float *importa
   }
 }
 
-const en_type en_type_toy = {"TOY8", 9, 32, 36, "9w", decode, encode};
+const en_type en_type_toy = {.name = "TOY8", .id = 9, .block = 32, .block_bytes = 36, .fields = "9w", .decode = decode, .encode = encode};

@@ -58,6 +58,12 @@ static inline en_kernels table(const char *name) {
   if (en_kernels_pick(&k, name, &why) != EN_OK) { printf("%s\n", why.text); exit(2); }
   return k;
 }
+/* Does the table round activations to 8 bits for this type? */
+static inline int int8_product(const en_kernels *k, int32_t type) {
+  for (int32_t i = 0; i < k->n_products; i++)
+    if (k->products[i].type == type) return k->products[i].form != 0;
+  return 0;
+}
 /* y[T, rows] = x[T, cols] W^T */
 static inline void multiply(const en_kernels *k, const en_host *host, const en_weight *w, const float *x, int32_t T, float *y) {
   const en_out out = {.w = w, .y = y, .ldy = (size_t)w->rows};

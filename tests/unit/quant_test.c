@@ -13,13 +13,18 @@ static uint32_t fnv1a(const uint8_t *p, size_t n) {
 static void test_list(void) {
   int32_t n = 0;
   for (const en_type *t; (t = en_type_at(n)) != NULL; n++) {
-    int32_t bytes = 0;
-    for (const char *s = t->fields; *s; s++) {
-      const int32_t count = (int32_t)strtol(s, (char **)&s, 10);
+    int32_t bytes = 0, at = 0, taken[4 * MAX_BLOCK] = {0};
+    for (const char *s = t->fields; *s;) {
+      const int32_t count = (int32_t)strtol(s, (char **)&s, 10), size = count * (*s == 'h' ? 2 : 4);
       CHECK(count > 0 && (*s == 'h' || *s == 'w'));
-      bytes += count * (*s == 'h' ? 2 : 4);
+      if (*++s == '@') at = (int32_t)strtol(s + 1, (char **)&s, 10);
+      s += *s == ' ';
+      for (int32_t i = 0; i < size && at + i < t->block_bytes; i++) taken[at + i]++;
+      at += size;
+      bytes += size;
     }
     CHECK_EQ(bytes, t->block_bytes);
+    for (int32_t i = 0; i < bytes; i++) CHECK_EQ(taken[i], 1); /* every byte has one place */
     CHECK(t->block_bytes <= 4 * t->block && t->block <= MAX_BLOCK);
     CHECK(en_type_by_id(t->id) == t);
     CHECK(en_type_by_name(t->name) == t);
@@ -138,14 +143,18 @@ static void test_importance(void) {
   CHECK(isfinite(y[0]));
 }
 
-/* The packed layout, straight from the text in quant.h: field by field, unit by unit, row by row. */
-static void pack_by_definition(const en_type *t, uint8_t *out, const uint8_t *rows, int32_t n_blocks) {
+/* The packed layout, straight from the text in quant.h: field by field, unit by unit, row by row; blocks arranged before. */
+static void pack_by_definition(const en_type *t, uint8_t *out, uint8_t *rows, int32_t n_blocks) {
   const size_t row_bytes = (size_t)n_blocks * (size_t)t->block_bytes;
+  for (size_t b = 0; t->arrange && b < EN_R * (size_t)n_blocks; b++) t->arrange(rows + b * (size_t)t->block_bytes);
   for (int32_t b = 0; b < n_blocks; b++) {
-    size_t at = (size_t)b * (size_t)t->block_bytes;
-    for (const char *s = t->fields; *s; s++) {
+    const size_t start = (size_t)b * (size_t)t->block_bytes;
+    size_t at = start;
+    for (const char *s = t->fields; *s;) {
       const int32_t count = (int32_t)strtol(s, (char **)&s, 10);
       const size_t unit = *s == 'h' ? 2 : 4;
+      if (*++s == '@') at = start + (size_t)strtol(s + 1, (char **)&s, 10);
+      s += *s == ' ';
       for (int32_t k = 0; k < count; k++, at += unit)
         for (size_t r = 0; r < EN_R; r++, out += unit) memcpy(out, rows + r * row_bytes + at, unit);
     }
@@ -156,7 +165,8 @@ static void test_pack(const en_type *t, int32_t n_blocks) {
   const size_t row_bytes = (size_t)n_blocks * (size_t)t->block_bytes, bytes = EN_R * row_bytes;
   uint8_t *plain = malloc(bytes), *packed = malloc(bytes), *want = malloc(bytes), *scratch = malloc(bytes), *row = malloc(row_bytes);
   for (size_t i = 0; i < bytes; i++) packed[i] = plain[i] = (uint8_t)en_random(9, i);
-  pack_by_definition(t, want, plain, n_blocks);
+  memcpy(scratch, plain, bytes);
+  pack_by_definition(t, want, scratch, n_blocks);
   en_pack_group(t, packed, n_blocks, scratch);
   CHECK(memcmp(packed, want, bytes) == 0);
   for (int32_t r = 0; r < EN_R; r++) {
@@ -176,6 +186,43 @@ static void test_pack(const en_type *t, int32_t n_blocks) {
   free(row);
 }
 
+/* Where docs/formats.md puts the bits of value e of a block whose bits change places: low four, then the fifth (and sixth). */
+typedef struct { int32_t low, half, high, bit; } place;
+static place place_of(const char *type, int32_t e) {
+  const int32_t j = e / 32, v = e % 32, g = v / 4;
+  const place own = {16 * j + v % 16, v / 16, 4 * j + v % 4, g};
+  if (!strcmp(type, "Q4_K")) return (place){16 + own.low, own.half, -1, 0};
+  if (!strcmp(type, "Q5_K")) return (place){48 + own.low, own.half, 16 + own.high, g};
+  if (!strcmp(type, "Q6_K")) return (place){64 * (j / 4) + 32 * (j % 2) + 16 * (j % 4 / 2) + v % 16, own.half, 128 + 32 * (j / 4) + 16 * (v / 16) + 4 * (j % 4) + v % 4, 2 * (g % 4)};
+  const int32_t at = !strcmp(type, "Q5_0") ? 2 : 4;
+  return (place){at + 4 + v % 16, own.half, at + v % 4, g / 2 + g % 2 * 4};
+}
+
+/* Arranging moves every value's bits to its place, keeps the rest, and is its own inverse. */
+static void test_arrange(const en_type *t) {
+  uint8_t plain[256], moved[256];
+  float y[MAX_BLOCK];
+  for (int32_t i = 0; i < t->block_bytes; i++) plain[i] = (uint8_t)en_random(11, (uint64_t)i);
+  /* finite scales that tell all integers apart: 1, minimum 0, scales of groups 1 */
+  const int six = !strcmp(t->name, "Q6_K");
+  const uint16_t one = en_f32_to_f16(1), zero = 0;
+  memcpy(plain + (six ? 208 : 0), &one, 2);
+  if (!six && strcmp(t->name, "Q5_0") != 0) memcpy(plain + 2, &zero, 2);
+  if (six) memset(plain + 192, 1, 16);
+  else if (t->block > 32) memcpy(plain + 4, (const uint8_t[12]){1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1}, 12);
+  t->decode(y, plain, t->block);
+  memcpy(moved, plain, sizeof moved);
+  t->arrange(moved);
+  for (int32_t e = 0; e < t->block; e++) {
+    const place p = place_of(t->name, e);
+    int32_t code = moved[p.low] >> 4 * p.half & 15;
+    if (p.high >= 0) code |= (moved[p.high] >> p.bit & (six ? 3 : 1)) << 4;
+    CHECK_EQ(code - (six ? 32 : !strcmp(t->name, "Q5_0") ? 16 : 0), (int32_t)y[e]);
+  }
+  t->arrange(moved);
+  CHECK(memcmp(moved, plain, (size_t)t->block_bytes) == 0);
+}
+
 int main(void) {
   test_list();
   static const char *const oracles[] = {"q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_nl", "iq4_xs", "tq1_0", "tq2_0"};
@@ -184,6 +231,8 @@ int main(void) {
   test_odd_inputs();
   test_importance();
   const int32_t widths[] = {1, 2, 3, 7, 32, 63, 130, 1000};
+  for (int32_t i = 0; en_type_at(i); i++)
+    if (en_type_at(i)->arrange) test_arrange(en_type_at(i));
   for (int32_t i = 0; en_type_at(i); i++)
     for (int k = 0; k < EN_COUNT(widths); k++) test_pack(en_type_at(i), widths[k]);
   return test_end();

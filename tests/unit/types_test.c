@@ -4,12 +4,6 @@
 
 enum { ROWS = 40, COLS = 512, T = 5 };
 
-static int int8_product(const en_kernels *k, int32_t type) {
-  for (int32_t i = 0; i < k->n_products; i++)
-    if (k->products[i].type == type) return k->products[i].form != 0;
-  return 0;
-}
-
 static void check_type(const en_kernels *k, const en_type *type, int packed) {
   const uint64_t start = draw_at;
   en_weight plain = weight_random(type, ROWS, COLS, 0);

@@ -4,25 +4,23 @@
 #define EN_DENSE_T 6
 #define EN_ATTEND_WIDE 2
 #define EN_HAS_MADDUBS
-#define EN_HAS_MADD16
+#define EN_HAS_S16
+#define EN_NIBBLES EN_U16
+#define EN_NIBBLES_FORM 1
+#define EN_PLANES EN_U16
+#define EN_PLANES_FORM 1
+#define EN_BYTES EN_S16
+#define EN_BYTES_FORM 2
 #include "../simd/blocks.h"
 #include "../simd/attend.h"
-
-EN_BLOCKS(q4_0, q4_u16, 18, en_q8_act)
-EN_BLOCKS(q8_0, q8_s16, 34, en_q16_act)
 
 static int32_t usable(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 }
 
-static const en_form forms[] = {{NULL, NULL}, {q8_bytes, q8_fill}, {q16_bytes, q16_fill_q8}};
-static const en_product products[] = {
-  {EN_Q4_0, 1, mul_q4_0, mul_t_q4_0},
-  {EN_Q8_0, 2, mul_q8_0, mul_t_q8_0},
-  {EN_F16, 0, mul_f16, mul_t_f16},
-  {EN_BF16, 0, mul_bf16, mul_t_bf16},
-  {EN_F32, 0, mul_f32, mul_t_f32},
-};
+EN_FORM(q8, EN_U16, 0)
+EN_FORM(q16, EN_S16, 0)
+static const en_form forms[] = {{NULL, NULL}, {bytes_q8, fill_q8}, {bytes_q16, fill_q16}};
 
 const en_kernels en_kernels_avx2 = {
   .name = "avx2",

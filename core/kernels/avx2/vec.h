@@ -53,6 +53,9 @@ EN_INLINE vi v_max32(vi a, vi b) { return _mm256_max_epi32(a, b); }
 EN_INLINE vi v_add16(vi a, vi b) { return _mm256_add_epi16(a, b); }
 EN_INLINE vi v_madd16(vi a, vi b) { return _mm256_madd_epi16(a, b); }
 EN_INLINE vi v_maddubs(vi u7, vi s8) { return _mm256_maddubs_epi16(u7, s8); }
+EN_INLINE vi v_lookup(const int8_t *table, vi i) { return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table)), i); }
+EN_INLINE vi v_pick(vi a, const uint8_t *i) { return _mm256_shuffle_epi8(a, _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)i))); }
+EN_INLINE vi v_sar16(vi a, int n) { return _mm256_srai_epi16(a, n); }
 EN_INLINE vf v_to_f(vi a) { return _mm256_cvtepi32_ps(a); }
 EN_INLINE vi v_to_i(vf a) { return _mm256_cvtps_epi32(a); }
 EN_INLINE vf v_as_f(vi a) { return _mm256_castsi256_ps(a); }
@@ -72,10 +75,10 @@ EN_INLINE void v_store_i8x32(int8_t *q, const vi *v) {
   const __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(v[0], v[1]), _mm256_packs_epi32(v[2], v[3]));
   _mm256_storeu_si256((void *)q, _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
 }
-/* The i16 activations of ../simd/blocks.h from 32 bytes, for the s16 product of Q8_0. */
-EN_INLINE void v_arrange16(int16_t *to, const int8_t *q, int for_q4) {
+/* The i16 activations of ../simd/blocks.h from 32 bytes, for the s16 products of bytes. */
+EN_INLINE void v_arrange16(int16_t *to, const int8_t *q, int nibbles) {
   const __m128i order = _mm_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15);
-  (void)for_q4;
+  (void)nibbles;
   for (int i = 0; i < 2; i++)
     _mm256_storeu_si256((void *)(to + 16 * i), _mm256_cvtepi8_epi16(_mm_shuffle_epi8(_mm_loadu_si128((const void *)(q + 16 * i)), order)));
 }

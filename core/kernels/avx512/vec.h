@@ -44,11 +44,20 @@ EN_INLINE vi v_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
 EN_INLINE vi v_shl32(vi a, int n) { return _mm512_slli_epi32(a, (unsigned)n); }
 EN_INLINE vi v_shr32(vi a, int n) { return _mm512_srli_epi32(a, (unsigned)n); }
 EN_INLINE vi v_sar32(vi a, int n) { return _mm512_srai_epi32(a, (unsigned)n); }
-#define v_shr16(a, n) _mm512_srli_epi16(a, n) /* a macro: compilers disagree on the sign of n's type */
+#ifdef __clang__ /* macros, as gcc wants a constant there: compilers disagree on the sign of its type */
+#define v_shl16(a, n) _mm512_slli_epi16(a, (unsigned)(n))
+#define v_shr16(a, n) _mm512_srli_epi16(a, (unsigned)(n))
+#else
+#define v_shl16(a, n) _mm512_slli_epi16(a, n)
+#define v_shr16(a, n) _mm512_srli_epi16(a, n)
+#endif
 EN_INLINE vi v_add32(vi a, vi b) { return _mm512_add_epi32(a, b); }
 EN_INLINE vi v_sub32(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 EN_INLINE vi v_max32(vi a, vi b) { return _mm512_max_epi32(a, b); }
+EN_INLINE vi v_madd16(vi a, vi b) { return _mm512_madd_epi16(a, b); }
 EN_INLINE vi v_dot4(vi acc, vi u8, vi s8) { return _mm512_dpbusd_epi32(acc, u8, s8); }
+EN_INLINE vi v_lookup(const int8_t *table, vi i) { return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table)), i); }
+EN_INLINE vi v_pick(vi a, const uint8_t *i) { return _mm512_shuffle_epi8(a, _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)i))); }
 EN_INLINE vf v_to_f(vi a) { return _mm512_cvtepi32_ps(a); }
 EN_INLINE vi v_to_i(vf a) { return _mm512_cvtps_epi32(a); }
 EN_INLINE vf v_as_f(vi a) { return _mm512_castsi512_ps(a); }

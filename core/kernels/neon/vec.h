@@ -43,9 +43,14 @@ EN_INLINE vi v_shl32(vi a, int n) { return vshlq_s32(a, vdupq_n_s32(n)); }
 EN_INLINE vi v_sar32(vi a, int n) { return vshlq_s32(a, vdupq_n_s32(-n)); }
 EN_INLINE vi v_shr32(vi a, int n) { return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a), vdupq_n_s32(-n))); }
 EN_INLINE vi v_shr16(vi a, int n) { return vreinterpretq_s32_u16(vshlq_u16(vreinterpretq_u16_s32(a), vdupq_n_s16((int16_t)-n))); }
+EN_INLINE vi v_shl16(vi a, int n) { return vreinterpretq_s32_s16(vshlq_s16(vreinterpretq_s16_s32(a), vdupq_n_s16((int16_t)n))); }
 EN_INLINE vi v_add32(vi a, vi b) { return vaddq_s32(a, b); }
 EN_INLINE vi v_sub32(vi a, vi b) { return vsubq_s32(a, b); }
 EN_INLINE vi v_max32(vi a, vi b) { return vmaxq_s32(a, b); }
+EN_INLINE vi v_madd16(vi a, vi b) {
+  const int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
+  return vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y));
+}
 #ifdef EN_NEON_DOT
 EN_INLINE vi v_dot4(vi acc, vi a, vi b) { return vdotq_s32(acc, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b)); }
 #else
@@ -55,6 +60,8 @@ EN_INLINE vi v_dot4(vi acc, vi a, vi b) {
   return vaddq_s32(acc, vpaddq_s32(vpaddlq_s16(lo), vpaddlq_s16(hi)));
 }
 #endif
+EN_INLINE vi v_lookup(const int8_t *table, vi i) { return vreinterpretq_s32_s8(vqtbl1q_s8(vld1q_s8(table), vreinterpretq_u8_s32(i))); }
+EN_INLINE vi v_pick(vi a, const uint8_t *i) { return vreinterpretq_s32_u8(vqtbl1q_u8(vreinterpretq_u8_s32(a), vld1q_u8(i))); }
 EN_INLINE vf v_to_f(vi a) { return vcvtq_f32_s32(a); }
 EN_INLINE vi v_to_i(vf a) { return vcvtnq_s32_f32(a); }
 EN_INLINE vf v_as_f(vi a) { return vreinterpretq_f32_s32(a); }

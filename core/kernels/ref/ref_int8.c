@@ -1,65 +1,138 @@
-/* ref_int8.c - Q4_0 and Q8_0 with int8 activations in plain C, and the row kernels over plain-C vectors: what the fast tables compute,
+/* ref_int8.c - products with int8 activations in plain C, and the row kernels over plain-C vectors: what the fast tables compute,
  * to the last bit (their f32 products excepted). How far that is from exact arithmetic, ref.c tells. */
 #include "vec.h"
+#include "../../quant/iq4.h"
+#include "../../quant/k_pairs.h"
 #include "../int8.h"
 #include "ref.h"
 #define EN_ATTEND_WIDE 4
 #include "../simd/attend.h"
 
-static size_t act_bytes(int32_t cols, int32_t T) {
-  return (size_t)(cols / EN_Q8_BLOCK) * (size_t)T * sizeof(en_q8_act);
+static size_t act_bytes(int32_t cols, int32_t T) { return en_act_bytes(cols, T, sizeof(en_q8_act)); }
+
+static float act_block(en_q8_act *a, const float *x) {
+  int32_t sums[2] = {0, 0};
+  a->head.d = en_q8_round(a->q, x);
+  for (int32_t i = 0; i < EN_Q8_BLOCK; i++) sums[i / 16] += a->q[i];
+  a->head.ds = a->head.d * (float)(sums[0] + sums[1]);
+  a->head.m8 = -8 * (sums[0] + sums[1]);
+  for (int32_t h = 0; h < 2; h++) a->head.m16[h] = (int16_t)(-16 * sums[h]);
+  return a->head.ds;
 }
 
 static void act_fill(void *dst, const float *x, size_t ldx, int32_t cols, int32_t T, int32_t t0, int32_t t1) {
-  const int32_t n_blocks = cols / EN_Q8_BLOCK;
-  for (int32_t t = t0; t < t1; t++)
-    for (int32_t b = 0; b < n_blocks; b++) {
-      en_q8_act *a = (en_q8_act *)dst + en_act_at(n_blocks, T, b, t);
-      a->d = en_q8_round(a->q, x + (size_t)t * ldx + (size_t)b * EN_Q8_BLOCK);
-      a->m8 = 0;
-      for (int32_t i = 0; i < EN_Q8_BLOCK; i++) a->m8 -= 8 * a->q[i];
+  const int32_t n_groups = cols / EN_Q8_BLOCK, whole = n_groups % EN_SUMS == 0;
+  en_act_sums *sums = en_act_sums_of(dst, cols, T, sizeof(en_q8_act));
+  for (int32_t t = t0; t < t1; t++) {
+    float ds[EN_SUMS];
+    for (int32_t b = 0; b < n_groups; b++) {
+      ds[b % EN_SUMS] = act_block((en_q8_act *)dst + en_act_at(n_groups, T, b, t), x + (size_t)t * ldx + (size_t)b * EN_Q8_BLOCK);
+      if (whole && b % EN_SUMS == EN_SUMS - 1) en_round_sums(sums + en_act_at(n_groups / EN_SUMS, T, b / EN_SUMS, t), ds);
     }
-}
-
-/* Integer sum of one block of row r (0..15) of a packed group; w points behind the EN_R scales. */
-static int32_t sum_q4(const uint8_t *w, int32_t r, const en_q8_act *a) {
-  int32_t s = a->m8;
-  for (int32_t k = 0; k < 16; k++) {
-    const uint8_t v = w[(k / 4 * EN_R + r) * 4 + k % 4];
-    s += (v & 15) * a->q[k] + (v >> 4) * a->q[k + 16];
   }
-  return s;
 }
 
-static int32_t sum_q8(const uint8_t *w, int32_t r, const en_q8_act *a) {
+/* ---- row r of a packed block ---- */
+static float half_at(const uint8_t *block, int32_t at, int32_t r) { return en_f16_to_f32(en_rd16(block + at * EN_R + 2 * r)); }
+/* Byte i of the 4-byte words that begin at byte `at` of a plain block. */
+static const uint8_t *byte_at(const uint8_t *block, int32_t at, int32_t r, int32_t i) { return block + (at + i / 4 * 4) * EN_R + 4 * r + i % 4; }
+
+/* The integers of group j. */
+static void group_values(int8_t *v, const uint8_t *block, int32_t r, int32_t j, const en_layout *k) {
+  const int32_t planes = k->first + 4 * k->bits * j, codes = k->bits == 8 ? planes : planes + 4 * (k->bits - 4);
+  for (int32_t e = 0; e < 32; e++) {
+    if (k->bits == 8) {
+      v[e] = (int8_t)*byte_at(block, codes, r, e);
+      continue;
+    }
+    int32_t c = *byte_at(block, codes, r, e % 16) >> e / 16 * 4 & 15;
+    if (k->bits == 5) c |= (*byte_at(block, planes, r, e % 4) >> en_plane_bit(k->groups, e / 4) & 1) << 4;
+    if (k->bits == 6) c |= (*byte_at(block, planes + e / 16 * 4, r, e % 4) >> e / 4 % 4 * 2 & 3) << 4;
+    v[e] = k->levels ? en_iq4_levels[c] : (int8_t)(c - k->offset);
+  }
+}
+
+/* Scales of the halves of group j (equal in most types), and its minimum. */
+typedef struct { int32_t s[2], min; } group_scale;
+static group_scale scales_of(const uint8_t *block, int32_t r, int32_t j, const en_layout *k) {
+  if (k->scales == EN_SCALES_HALVES) return (group_scale){{(int8_t)*byte_at(block, 2, r, 2 * j), (int8_t)*byte_at(block, 2, r, 2 * j + 1)}, 0};
+  if (k->scales == EN_SCALES_SIX) {
+    const int32_t s = (*byte_at(block, 4, r, j / 2) >> j % 2 * 4 & 15) | (en_rd16(block + 2 * EN_R + 2 * r) >> 2 * j & 3) << 4;
+    return (group_scale){{s - 32, s - 32}, 0};
+  }
+  uint8_t pairs[EN_PAIR_BYTES];
+  for (int32_t i = 0; i < EN_PAIR_BYTES; i++) pairs[i] = *byte_at(block, 4, r, i);
+  const int32_t s = en_pair_scale(pairs, j);
+  return (group_scale){{s, s}, en_pair_min(pairs, j)};
+}
+
+/* ---- products ---- */
+static int32_t dot16(const int8_t *a, const int8_t *b) {
   int32_t s = 0;
-  for (int32_t k = 0; k < 32; k++) s += (int8_t)w[(k / 4 * EN_R + r) * 4 + k % 4] * a->q[k];
+  for (int32_t i = 0; i < 16; i++) s += a[i] * b[i];
   return s;
 }
 
-static void mul(const en_mm *a, int32_t r0, int32_t r1, int32_t block_bytes, int32_t (*block_sum)(const uint8_t *, int32_t, const en_q8_act *)) {
-  const int32_t n_blocks = a->cols / EN_Q8_BLOCK;
-  for (int32_t r = r0; r < r1; r++)
-    for (int32_t t = 0; t < a->T; t++) {
-      const uint8_t *w = a->w + (size_t)(r / EN_R * EN_R) * (size_t)n_blocks * (size_t)block_bytes;
-      float *y = a->y + (size_t)t * a->ldy + r, s = 0;
-      for (int32_t b = 0; b < n_blocks; b++, w += EN_R * block_bytes) {
-        const en_q8_act *x = (const en_q8_act *)a->x + en_act_at(n_blocks, a->T, b, t);
-        s += (float)block_sum(w + EN_R * 2, r % EN_R, x) * (en_f16_to_f32(en_rd16(w + r % EN_R * 2)) * x->d);
+/* acc[t] += one block times n tokens; x, sums: the block's first token, `n` tokens a group or block. */
+static void add_block(float *acc, const uint8_t *block, const en_q8_act *x, const en_act_sums *sums, int32_t r, int32_t n, const en_layout *k) {
+  const float d = half_at(block, 0, r), m = k->mins ? half_at(block, 2, r) : 0;
+  float scaled[EN_T_TILE] = {0};
+  int32_t mins[EN_T_TILE] = {0};
+  int8_t v[32];
+  for (int32_t j = 0; j < k->groups; j++, x += n) {
+    group_scale g = {{1, 1}, 1};
+    group_values(v, block, r, j, k);
+    if (k->groups > 1) g = scales_of(block, r, j, k);
+    for (int32_t t = 0; t < n; t++) {
+      const float sum = (float)(g.s[0] * dot16(v, x[t].q) + g.s[1] * dot16(v + 16, x[t].q + 16));
+      if (k->groups == 1) {
+        acc[t] += sum * (d * x[t].head.d);
+        if (k->mins) acc[t] += m * x[t].head.ds;
+      } else {
+        scaled[t] += sum * x[t].head.d;
+        if (k->mins) mins[t] += g.min * sums[t].z[j / 4 * 4 + j % 2 * 2 + j % 4 / 2];
       }
-      *y = s + (a->bias ? a->bias[r] : 0) + (a->add ? *y : 0);
+    }
+  }
+  if (k->groups == 1) return;
+  for (int32_t t = 0; t < n; t++) {
+    acc[t] += d * scaled[t];
+    if (k->mins) acc[t] -= m * (sums[t].d * (float)mins[t]);
+  }
+}
+
+static void mul(const en_mm *a, int32_t r0, int32_t r1, const en_layout *k) {
+  const int32_t n_groups = a->cols / EN_Q8_BLOCK, n_blocks = n_groups / k->groups;
+  const en_act_sums *sums = en_act_sums_of(a->x, a->cols, a->T, sizeof(en_q8_act));
+  for (int32_t r = r0; r < r1; r++)
+    for (int32_t t0 = 0; t0 < a->T; t0 += EN_T_TILE) {
+      const uint8_t *block = a->w + (size_t)(r / EN_R * EN_R) * (size_t)n_blocks * (size_t)k->bytes;
+      const int32_t n = EN_MIN(EN_T_TILE, a->T - t0);
+      float acc[EN_T_TILE] = {0};
+      for (int32_t b = 0; b < n_blocks; b++, block += EN_R * k->bytes)
+        add_block(acc, block, (const en_q8_act *)a->x + en_act_at(n_groups, a->T, b * k->groups, t0), sums + en_act_at(n_blocks, a->T, b, t0), r % EN_R, n, k);
+      for (int32_t t = 0; t < n; t++) {
+        float *y = a->y + (size_t)(t0 + t) * a->ldy + r;
+        *y = acc[t] + (a->bias ? a->bias[r] : 0) + (a->add ? *y : 0);
+      }
     }
 }
 
-static void mul_q4_0(const en_mm *a, int32_t r0, int32_t r1) { mul(a, r0, r1, 18, sum_q4); }
-static void mul_q8_0(const en_mm *a, int32_t r0, int32_t r1) { mul(a, r0, r1, 34, sum_q8); }
+#define EN_LAYOUT(name, id, spelling, ...) \
+  static void mul_##name(const en_mm *a, int32_t r0, int32_t r1) { \
+    static const en_layout k = {__VA_ARGS__}; \
+    mul(a, r0, r1, &k); \
+  }
+#include "../layouts.def"
+#undef EN_LAYOUT
 
 static void outer(const en_outer *a, int32_t r0, int32_t r1) { en_ref_outer(a, r0, r1); }
 
 static const en_form forms[] = {{NULL, NULL}, {act_bytes, act_fill}};
 static const en_product products[] = {
-  {EN_Q4_0, 1, mul_q4_0, NULL},
-  {EN_Q8_0, 1, mul_q8_0, NULL},
+#define EN_LAYOUT(name, id, spelling, ...) {id, 1, mul_##name, NULL},
+#include "../layouts.def"
+#undef EN_LAYOUT
   {EN_F32, 0, en_ref_mul_f32, en_ref_mul_t_f32},
 };
 

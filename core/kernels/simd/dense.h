@@ -67,31 +67,13 @@ EN_DENSE(bf16, EN_BF16)
 /* ---- dx += dy W ---- */
 enum { EN_TILE_C = 32 /* columns decoded at once: a block of the quantized types */, EN_TILE_R = 64 /* rows: so many products for one load and store of dx */ };
 
-/* n <= 32 columns from column c of the 16 rows from row r, as f32 [column][16]. */
-static void decode_columns(float *to, const en_mm_t *a, int32_t r, int32_t c, int32_t n, int type) {
-  if (type != EN_Q4_0 && type != EN_Q8_0) {
-    const uint8_t *from = a->w + ((size_t)r * (size_t)a->cols + (size_t)c * EN_R) * w_size(type);
-    for (int32_t i = 0; i < n * EN_R; i += VL) v_store(to + i, w_load(from, (size_t)i, type));
-    return;
-  }
-  const size_t block_bytes = type == EN_Q4_0 ? 18 : 34;
-  const uint8_t *block = a->w + ((size_t)r * (size_t)(a->cols / 32) + (size_t)(c / 32) * EN_R) * block_bytes;
-  EN_ROLL for (int v = 0; v < EN_R; v += VL) {
-    const vf d = v_f16((const uint16_t *)(const void *)block + v);
-    EN_ROLL for (int g = 0; g < (type == EN_Q4_0 ? 4 : 8); g++) {
-      const vi q = v_ld(block + 2 * EN_R + (g * EN_R + v) * 4);
-      EN_UNROLL for (int j = 0; j < 4; j++) {
-        float *out = to + (4 * g + j) * EN_R + v;
-        if (type == EN_Q4_0) {
-          const vi eight = v_set32(8), mask = v_set32(15);
-          v_store(out, v_mul(d, v_to_f(v_sub32(v_and(v_shr32(q, 8 * j), mask), eight))));
-          v_store(out + 16 * EN_R, v_mul(d, v_to_f(v_sub32(v_and(v_shr32(q, 8 * j + 4), mask), eight))));
-        } else {
-          v_store(out, v_mul(d, v_to_f(v_sar32(v_shl32(q, 24 - 8 * j), 24))));
-        }
-      }
-    }
-  }
+/* n <= 32 columns from column c of the 16 rows from row r, as f32 [column][16]. `what` tells the types of one decoder apart. */
+typedef void (*en_decode_fn)(float *to, const en_mm_t *a, int32_t r, int32_t c, int32_t n, const void *what);
+
+static void decode_dense(float *to, const en_mm_t *a, int32_t r, int32_t c, int32_t n, const void *what) {
+  const int type = *(const int *)what;
+  const uint8_t *from = a->w + ((size_t)r * (size_t)a->cols + (size_t)c * EN_R) * w_size(type);
+  for (int32_t i = 0; i < n * EN_R; i += VL) v_store(to + i, w_load(from, (size_t)i, type));
 }
 
 /* dx[nt tokens][32 columns] += dy[nt tokens][rows] tile[rows][32], nv vectors of columns at a time. */
@@ -136,13 +118,13 @@ static void spread(const en_mm_t *a, const float *tile, int32_t r, int32_t rows,
 }
 
 /* Columns [c0, c1), rows [r0, r1) tile by tile: up to 64 rows by 32 columns decoded, transposed to rows, used by all tokens. */
-EN_INLINE void mul_t_rows(const en_mm_t *a, int32_t c0, int32_t c1, int32_t r0, int32_t r1, int type) {
+static void mul_t_rows(const en_mm_t *a, int32_t c0, int32_t c1, int32_t r0, int32_t r1, en_decode_fn decode, const void *what) {
   float columns[EN_TILE_C * EN_R] = {0}, tile[EN_TILE_R * EN_TILE_C];
   for (int32_t c = c0; c < c1; c += EN_TILE_C)
     for (int32_t at = r0; at < r1; at += EN_TILE_R) {
       const int32_t n = EN_MIN(EN_TILE_C, c1 - c), rows = EN_MIN(EN_TILE_R, r1 - at);
       for (int32_t r = 0; r < rows; r += EN_R) {
-        decode_columns(columns, a, at + r, c, n, type);
+        decode(columns, a, at + r, c, n, what);
         EN_ROLL for (int i = 0; i < EN_TILE_C; i += 4)
           EN_ROLL for (int k = 0; k < EN_R; k += 4) v_transpose4(tile + (r + k) * EN_TILE_C + i, EN_TILE_C, columns + i * EN_R + k, EN_R);
       }
@@ -153,21 +135,19 @@ EN_INLINE void mul_t_rows(const en_mm_t *a, int32_t c0, int32_t c1, int32_t r0, 
 /* dy, a block of tokens and rows at a time: every column reads it anew, so it should stay in a near cache. */
 enum { EN_BACK_T = 256, EN_BACK_FLOATS = 1 << 15 };
 
-EN_OUTLINE void mul_t(const en_mm_t *a, int32_t c0, int32_t c1, int type) {
+EN_OUTLINE void mul_t(const en_mm_t *a, int32_t c0, int32_t c1, en_decode_fn decode, const void *what) {
   for (int32_t t = 0; t < a->T; t += EN_BACK_T) {
     en_mm_t block = *a;
     block.T = EN_MIN(EN_BACK_T, a->T - t);
     block.dy = a->dy + (size_t)t * a->lddy;
     block.dx = a->dx + (size_t)t * a->lddx;
     const int32_t step = EN_MIN(EN_BACK_FLOATS / block.T / EN_TILE_R, 16) * EN_TILE_R;
-    for (int32_t r = 0; r < a->rows; r += step) mul_t_rows(&block, c0, c1, r, EN_MIN(a->rows, r + step), type);
+    for (int32_t r = 0; r < a->rows; r += step) mul_t_rows(&block, c0, c1, r, EN_MIN(a->rows, r + step), decode, what);
   }
 }
-static void mul_t_f32(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_F32); }
-static void mul_t_f16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_F16); }
-static void mul_t_bf16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_BF16); }
-static void mul_t_q4_0(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_Q4_0); }
-static void mul_t_q8_0(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_Q8_0); }
+static void mul_t_f32(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, decode_dense, &(const int){EN_F32}); }
+static void mul_t_f16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, decode_dense, &(const int){EN_F16}); }
+static void mul_t_bf16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, decode_dense, &(const int){EN_BF16}); }
 
 /* ---- dw += dy^T x ---- */
 /* EN_OUTER_C columns by EN_OUTER_V vectors of rows fill the registers. A block of tokens at a time, so that its rows of x stay in a near cache. */

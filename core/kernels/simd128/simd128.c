@@ -3,22 +3,20 @@
 #define EN_DENSE_V 2
 #define EN_DENSE_T 4
 #define EN_ATTEND_WIDE 2
-#define EN_HAS_MADD16
-#define EN_Q4_S16
+#define EN_HAS_S16
+#define EN_HAS_S16_NIBBLES
+#define EN_NIBBLES EN_S16
+#define EN_NIBBLES_FORM 1
+#define EN_PLANES EN_S16
+#define EN_PLANES_FORM 2
+#define EN_BYTES EN_S16
+#define EN_BYTES_FORM 2
 #include "../simd/blocks.h"
 #include "../simd/attend.h"
 
-EN_BLOCKS(q4_0, q4_s16, 18, en_q16_act)
-EN_BLOCKS(q8_0, q8_s16, 34, en_q16_act)
-
-static const en_form forms[] = {{NULL, NULL}, {q16_bytes, q16_fill_q4}, {q16_bytes, q16_fill_q8}};
-static const en_product products[] = {
-  {EN_Q4_0, 1, mul_q4_0, mul_t_q4_0},
-  {EN_Q8_0, 2, mul_q8_0, mul_t_q8_0},
-  {EN_F16, 0, mul_f16, mul_t_f16},
-  {EN_BF16, 0, mul_bf16, mul_t_bf16},
-  {EN_F32, 0, mul_f32, mul_t_f32},
-};
+EN_FORM(nibbles, EN_S16, 1)
+EN_FORM(bytes, EN_S16, 0)
+static const en_form forms[] = {{NULL, NULL}, {bytes_nibbles, fill_nibbles}, {bytes_bytes, fill_bytes}};
 
 const en_kernels en_kernels_simd128 = {
   .name = "simd128",

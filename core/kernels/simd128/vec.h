@@ -44,6 +44,7 @@ EN_INLINE vi v_set32(int32_t x) { return wasm_i32x4_splat(x); }
 EN_INLINE vi v_set16(int x) { return wasm_i16x8_splat((int16_t)x); }
 EN_INLINE vi v_and(vi a, vi b) { return wasm_v128_and(a, b); }
 EN_INLINE vi v_or(vi a, vi b) { return wasm_v128_or(a, b); }
+EN_INLINE vi v_xor(vi a, vi b) { return wasm_v128_xor(a, b); }
 EN_INLINE vi v_shl32(vi a, int n) { return wasm_i32x4_shl(a, (uint32_t)n); }
 EN_INLINE vi v_shr32(vi a, int n) { return wasm_u32x4_shr(a, (uint32_t)n); }
 EN_INLINE vi v_sar32(vi a, int n) { return wasm_i32x4_shr(a, (uint32_t)n); }
@@ -58,6 +59,18 @@ EN_INLINE vi v_madd16(vi a, vi b) { return wasm_i32x4_dot_i16x8(a, b); }
 EN_INLINE vi v_maddubs(vi u7, vi s8) { return wasm_i16x8_relaxed_dot_i8x16_i7x16(s8, u7); }
 EN_INLINE vi v_dot4(vi acc, vi u7, vi s8) { return wasm_i32x4_relaxed_dot_i8x16_i7x16_add(s8, u7, acc); }
 #endif
+/* Bytes of table[16] by number, 0..15. */
+#ifdef __wasm_relaxed_simd__
+EN_INLINE vi v_lookup(const int8_t *table, vi i) { return wasm_i8x16_relaxed_swizzle(wasm_v128_load(table), i); }
+#else
+EN_INLINE vi v_lookup(const int8_t *table, vi i) { return wasm_i8x16_swizzle(wasm_v128_load(table), i); }
+#endif
+#ifdef __wasm_relaxed_simd__
+EN_INLINE vi v_pick(vi a, const uint8_t *i) { return wasm_i8x16_relaxed_swizzle(a, wasm_v128_load(i)); }
+#else
+EN_INLINE vi v_pick(vi a, const uint8_t *i) { return wasm_i8x16_swizzle(a, wasm_v128_load(i)); }
+#endif
+EN_INLINE vi v_sar16(vi a, int n) { return wasm_i16x8_shr(a, (uint32_t)n); }
 EN_INLINE vf v_to_f(vi a) { return wasm_f32x4_convert_i32x4(a); }
 /* Adding 1.5 * 2^23 leaves the nearest integer in the low bits; engines need several instructions for trunc_sat. */
 EN_INLINE vi v_to_i(vf a) {
@@ -79,11 +92,11 @@ EN_INLINE void v_store_i8x32(int8_t *q, const vi *v) {
   for (int i = 0; i < 2; i++, q += 16, v += 4)
     wasm_v128_store(q, wasm_i8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(v[0], v[1]), wasm_i16x8_narrow_i32x4(v[2], v[3])));
 }
-/* The i16 activations of ../simd/blocks.h from 32 bytes: what the s16 products of Q4_0 or Q8_0 multiply with. */
-EN_INLINE void v_arrange16(int16_t *to, const int8_t *q, int for_q4) {
+/* The i16 activations of ../simd/blocks.h from 32 bytes: what the s16 products of nibbles or of bytes multiply with. */
+EN_INLINE void v_arrange16(int16_t *to, const int8_t *q, int nibbles) {
   const v128_t a = wasm_v128_load(q), b = wasm_v128_load(q + 16);
   v128_t bytes[2];
-  if (for_q4) {
+  if (nibbles) {
     const v128_t factor = wasm_i16x8_const(256, 256, 16, 16, 1, 1, 256, 256);
     bytes[0] = wasm_i8x16_shuffle(a, b, 0, 2, 16, 18, 1, 3, 17, 19, 4, 6, 20, 22, 5, 7, 21, 23);
     bytes[1] = wasm_i8x16_shuffle(a, b, 8, 10, 24, 26, 9, 11, 25, 27, 12, 14, 28, 30, 13, 15, 29, 31);
