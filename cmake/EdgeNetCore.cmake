@@ -18,7 +18,8 @@ if(EN_TRAIN)
   list(APPEND EN_CORE_FOLDERS train)
 endif()
 
-# -O3: where the time goes. In WebAssembly of quant only packing (quant.c): the encoders at -O3 were a quarter of the engine.
+# -O3: where the time goes. In WebAssembly of quant only packing (quant.c): the encoders at -O3 were a quarter of the engine. All the rest
+# is compiled for size there.
 set(EN_HOT kernels quant layers train)
 if(EN_WASM)
   set(EN_HOT kernels)
@@ -62,8 +63,8 @@ foreach(folder IN LISTS EN_CORE_FOLDERS)
     target_link_libraries(en_${folder} PUBLIC ${uses} PRIVATE en_flags)
     if(folder IN_LIST EN_HOT AND CMAKE_BUILD_TYPE STREQUAL "Release")
       target_compile_options(en_${folder} PRIVATE -O3)
-    elseif(folder STREQUAL "quant" AND CMAKE_BUILD_TYPE STREQUAL "Release")
-      target_compile_options(en_quant PRIVATE -Os)
+    elseif(EN_WASM AND CMAKE_BUILD_TYPE STREQUAL "Release")
+      target_compile_options(en_${folder} PRIVATE -Os)
     endif()
     list(APPEND EN_CORE_TARGETS en_${folder})
   else()
