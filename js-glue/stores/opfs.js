@@ -1,6 +1,6 @@
 // @ts-check
 // Files in the browser's private file system. In workers the fast synchronous handles are used; they are exclusive, so a second tab reads
-// through a Blob instead. Only workers write.
+// through a Blob instead. Only workers write models; pages write small files.
 import { EdgeNetError, asError } from '../errors.js';
 import { webLock } from './locks.js';
 import { freeBytes } from './space.js';
@@ -9,6 +9,9 @@ import { freeBytes } from './space.js';
  * The exclusive, synchronous access that only workers have.
  * @typedef {{read(view: Uint8Array, at: {at: number}): number, write(bytes: Uint8Array, at: {at: number}): number, getSize(): number, truncate(n: number): void, flush(): void, close(): void}} SyncHandle
  */
+
+/** Largest file that a page writes: a long manifest. */
+const MAX_PAGE_BYTES = 16 << 20;
 
 /** @param {string} [name] of the folder @returns {Promise<import('./volume.js').Volume>} */
 export async function opfsVolume(name = 'edge-net') {
@@ -35,8 +38,9 @@ export async function opfsVolume(name = 'edge-net') {
       }
     }),
     openFile: (file, create) => ifThere(async () => {
-      const sync = await syncHandle(await dir.getFileHandle(file, { create }));
-      if (!sync) throw new EdgeNetError('STORAGE', 'the browser lets only workers write files; load with worker: true, or choose storage: "indexeddb"');
+      const handle = await dir.getFileHandle(file, { create });
+      const sync = await syncHandle(handle);
+      if (!sync) return pageFile(handle, create);
       if (create) sync.truncate(0);
       return syncFile(sync);
     }),
@@ -95,6 +99,23 @@ function syncFile(sync) {
     write: (offset, bytes) => tried(async () => writeAll(sync, offset, bytes)),
     flush: () => tried(async () => sync.flush()),
     async close() { sync.close(); },
+  };
+}
+/** A file that a page writes: a manifest, not a model, for every write makes a copy of the whole. @param {FileSystemFileHandle} handle @param {boolean} create @returns {Promise<import('./volume.js').VolumeFile>} */
+async function pageFile(handle, create) {
+  if (create) await (await handle.createWritable()).close();
+  return {
+    ...blobFile(await handle.getFile()),
+    read: (offset, length) => tried(async () => new Uint8Array(await (await handle.getFile()).slice(offset, offset + length).arrayBuffer())),
+    write: (offset, bytes) => tried(async () => {
+      if (offset + bytes.length > MAX_PAGE_BYTES) throw new EdgeNetError('STORAGE', 'the browser lets only workers write large files; load with worker: true, or choose storage: "indexeddb"');
+      const out = await handle.createWritable({ keepExistingData: true });
+      try {
+        await out.write({ type: 'write', position: offset, data: /** @type {any} */ (bytes) });
+        await out.close();
+      } catch (e) { await out.abort().catch(() => {}); throw e; }
+    }),
+    flush: async () => {},
   };
 }
 /** @param {Blob} blob @returns {import('./volume.js').VolumeFile} */
