@@ -24,6 +24,9 @@ set(EN_HOT kernels quant layers train)
 if(EN_WASM)
   set(EN_HOT kernels)
   set_source_files_properties("${PROJECT_SOURCE_DIR}/core/quant/quant.c" PROPERTIES COMPILE_OPTIONS -O3)
+  if(NOT EN_VARIANT STREQUAL "scalar") # beside a SIMD table the reference is there to compare with
+    set_source_files_properties("${PROJECT_SOURCE_DIR}/core/kernels/ref/ref.c" PROPERTIES COMPILE_OPTIONS -Os)
+  endif()
 endif()
 
 # Kernel folders of one instruction set: included only where they can be compiled, with the flags that they need. Wasm variants
@@ -65,6 +68,9 @@ foreach(folder IN LISTS EN_CORE_FOLDERS)
       target_compile_options(en_${folder} PRIVATE -O3)
     elseif(EN_WASM AND CMAKE_BUILD_TYPE STREQUAL "Release")
       target_compile_options(en_${folder} PRIVATE -Os)
+    endif()
+    if(folder STREQUAL "kernels" AND EN_VARIANT MATCHES "^(simd128|relaxed)")
+      target_compile_definitions(en_kernels PRIVATE EN_NO_REF_INT8) # the scalar engine and native builds have it to compare with
     endif()
     list(APPEND EN_CORE_TARGETS en_${folder})
   else()
