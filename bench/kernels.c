@@ -144,7 +144,7 @@ static void bench_outer(const en_kernels *k, int32_t T) {
   memset(dw, 0, ROWS * WIDTH * sizeof *dw);
   outer_ctx c = {k, {.dy = dy, .lddy = ROWS, .x = x, .ldx = WIDTH, .dw = dw, .cols = WIDTH, .T = T}, ROWS};
   const timing t = measure(call_outer, &c);
-  const double macs = (double)ROWS * WIDTH * T * 1e-9;
+  const double macs = (double)ROWS * (double)WIDTH * T * 1e-9;
   printf("{\"table\":\"%s\",\"kernel\":\"outer\",\"tokens\":%d,\"gmacs\":%.2f,\"best\":%.2f,\"spread\":%.2f}\n", k->name, (int)T, macs / t.seconds, macs / t.best, t.spread);
   fflush(stdout);
   free(x), free(dy), free(dw);
