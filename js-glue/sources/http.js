@@ -149,7 +149,7 @@ class HttpFile {
     const unlink = linked(signal, control);
     const timer = setTimeout(() => control.abort(), timeout);
     try {
-      const response = await follow(this.#url, headers, { cache, signal: control.signal, headers: own });
+      const response = await untilStopped(follow(this.#url, headers, { cache, signal: control.signal, headers: own }), control.signal);
       const answer = new Answer(response, control, unlink);
       if (answer.status < 300 && !this.#html && /^text\/html\b/i.test(answer.headers.get('content-type') ?? '')) {
         answer.stop();
@@ -200,7 +200,7 @@ class Answer {
     try {
       for (;;) {
         const timer = setTimeout(() => { silent = true; this.#control.abort(); }, timeout);
-        const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+        const { done, value } = await untilStopped(reader.read(), this.#control.signal).finally(() => clearTimeout(timer));
         if (done) return;
         yield value;
       }
@@ -235,6 +235,15 @@ function linked(signal, control) {
   if (signal?.aborted) stop();
   signal?.addEventListener('abort', stop, { once: true });
   return () => signal?.removeEventListener('abort', stop);
+}
+/** What a promise gives, but an error as soon as the signal aborts: Node's fetch may lose its signal to the garbage collector, and then never settles. @template T @param {Promise<T>} promise @param {AbortSignal} signal @returns {Promise<T>} */
+function untilStopped(promise, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }
 /** @param {Answer} answer */
 function encoded({ headers }) { return (headers.get('content-encoding') ?? 'identity') !== 'identity'; }
