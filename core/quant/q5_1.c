@@ -19,35 +19,13 @@ static void decode(float *restrict y, const void *restrict blocks, int64_t n) {
   }
 }
 
-static void plain(uint8_t *p, const float *x, int8_t *q) {
-  float low = x[0], high = x[0];
-  for (int32_t k = 1; k < BLOCK; k++) low = EN_MIN(low, x[k]), high = EN_MAX(high, x[k]);
-  const float d = (high - low) / (float)PEAK, inverse = d != 0 ? 1 / d : 0;
-  for (int32_t k = 0; k < BLOCK; k++) {
-    const float v = (x[k] - low) * inverse;
-    q[k] = (int8_t)en_floor_to(v + 0.5f, PEAK);
-  }
-  en_put_f16(p, d);
-  en_put_f16(p + 2, low);
-}
-
-static void weighted(uint8_t *p, const float *x, const float *importance, float s2, int8_t *q) {
-  float w[BLOCK], min;
-  en_weigh(w, x, importance, BLOCK, s2);
-  en_put_f16(p, en_fit_affine(x, w, BLOCK, PEAK, EN_AFFINE_IMPORTANCE, q, &min));
-  en_put_f16(p + 2, -min);
-}
-
 static void encode(void *blocks, const float *x, int64_t n, const float *importance) {
   uint8_t *p = blocks;
   const float s2 = importance ? en_row_square(x, n) : 0;
   for (int64_t i = 0; i < n; i += BLOCK, p += BYTES) {
-    float v[BLOCK];
     int8_t q[BLOCK];
     uint32_t high = 0;
-    en_without_nan(v, x + i, BLOCK);
-    if (importance) weighted(p, v, importance + i, s2, q);
-    else plain(p, v, q);
+    en_put_affine(p, x + i, importance ? importance + i : NULL, s2, PEAK, q);
     for (int32_t k = 0; k < HALF; k++) {
       const uint32_t a = (uint32_t)q[k], b = (uint32_t)q[k + HALF];
       p[8 + k] = (uint8_t)((a & 15) | (b & 15) << 4);

@@ -148,3 +148,24 @@ float en_fit_affine(const float *x, const float *w, int32_t n, int32_t peak, en_
   *min = -low;
   return best_d;
 }
+
+void en_put_affine(uint8_t *p, const float *x, const float *importance, float s2, int32_t peak, int8_t *q) {
+  enum { N = 32 };
+  float v[N], w[N], min;
+  en_without_nan(v, x, N);
+  if (importance) {
+    en_weigh(w, v, importance, N, s2);
+    en_put_f16(p, en_fit_affine(v, w, N, peak, EN_AFFINE_IMPORTANCE, q, &min));
+    en_put_f16(p + 2, -min);
+    return;
+  }
+  float low = v[0], high = v[0];
+  for (int32_t k = 1; k < N; k++) low = EN_MIN(low, v[k]), high = EN_MAX(high, v[k]);
+  const float d = (high - low) / (float)peak, inverse = d != 0 ? 1 / d : 0;
+  for (int32_t k = 0; k < N; k++) {
+    const float shifted = (v[k] - low) * inverse;
+    q[k] = (int8_t)en_floor_to(shifted + 0.5f, peak);
+  }
+  en_put_f16(p, d);
+  en_put_f16(p + 2, low);
+}

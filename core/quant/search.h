@@ -61,4 +61,7 @@ float en_fit_positive(const float *x, const float *w, int32_t n, int32_t peak, i
 typedef struct { float first, step; int32_t tries, absolute; } en_affine_search;
 float en_fit_affine(const float *x, const float *w, int32_t n, int32_t peak, en_affine_search s, int8_t *q, float *min);
 #define EN_AFFINE_IMPORTANCE ((en_affine_search){-0.9f, 0.05f, 36, 0})
+
+/* Head { f16 d, m } of a block of 32 of the types x ~ d q + m, q in [0, peak]; fills q[32]. importance: [32] or NULL; s2: of its row. NaN counts as 0. */
+void en_put_affine(uint8_t *p, const float *x, const float *importance, float s2, int32_t peak, int8_t *q);
 #endif
