@@ -31,9 +31,9 @@ file.write('GGUF');
 const chunks = Buffer.concat(Array.from({ length: size / CHUNK }, (_, i) => createHash('sha256').update(file.subarray(i * CHUNK, (i + 1) * CHUNK)).digest()));
 
 const WORKER = `
-import { download } from '/dist/js-glue/fetch/download.js';
-import { openSource } from '/dist/js-glue/sources.js';
-import { openStore } from '/dist/js-glue/stores/store.js';
+import { download } from '/source/fetch/download.js';
+import { openSource } from '/source/sources.js';
+import { openStore } from '/source/stores/store.js';
 async function plain(url) {
   const dir = await navigator.storage.getDirectory();
   const handle = await (await dir.getFileHandle('plain', { create: true })).createSyncAccessHandle();
@@ -68,7 +68,7 @@ const server = createServer((req, res) => {
   const url = (req.url ?? '/').split('?')[0];
   if (url === '/') return void res.writeHead(200, { 'Content-Type': 'text/html', ...headers }).end('<!doctype html>');
   if (url === '/worker.js') return void res.writeHead(200, { 'Content-Type': 'text/javascript', ...headers }).end(WORKER);
-  if (url.startsWith('/dist/')) return void res.writeHead(200, { 'Content-Type': 'text/javascript', ...headers }).end(readFileSync(path.join(root, path.normalize(url))));
+  if (url.startsWith('/source/')) return void res.writeHead(200, { 'Content-Type': 'text/javascript', ...headers }).end(readFileSync(path.join(root, path.normalize(url).replace('/source/', '/js-glue/'))));
   const [, from = '0', to] = /^bytes=(\d+)-(\d*)$/.exec(req.headers.range ?? '') ?? [];
   const start = Number(from), end = to ? Math.min(size, Number(to) + 1) : size;
   res.writeHead(req.headers.range ? 206 : 200, { 'Content-Type': 'application/octet-stream', ETag: '"1"', 'Content-Length': end - start, 'Content-Range': `bytes ${start}-${end - 1}/${size}`, ...headers });

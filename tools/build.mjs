@@ -5,7 +5,7 @@
  *
  *   node tools/build.mjs [step...]      steps: native wasm js types model list size (default: all, in this order)
  *
- * dist/index.js and dist/worker.js are the entry points; dist/js-glue, dist/worker and dist/wasm keep the relative places that the
+ * dist/index.js and dist/worker.js are the entry points; dist/js-glue (chunks), dist/worker and dist/wasm keep the relative places that the
  * sources have, so that they run in browsers and Node without a bundler.
  */
 import { createHash } from 'node:crypto';
@@ -46,48 +46,50 @@ async function bundleVendored() {
       stdin: { contents: `export { ${exports.join(', ')} } from '${from}';`, resolveDir: root },
       outfile: path.join(root, `js-glue/vendor/${name}.js`),
       bundle: true, minify: true, format: 'esm', platform: 'neutral', mainFields: ['module', 'main'], target: 'es2022', legalComments: 'none',
-      banner: { js: `// ${from}, ${licence}; bundled by tools/build.mjs` },
+      banner: { js: `/*! ${from}, ${licence}; bundled by tools/build.mjs */` }, // the mark of a comment that stays
     });
   }
 }
 
-/** The service worker's own modules: a browser gets them as one file, because a service worker without imports is what all browsers know. */
-const SERVICE_WORKER = /service-worker\/(?!register\.js$)[^/]+\.js$/;
+/** A browser gets the service worker as one file, because a service worker without imports is what all browsers know. */
 async function bundleServiceWorker() {
   const { build } = await import('esbuild');
   await build({ entryPoints: [path.join(root, 'js-glue/service-worker/worker.js')], outfile: path.join(dist, 'service-worker.js'), bundle: true, minify: true, format: 'iife', platform: 'browser', target: 'es2022', legalComments: 'none' });
 }
 
-/** `edge-net-models`, with the libraries that only it needs inside; and the manifests that it knows by name. */
+/** `edge-net-models`, with everything that it needs inside; and the manifests that it knows by name. */
 async function bundleCommand() {
   const { build } = await import('esbuild');
   await build({
-    entryPoints: [path.join(root, 'cli/models/main.js')], outfile: path.join(dist, 'cli/models/edge-net-models.mjs'), bundle: true, format: 'esm', platform: 'node', target: 'node20', legalComments: 'inline',
-    external: ['../../js-glue/*'], // the package's own modules, at the same place from there
+    entryPoints: [path.join(root, 'cli/models/main.js')], outfile: path.join(dist, 'cli/edge-net-models.mjs'), bundle: true, format: 'esm', platform: 'node', target: 'node20', legalComments: 'inline', // as deep as the sources of the SDK, which it has inside
     banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" }, // commander asks for Node's modules in the older way
   });
-  chmodSync(path.join(dist, 'cli/models/edge-net-models.mjs'), 0o755);
+  chmodSync(path.join(dist, 'cli/edge-net-models.mjs'), 0o755);
   const { listManifests } = await import('../cli/models/serve-models.js');
   writeFileSync(path.join(root, 'models/models.json'), JSON.stringify(await listManifests(path.join(root, 'models')), null, 1)); // what ModelLoader knows by name
   for (const folder of ['models/models.json', 'models/manifests', 'models/schema']) cpSync(path.join(root, folder), path.join(dist, folder), { recursive: true });
 }
 
-/** A module as a page gets it: the same code without comments and layout (a third of the bytes), with a map back to its source. @param {string} file */
-async function shipModule(file) {
-  const { transform } = await import('esbuild');
-  const source = readFileSync(path.join(root, file), 'utf8'), to = path.join(dist, file);
-  const { code, map } = await transform(source, { minifyWhitespace: true, format: 'esm', target: 'es2022', legalComments: 'inline', sourcemap: 'external', sourcefile: path.basename(file) });
-  mkdirSync(path.dirname(to), { recursive: true });
-  writeFileSync(`${to}.map`, map);
-  writeFileSync(to, `${code}//# sourceMappingURL=${path.basename(file)}.map\n`);
+/** What programs, service workers' pages and threads load; everything that these share is in chunks of its own. */
+const ENTRIES = ['js-glue/index.js', 'worker/index.js', 'worker/entry.js', 'worker/lane.js', 'js-glue/service-worker/register.js'];
+
+/**
+ * The modules as a page gets them: a few chunks instead of a hundred files, because a worker that fetches them one behind another starts a tenth of a second later even from this machine.
+ * Every chunk lies as deep as the sources, so that `new URL('../wasm/...', import.meta.url)` stays true; what is imported on demand stays on demand. With maps back to the sources.
+ */
+async function bundleModules() {
+  const { build } = await import('esbuild');
+  const { metafile } = await build({
+    entryPoints: ENTRIES.map((file) => path.join(root, file)), absWorkingDir: root, outbase: root, outdir: dist, chunkNames: 'js-glue/[name]-[hash]',
+    bundle: true, splitting: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022', legalComments: 'inline', sourcemap: 'linked', metafile: true,
+  });
+  const made = new Set(Object.keys(metafile.outputs));
+  for (const folder of ['dist/js-glue', 'dist/worker']) for (const file of [...files(folder, '.js'), ...files(folder, '.map')]) if (!made.has(file)) rmSync(path.join(root, file));
 }
 
 async function buildJs() {
   await bundleVendored();
-  for (const folder of ['js-glue', 'worker']) { // in place: a page that is open meanwhile never misses a module
-    for (const file of files(folder, '.js')) if (!SERVICE_WORKER.test(file)) await shipModule(file);
-    for (const file of files(`dist/${folder}`, '.js')) if (!existsSync(path.join(root, path.relative('dist', file)))) rmSync(path.join(root, file));
-  }
+  await bundleModules();
   await bundleServiceWorker();
   await bundleCommand();
   writeFileSync(path.join(dist, 'index.js'), "export * from './js-glue/index.js';\n");

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { FAULT_NAMES, openFaultServer } from '../faults/fault-server.mjs';
 import { random, seedOf } from '../faults/random.mjs';
 import { serve } from '../../tools/serve.mjs';
-import { dist, expect, test } from '../browser/support/site.mjs';
+import { dist, expect, repository, test } from '../browser/support/site.mjs';
 import { publish } from '../js/support/model-host.mjs';
 
 const CHUNK = 1 << 18;
@@ -25,7 +25,7 @@ function killAll(profile) {
 
 /** In the page: what the store has of a file. @param {{storage: 'opfs' | 'indexeddb', id: string}} what */
 async function inspect({ storage, id }) {
-  const [{ openStore }, volumes, { JournalFile }] = await Promise.all(['stores/store.js', `stores/${storage}.js`, 'stores/journal.js'].map((m) => import(/** @type {string} */ (`/dist/js-glue/${m}`))));
+  const [{ openStore }, volumes, { JournalFile }] = await Promise.all(['stores/store.js', `stores/${storage}.js`, 'stores/journal.js'].map((m) => import(/** @type {string} */ (`/source/${m}`))));
   const volume = await (storage === 'opfs' ? volumes.opfsVolume() : volumes.indexedDbVolume());
   const chunks = [];
   for (const name of (await volume.names()).filter((/** @type {string} */ n) => n.endsWith('.journal'))) {
@@ -63,7 +63,7 @@ test('killed browsers lose nothing that was recorded, and end with identical byt
   const totals = { rounds: 0, kills: 0, aborts: 0, attempts: 0 };
   /** @type {Record<string, Uint8Array>} */ const files = {};
   const server = await openFaultServer({ files, seed });
-  const site = await serve({ port: 0, csp: false, mounts: { '/dist/': dist, '/support/': path.resolve(dist, '../tests/browser/support') } });
+  const site = await serve({ port: 0, csp: false, mounts: { '/dist/': dist, '/source/': path.join(repository, 'js-glue'), '/support/': path.join(repository, 'tests/browser/support') } });
   const profile = mkdtempSync(path.join(tmpdir(), 'edge-net-profile-'));
   const start = async () => {
     const context = await playwright[/** @type {'chromium' | 'firefox'} */ (browserName)].launchPersistentContext(profile, { ...launchOptions, channel, headless: true });

@@ -25,7 +25,7 @@ const inWorker = (page, data) => page.evaluate((message) => new Promise((resolve
 
 for (const kind of ['opfs', 'indexeddb', 'cache']) {
   test(`${kind}: from a broken-off download to a verified file`, async ({ page }) => {
-    const site = await serve({ port: 0, isolate: true, csp: false, mounts: { '/dist/': dist, '/web-demo/': path.join(repository, 'web-demo'), '/support/': path.join(repository, 'tests/browser/support') } }); // the demo's policy allows no other server
+    const site = await serve({ port: 0, isolate: true, csp: false, mounts: { '/dist/': dist, '/source/': path.join(repository, 'js-glue'), '/web-demo/': path.join(repository, 'web-demo'), '/support/': path.join(repository, 'tests/browser/support') } }); // the demo's policy allows no other server
     const server = await openFaultServer({ files: { '/m.gguf': file }, plan: (asked) => (asked.number === 1 ? 'stall' : asked.number === 8 ? 'flip' : null) });
     try {
       await page.goto(`${site.url}support/blank.html`);

@@ -11,8 +11,8 @@ test('Ed25519 passes the Wycheproof cases', async ({ page, site }) => {
   await page.goto(new URL('/support/blank.html', site.url).href);
   const groups = JSON.parse(readFileSync(vectors, 'utf8')).testGroups;
   const { wrong, count } = await page.evaluate(async (all) => {
-    const { readPublicKey, verifyEd25519 } = await import(/** @type {any} */ ('/dist/js-glue/trust/ed25519.js'));
-    const { fromHex } = await import(/** @type {any} */ ('/dist/js-glue/manifest/encoding.js'));
+    const { readPublicKey, verifyEd25519 } = await import(/** @type {any} */ ('/source/trust/ed25519.js'));
+    const { fromHex } = await import(/** @type {any} */ ('/source/manifest/encoding.js'));
     const bad = [];
     let n = 0;
     for (const group of all) {
@@ -30,8 +30,8 @@ test('Ed25519 passes the Wycheproof cases', async ({ page, site }) => {
 test('a stream has the SHA-256 of its pieces together', async ({ page, site }) => {
   await page.goto(new URL('/support/blank.html', site.url).href);
   const [stream, whole] = await page.evaluate(async () => {
-    const { openSha256, sha256 } = await import(/** @type {any} */ ('/dist/js-glue/manifest/hash.js'));
-    const { toHex } = await import(/** @type {any} */ ('/dist/js-glue/manifest/encoding.js'));
+    const { openSha256, sha256 } = await import(/** @type {any} */ ('/source/manifest/hash.js'));
+    const { toHex } = await import(/** @type {any} */ ('/source/manifest/encoding.js'));
     const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 31 + (i >> 8)) & 255);
     const hash = await openSha256();
     for (let at = 0; at < bytes.length; at += 7777) hash.update(bytes.subarray(at, at + 7777));

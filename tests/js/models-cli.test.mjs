@@ -245,7 +245,7 @@ test('the README\'s commands in its order, and the program that loads what they 
   assert.ok(done.stdout.trim().length > 0);
 });
 
-const program = 'dist/cli/models/edge-net-models.mjs';
+const program = 'dist/cli/edge-net-models.mjs';
 test('the built command runs', { skip: existsSync(path.join(root, program)) ? false : 'skipped: dist is not built' }, () => {
   const done = spawnSync(path.join(root, program), ['list', '--json'], { encoding: 'utf8', cwd: temporaryFolder(), env: { ...process.env, EDGE_NET_HOME: temporaryFolder() } });
   assert.deepEqual([done.status, done.stderr, JSON.parse(done.stdout).length], [0, '', 8]);

@@ -54,6 +54,7 @@ export async function startSite({ isolate = true, extra = {} } = {}) {
       '/web-demo/': path.join(repository, 'web-demo'),
       '/dist/': dist,
       '/support/': here,
+      '/source/': path.join(repository, 'js-glue'), // for tests of parts that the package does not export
       ...(hasShared && { '/shared/': shared }),
       ...extra,
     },

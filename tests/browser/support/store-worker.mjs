@@ -1,9 +1,9 @@
 // @ts-check
 // Runs in a worker of the page: one store of the browser, from an interrupted download to a mended one. Posts what it saw.
-const { download } = await import(/** @type {string} */ ('/dist/js-glue/fetch/download.js'));
-const { withReader } = await import(/** @type {string} */ ('/dist/js-glue/cache.js'));
-const { openSource } = await import(/** @type {string} */ ('/dist/js-glue/sources.js'));
-const { makeRoom, openStore } = await import(/** @type {string} */ ('/dist/js-glue/stores/store.js'));
+const { download } = await import(/** @type {string} */ ('/source/fetch/download.js'));
+const { withReader } = await import(/** @type {string} */ ('/source/cache.js'));
+const { openSource } = await import(/** @type {string} */ ('/source/sources.js'));
+const { makeRoom, openStore } = await import(/** @type {string} */ ('/source/stores/store.js'));
 
 /** @param {AsyncIterable<Uint8Array>} pieces */
 async function sum(pieces) {
