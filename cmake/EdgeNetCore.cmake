@@ -19,11 +19,15 @@ if(EN_TRAIN)
 endif()
 
 # -O3: where the time goes. In WebAssembly of quant only packing (quant.c): the encoders at -O3 were a quarter of the engine. All the rest
-# is compiled for size there.
+# is compiled for size there: -Os where loops over data are left, -Oz (which vectorizes none) where there are none.
 set(EN_HOT kernels quant layers train)
+set(EN_COLD base format arch model)
+set(EN_COLD_FILES layers/experts.c layers/dots.c) # their loops are calls of kernels
 if(EN_WASM)
   set(EN_HOT kernels)
   set_source_files_properties("${PROJECT_SOURCE_DIR}/core/quant/quant.c" PROPERTIES COMPILE_OPTIONS -O3)
+  list(TRANSFORM EN_COLD_FILES PREPEND "${PROJECT_SOURCE_DIR}/core/")
+  set_source_files_properties(${EN_COLD_FILES} PROPERTIES COMPILE_OPTIONS -Oz)
   if(NOT EN_VARIANT STREQUAL "scalar") # beside a SIMD table the reference is there to compare with
     set_source_files_properties("${PROJECT_SOURCE_DIR}/core/kernels/ref/ref.c" PROPERTIES COMPILE_OPTIONS -Os)
   endif()
@@ -67,7 +71,7 @@ foreach(folder IN LISTS EN_CORE_FOLDERS)
     if(folder IN_LIST EN_HOT AND CMAKE_BUILD_TYPE STREQUAL "Release")
       target_compile_options(en_${folder} PRIVATE -O3)
     elseif(EN_WASM AND CMAKE_BUILD_TYPE STREQUAL "Release")
-      target_compile_options(en_${folder} PRIVATE -Os)
+      target_compile_options(en_${folder} PRIVATE $<IF:$<IN_LIST:${folder},${EN_COLD}>,-Oz,-Os>)
     endif()
     if(folder STREQUAL "kernels" AND EN_VARIANT MATCHES "^(simd128|relaxed)")
       target_compile_definitions(en_kernels PRIVATE EN_NO_REF_INT8) # the scalar engine and native builds have it to compare with

@@ -14,9 +14,15 @@ const en_arch *en_arch_find(const en_gguf *g, en_why *why) {
     en_fail(why, EN_E_FORMAT, "the file has no text value general.architecture");
     return NULL;
   }
-  for (int32_t i = 0; i < EN_COUNT(list); i++)
-    if (en_str_is(name, n, list[i]->name)) return list[i];
-  en_fail(why, EN_E_UNSUPPORTED, "the architecture %S is not supported", (size_t)n, name);
+  int32_t known = 0, n_experts = 0;
+  for (int32_t i = 0; i < EN_COUNT(list); i++) {
+    if (!en_str_is(name, n, list[i]->name)) continue;
+    if (en_config_int(&n_experts, g, list[i]->name, "expert_count", 0, 0, EN_MAX_EXPERTS, why) != EN_OK) return NULL;
+    if (list[i]->experts == (n_experts > 0)) return list[i];
+    known = 1;
+  }
+  if (known) en_fail(why, EN_E_UNSUPPORTED, "%S models with %d experts are not supported", (size_t)n, name, n_experts);
+  else en_fail(why, EN_E_UNSUPPORTED, "the architecture %S is not supported", (size_t)n, name);
   return NULL;
 }
 
@@ -125,9 +131,8 @@ int32_t en_config_common(en_config *c, const en_gguf *g, const char *arch, const
   if (value_length != c->E) return en_fail(why, EN_E_UNSUPPORTED, "%s: keys of %d and values of %d elements are not supported", arch, c->E, value_length);
   EN_TRY(read_float(&r, eps_key, -1.0f, 0.0f, 1.0f, &c->norm_eps));
   EN_TRY(read_rope(&r, c));
-  int32_t n_experts;
-  EN_TRY(read_int(&r, "expert_count", 0, 0, 65536, &n_experts));
-  if (n_experts) return en_fail(why, EN_E_UNSUPPORTED, "mixture-of-experts models (%s with %d experts) are not supported", arch, n_experts);
+  EN_TRY(read_int(&r, "expert_count", 0, 0, EN_MAX_EXPERTS, &c->n_experts));
+  EN_TRY(read_int(&r, "expert_used_count", c->n_experts ? -1 : 0, c->n_experts > 0, EN_MIN(c->n_experts, EN_MAX_USED), &c->n_used));
   en_value tokens;
   const int32_t has_tokens = en_gguf_get(g, "tokenizer.ggml.tokens", &tokens) && tokens.type == EN_GGUF_ARR && tokens.n <= 1 << 24;
   const int64_t n_tokens = has_tokens ? (int64_t)tokens.n : -1;

@@ -10,6 +10,8 @@ enum {
   EN_T_VECTOR = 2,   /* 1-D, f32: norm weights, biases, factors. Else a matrix of any type, packed */
   EN_T_HEAD = 4,     /* the output matrix: if missing, the token embedding takes its place */
   EN_T_ROPE = 8,     /* factors that divide the angles of rotary table 0; EN_T_ROPE << 1: of table 1 */
+  EN_T_PLAIN = 64,   /* a small matrix that DOTS reads: never packed */
+  EN_T_EXPERTS = 128, /* n_experts matrices one after another */
   EN_T_BIAS = EN_T_VECTOR | EN_T_OPTIONAL
 };
 /* In per-layer names '*' stands for the layer number. A matrix W[rows, cols] has ne = {cols, rows} in the file.
@@ -24,6 +26,7 @@ typedef struct en_tensor_spec {
 
 typedef struct en_arch {
   const char *name; /* general.architecture */
+  int32_t experts;  /* 1: for files with expert_count above 0, 0: for those without */
   int32_t (*configure)(en_config *c, const en_gguf *g, en_why *why);
   const en_tensor_spec *globals, *layer; /* tensors of the whole model, of one layer */
   int32_t n_globals, n_layer;

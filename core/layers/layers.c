@@ -18,6 +18,11 @@ int64_t en_dim_size(const en_config *c, en_dim d) {
     case EN_DIM_CTX: return c->n_ctx_train;
     case EN_DIM_TYPES: return c->n_types;
     case EN_DIM_LABELS: return c->n_labels;
+    case EN_DIM_X: return c->n_experts;
+    case EN_DIM_XF: return (int64_t)c->n_experts * c->F;
+    case EN_DIM_XD: return (int64_t)c->n_experts * c->D;
+    case EN_DIM_UF: return EN_MAX((int64_t)c->n_used, 1) * c->F;
+    case EN_DIM_UD: return (int64_t)c->n_used * c->D;
   }
   return 0;
 }
@@ -86,10 +91,11 @@ void en_step_backward(const en_back *b, const en_step *step) {
 
 void en_step_cost(const en_run *r, const en_step *step, double *macs, double *bytes) {
   *macs = *bytes = 0;
-  if (step->op == EN_OP_LINEAR) {
+  if (step->op == EN_OP_LINEAR || step->op == EN_OP_DOTS || step->op == EN_OP_EXPERTS) {
     const en_weight *w = &r->w[step->w];
-    *macs = (double)w->rows * w->cols * r->T;
-    *bytes = (double)w->rows * (double)en_row_bytes(w);
+    const double experts = step->op == EN_OP_EXPERTS ? r->c->n_experts : 1, pairs = r->T * (step->op == EN_OP_EXPERTS ? r->c->n_used : 1);
+    *macs = (double)w->rows / experts * w->cols * pairs;
+    *bytes = (double)w->rows / experts * EN_MIN(experts, pairs) * (double)en_row_bytes(w);
   } else if (step->op == EN_OP_ATTEND) {
     double seen = 0;
     for (int32_t t = 0; t < r->T; t++) seen += r->hi[t] - r->lo[t];

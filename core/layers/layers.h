@@ -11,7 +11,8 @@
 /* Symbolic sizes that tensor and slot tables refer to. The last ones: first rows and heights of fused tensors (arch.h). */
 typedef enum {
   EN_DIM_0, EN_DIM_1, EN_DIM_D, EN_DIM_E, EN_DIM_HE, EN_DIM_KE, EN_DIM_F, EN_DIM_V, EN_DIM_HALF_ROT,
-  EN_DIM_QK /* (H + K) E */, EN_DIM_QKV /* (H + 2K) E */, EN_DIM_2F, EN_DIM_CTX /* n_ctx_train */, EN_DIM_TYPES, EN_DIM_LABELS
+  EN_DIM_QK /* (H + K) E */, EN_DIM_QKV /* (H + 2K) E */, EN_DIM_2F, EN_DIM_CTX /* n_ctx_train */, EN_DIM_TYPES, EN_DIM_LABELS,
+  EN_DIM_X /* experts */, EN_DIM_XF, EN_DIM_XD, EN_DIM_UF, EN_DIM_UD /* F and D of all experts that a token uses; a dense model is one expert */
 } en_dim;
 
 /* One table of rotary angles: angle of pair i at position p = p * base^(-2i/rot) / factor[i] * scale. With yarn > 0 (Peng et al. 2023) pairs that
@@ -23,6 +24,7 @@ typedef struct en_rope {
 } en_rope;
 enum { EN_ROPES = 2 };
 
+enum { EN_MAX_EXPERTS = 256, EN_MAX_USED = 16 };
 /* What differs between layers of one model. */
 typedef struct en_layer_kind {
   uint8_t rope;   /* its table of angles, below n_rope */
@@ -43,6 +45,7 @@ typedef struct en_config {
   int32_t pooling;        /* how the model's embeddings are pooled: EN_POOL_*, 0 where the file does not say */
   int32_t n_types;        /* token types (segments of BERT) */
   int32_t n_labels;       /* scores of a rank head */
+  int32_t n_experts, n_used; /* feed-forward blocks of a layer, and those that a token goes through; 0: one for all */
   int32_t n_ctx_orig;     /* context before its rotary angles were stretched */
   int32_t n_rope;         /* tables in use, 1 to EN_ROPES */
   en_rope rope[EN_ROPES];
@@ -51,7 +54,8 @@ int64_t en_dim_size(const en_config *c, en_dim d);
 
 /* Activation slots and their widths. LOGITS has rows only for the tokens that asked, SCORES (of a rank head) for texts. */
 #define EN_SLOTS(SLOT) \
-  SLOT(X, D) SLOT(H, D) SLOT(Q, HE) SLOT(K, KE) SLOT(V, KE) SLOT(A, HE) SLOT(G, F) SLOT(U, F) SLOT(SCORES, LABELS) SLOT(LOGITS, V)
+  SLOT(X, D) SLOT(H, D) SLOT(Q, HE) SLOT(K, KE) SLOT(V, KE) SLOT(A, HE) SLOT(G, UF) SLOT(U, UF) SLOT(ROUTES, X) SLOT(PAIRS, UD) \
+  SLOT(SCORES, LABELS) SLOT(LOGITS, V)
 typedef enum {
 #define SLOT(name, dim) EN_S_##name,
   EN_SLOTS(SLOT)
@@ -72,6 +76,7 @@ const char *en_op_name(en_op op);
 enum { EN_READS_NONE = 0, EN_READS_IN = 1, EN_READS_IN2 = 2, EN_READS_KV = 4 /* slots K and V */ };
 
 enum { EN_NONE = -1 }; /* no weight */
+enum { EN_ACT_NONE, EN_ACT_TANH, EN_ACT_SIGMOID }; /* what DOTS does to its sums */
 /* w, b: index into the architecture's per-layer tensor table, or (in begin and end lists) into its global table. */
 typedef struct en_step {
   uint8_t op, out, in, in2;

@@ -11,6 +11,9 @@ typedef int32_t (*en_forward)(const en_run *r, const en_step *step, int32_t n_st
 #include "ops.def"
 #undef EN_OP
 
+/* y = 1 / (1 + e^-x); may be in place. */
+void en_sigmoid(const en_kernels *k, float *y, const float *x, int32_t n);
+
 /* A job over the T rows of the slice. */
 typedef struct { const en_run *r; const en_step *s; } en_row_job;
 void en_rows_parallel(const en_run *r, void (*job)(const void *, int32_t, int32_t, int32_t), const void *ctx);

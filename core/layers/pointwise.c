@@ -1,6 +1,12 @@
 /* pointwise.c - operations that treat every element by itself, and the sum of two slots. */
 #include "layers_internal.h"
 
+void en_sigmoid(const en_kernels *k, float *y, const float *x, int32_t n) {
+  k->scale(y, x, -1, n);
+  k->exp_sum(y, y, 0, n);
+  for (int32_t i = 0; i < n; i++) y[i] = 1 / (1 + y[i]);
+}
+
 static void add_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
   const en_row_job *j = ctx;

@@ -142,6 +142,12 @@ static int32_t parts_split_groups(const en_model *m, const en_tensor_spec *spec)
   return 0;
 }
 
+/* Does the matrix stay as it is in the file? */
+static int32_t stays_plain(const en_model *m, const en_tensor_spec *s, int32_t part) {
+  if (s->flags & EN_T_EXPERTS && en_dim_size(&m->c, (en_dim)s->rows) / m->c.n_experts % EN_R) return 1; /* a group would hold rows of two experts */
+  return s->flags & (EN_T_VECTOR | EN_T_PLAIN) || (part && parts_split_groups(m, s));
+}
+
 static int32_t bind(en_model *m, en_weight *w, const en_tensor_spec *spec, int32_t layer, en_why *why) {
   char name[80];
   const en_gguf_tensor *t = find(m, spec, layer, name, sizeof name);
@@ -162,7 +168,7 @@ static int32_t bind(en_model *m, en_weight *w, const en_tensor_spec *spec, int32
   *w = (en_weight){type, data, (int32_t)rows, (int32_t)cols, 0};
   const size_t index = (size_t)(t - m->g.tensors);
   if (m->pack[index] && !part) return en_fail(why, EN_E_FORMAT, "tensor %s is used twice", name);
-  m->pack[index] = vector || (part && parts_split_groups(m, spec)) ? EN_TENSOR_KEPT : EN_TENSOR_PACKED;
+  m->pack[index] = stays_plain(m, spec, part) ? EN_TENSOR_KEPT : EN_TENSOR_PACKED;
   if (m->pack[index] == EN_TENSOR_PACKED) w->n_packed = w->rows / EN_R * EN_R;
   return EN_OK;
 }

@@ -177,7 +177,7 @@ static void refused(const char *arch, const char *needle, size_t skip, uint32_t 
 }
 
 int main(void) {
-  static const char *const oracles[] = {"llama", "qwen2", "qwen3", "phi2", "phi3", "phi3-longrope-short", "phi3-longrope-long", "gemma", "gemma2", "gemma3"};
+  static const char *const oracles[] = {"llama", "llama-moe", "qwen2", "qwen3", "phi2", "phi3", "phi3-longrope-short", "phi3-longrope-long", "gemma", "gemma2", "gemma3"};
   for (int i = 0; i < EN_COUNT(oracles); i++) oracle(oracles[i]);
   static const char *const tables[] = {"auto", "ref"};
   for (int i = 0; i < 2; i++) {
@@ -186,7 +186,7 @@ int main(void) {
     fused_as_apart("phi2", 16, 96, tables[i]);
     fused_as_apart("phi2", 10, 44, tables[i]); /* 40, 60 */
   }
-  static const char *const archs[] = {"llama", "qwen2", "qwen3", "phi2", "phi3", "gemma", "gemma2", "gemma3"};
+  static const char *const archs[] = {"llama", "llama-moe", "qwen2", "qwen3", "phi2", "phi3", "gemma", "gemma2", "gemma3"};
   for (int i = 0; i < EN_COUNT(archs); i++) quantized(archs[i]);
   yarn();
   windows("gemma3", 6, 0); /* both layers look through the window */

@@ -219,11 +219,11 @@ static void same_bits(const bytes_t *file) {
 }
 
 int main(void) {
-  static const char *const archs[] = {"llama", "qwen2"};
+  static const char *const archs[] = {"llama", "qwen2", "llama-moe"};
   static const int32_t types[] = {EN_F32, EN_F16, EN_BF16, EN_Q8_0, EN_Q4_0};
   for (int i = 0; i < N; i++) ids[i] = (int32_t)(en_random(5, (uint64_t)i) % TINY_V);
   float *truth = malloc(N * TINY_V * sizeof *truth), *other = malloc(N * TINY_V * sizeof *other);
-  for (int a = 0; a < 2; a++)
+  for (int a = 0; a < EN_COUNT(archs); a++)
     for (int t = 0; t < EN_COUNT(types); t++) {
       bytes_t file = tiny_gguf(archs[a], en_type_by_id(types[t]));
       for (int k = 0; en_kernels_name(k); k++) {
@@ -247,7 +247,7 @@ int main(void) {
           CHECK(en_session_kv_bytes(l.m, &small) < en_session_kv_bytes(l.m, &spec) * (kv_type == EN_KV_F16 ? 51 : 55) / 100);
           s = open_session(l.m, &small, NULL, &mem);
           all_rows(s, ids, N, other);
-          CHECK_NEAR(test_rel_rms(other, truth, N * TINY_V), 0, 0.03); /* 8-bit activations turn a last-bit difference into a step */
+          CHECK_NEAR(test_rel_rms(other, truth, N * TINY_V), 0, strcmp(archs[a], "llama-moe") ? 0.03 : 0.2); /* 8-bit activations turn a last-bit difference into a step, or send a token to another expert */
           CHECK(memcmp(other, truth, N * TINY_V * sizeof *truth));
           free(mem);
         }

@@ -51,7 +51,7 @@ enum { TINY_L = 2, TINY_D = 64, TINY_H = 4, TINY_K = 2, TINY_F = 96, TINY_V = 90
 /* What the families differ in. */
 typedef struct {
   const char *arch;
-  int qkv_bias, all_bias /* and LayerNorm, no gate, no second norm: phi2 */, tied, qk_norm, post_norm, fused, window;
+  int qkv_bias, all_bias /* and LayerNorm, no gate, no second norm: phi2 */, tied, qk_norm, post_norm, fused, window, experts;
   uint32_t rot, E, F;
   float base;    /* of the rotary angles; 0: 10000 */
   uint32_t yarn; /* context before it was stretched eightfold; 0: it was not */
@@ -59,7 +59,7 @@ typedef struct {
 
 static inline tiny_t tiny_of(const char *arch) {
   static const tiny_t all[] = {
-    {.arch = "llama"}, {.arch = "qwen2", .qkv_bias = 1, .tied = 1}, {.arch = "qwen3", .qk_norm = 1}, {.arch = "phi2", .qkv_bias = 1, .all_bias = 1, .rot = 8},
+    {.arch = "llama"}, {.arch = "llama-moe", .experts = 4}, {.arch = "qwen2", .qkv_bias = 1, .tied = 1}, {.arch = "qwen3", .qk_norm = 1}, {.arch = "phi2", .qkv_bias = 1, .all_bias = 1, .rot = 8},
     {.arch = "phi3", .fused = 1}, {.arch = "gemma", .tied = 1}, {.arch = "gemma2", .tied = 1, .post_norm = 1, .window = 4},
     {.arch = "gemma3", .tied = 1, .post_norm = 1, .qk_norm = 1, .window = 4, .base = 100}};
   tiny_t s = all[0];
@@ -81,9 +81,14 @@ static inline void tiny_layer(tensors_t *w, const tiny_t *s, const en_type *t, i
   const uint32_t HE = TINY_H * s->E, KE = TINY_K * s->E, D = TINY_D, F = s->F, qkv = s->fused ? 3 : 1, up = s->fused ? 2 : 1;
   const struct { const char *name; uint32_t cols, rows[3], n_parts; } matrices[] = {
     {s->fused ? "attn_qkv" : "attn_q", D, {HE, KE, KE}, qkv}, {"attn_k", D, {KE}, !s->fused}, {"attn_v", D, {KE}, !s->fused}, {"attn_output", HE, {D}, 1},
-    {s->fused ? "ffn_up" : "ffn_gate", D, {F, F}, s->all_bias ? 0 : up}, {"ffn_up", D, {F}, !s->fused || s->all_bias}, {"ffn_down", F, {D}, 1}};
+    {s->fused ? "ffn_up" : "ffn_gate", D, {F, F}, s->all_bias || s->experts ? 0 : up}, {"ffn_up", D, {F}, (!s->fused || s->all_bias) && !s->experts}, {"ffn_down", F, {D}, !s->experts},
+    {"ffn_gate_exps", D, {F * (uint32_t)s->experts}, !!s->experts}, {"ffn_up_exps", D, {F * (uint32_t)s->experts}, !!s->experts}, {"ffn_down_exps", F, {D * (uint32_t)s->experts}, !!s->experts}};
   char name[64];
   tiny_norm(w, l, "attn_norm.weight", D);
+  if (s->experts) {
+    snprintf(name, sizeof name, "blk.%d.ffn_gate_inp.weight", l);
+    add_tensor(w, name, en_type_by_id(EN_F32), 2, D, (uint32_t)s->experts, 0, 0.2f);
+  }
   if (s->all_bias) tiny_vector(w, l, "attn_norm.bias", &D, 1, 0, 0.2f);
   else tiny_norm(w, l, "ffn_norm.weight", D);
   if (s->qk_norm) tiny_norm(w, l, "attn_q_norm.weight", s->E);
@@ -108,6 +113,7 @@ static inline bytes_t tiny_build(const tiny_t *s, const en_type *t) {
   bytes_t b = {0}, kv = {0};
   tensors_t w = {.seed = 100};
   char key[80];
+  const char *const arch = s->experts ? "llama" : s->arch;
   add_tensor(&w, "token_embd.weight", t, 2, TINY_D, TINY_V, 0, strncmp(s->arch, "gemma", 5) ? 1 : 0.125f);
   add_tensor(&w, "output_norm.weight", f32, 1, TINY_D, 1, 1, 0.2f);
   if (s->all_bias) add_tensor(&w, "output_norm.bias", f32, 1, TINY_D, 1, 0, 0.2f);
@@ -117,25 +123,25 @@ static inline bytes_t tiny_build(const tiny_t *s, const en_type *t) {
   const struct { const char *key; uint32_t v; } numbers[] = {{"block_count", TINY_L}, {"embedding_length", TINY_D}, {"context_length", 256},
     {"feed_forward_length", s->F}, {"attention.head_count", TINY_H}, {"attention.head_count_kv", TINY_K}, {"vocab_size", TINY_V},
     {"attention.key_length", s->E}, {"attention.value_length", s->E}, {"rope.dimension_count", s->rot ? s->rot : s->E},
-    {"attention.sliding_window", (uint32_t)s->window}, {"attention.sliding_window_pattern", 2}};
+    {"expert_count", (uint32_t)s->experts}, {"expert_used_count", s->experts ? 2 : 0}, {"attention.sliding_window", (uint32_t)s->window}, {"attention.sliding_window_pattern", 2}};
   const int n_numbers = s->window ? EN_COUNT(numbers) : EN_COUNT(numbers) - 2;
-  kv_str(&kv, "general.architecture", s->arch);
+  kv_str(&kv, "general.architecture", arch);
   for (int i = 0; i < n_numbers; i++) {
-    snprintf(key, sizeof key, "%s.%s", s->arch, numbers[i].key);
+    snprintf(key, sizeof key, "%s.%s", arch, numbers[i].key);
     kv_u32(&kv, key, numbers[i].v);
   }
-  snprintf(key, sizeof key, "%s.attention.layer_norm%s_epsilon", s->arch, s->all_bias ? "" : "_rms");
+  snprintf(key, sizeof key, "%s.attention.layer_norm%s_epsilon", arch, s->all_bias ? "" : "_rms");
   kv_f32(&kv, key, 1e-5f);
-  snprintf(key, sizeof key, "%s.final_logit_softcapping", s->arch);
+  snprintf(key, sizeof key, "%s.final_logit_softcapping", arch);
   kv_f32(&kv, key, 4);
-  snprintf(key, sizeof key, "%s.rope.freq_base", s->arch);
+  snprintf(key, sizeof key, "%s.rope.freq_base", arch);
   kv_f32(&kv, key, s->base > 0 ? s->base : 10000);
   if (s->yarn) {
-    snprintf(key, sizeof key, "%s.rope.scaling.type", s->arch);
+    snprintf(key, sizeof key, "%s.rope.scaling.type", arch);
     kv_str(&kv, key, "yarn");
-    snprintf(key, sizeof key, "%s.rope.scaling.factor", s->arch);
+    snprintf(key, sizeof key, "%s.rope.scaling.factor", arch);
     kv_f32(&kv, key, 8);
-    snprintf(key, sizeof key, "%s.rope.scaling.original_context_length", s->arch);
+    snprintf(key, sizeof key, "%s.rope.scaling.original_context_length", arch);
     kv_u32(&kv, key, s->yarn);
   }
   kv_str(&kv, "tokenizer.ggml.model", "no_vocab");

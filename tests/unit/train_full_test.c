@@ -205,7 +205,7 @@ static void refusals(void) {
 }
 
 int main(void) {
-  static const char *const archs[] = {"llama", "qwen2", "qwen3", "phi2", "phi3", "gemma", "gemma2", "gemma3"};
+  static const char *const archs[] = {"llama", "llama-moe", "qwen2", "qwen3", "phi2", "phi3", "gemma", "gemma2", "gemma3"};
   for (int i = 0; i < T; i++) {
     ids[i] = (int32_t)(en_random(8, (uint64_t)i) % TINY_V);
     segment[i] = i < 10 ? 1 : 2;
