@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static const char MODEL_FILE[] = "adapter_model.safetensors", CONFIG_FILE[] = "adapter_config.json";
 
@@ -27,36 +26,24 @@ static int is_folder(const char *path) {
   return !stat(path, &s) && S_ISDIR(s.st_mode);
 }
 
-/* Bytes [at, at + n) of what is to be written. */
-typedef void (*source)(const void *ctx, uint64_t at, void *dst, size_t n);
-
-static int write_pieces(const char *path, uint64_t n_bytes, source from, const void *ctx) {
-  enum { PIECE = 1 << 18 };
-  char *beside = malloc(strlen(path) + sizeof ".part"), *piece = malloc(PIECE);
-  if (!beside || !piece) { free(beside); free(piece); return cli_fail(path, "no memory"), 0; }
-  sprintf(beside, "%s.part", path);
-  FILE *f = fopen(beside, "wb");
-  int ok = f != NULL;
-  for (uint64_t at = 0; ok && at < n_bytes; at += PIECE) {
-    const size_t n = (size_t)EN_MIN(n_bytes - at, (uint64_t)PIECE);
-    from(ctx, at, piece, n);
-    ok = fwrite(piece, 1, n, f) == n;
-  }
-  ok = ok && !fflush(f) && !fsync(fileno(f)); /* on the disk before it gets its name */
-  if (f) ok = !fclose(f) && ok;
-  ok = ok && !rename(beside, path);
-  if (!ok) cli_fail(path, "it could not be written: %s", strerror(errno));
-  if (!ok && f) remove(beside);
-  free(piece);
-  free(beside);
-  return ok;
+int cli_write_file(const char *path, const void *data, size_t n_bytes) {
+  cli_out out;
+  return cli_out_close(&out, cli_out_open(&out, path) && cli_out_put(&out, data, n_bytes));
 }
 
-static void from_memory(const void *ctx, uint64_t at, void *dst, size_t n) { memcpy(dst, (const char *)ctx + (size_t)at, n); }
-static void from_model(const void *ctx, uint64_t at, void *dst, size_t n) { en_model_read(ctx, at, dst, n); }
-
-int cli_write_file(const char *path, const void *data, size_t n_bytes) { return write_pieces(path, n_bytes, from_memory, data); }
-int cli_model_write(const cli_model *m, const char *path) { return write_pieces(path, m->info.file_bytes, from_model, m->model); }
+int cli_model_write(const cli_model *m, const char *path) {
+  enum { PIECE = 1 << 18 };
+  char *piece = malloc(PIECE);
+  cli_out out;
+  if (!piece) return cli_fail(path, "no memory"), 0;
+  int ok = cli_out_open(&out, path);
+  for (uint64_t at = 0; ok && at < m->info.file_bytes; at += PIECE) {
+    const size_t n = (size_t)EN_MIN(m->info.file_bytes - at, (uint64_t)PIECE);
+    ok = en_model_read(m->model, at, piece, n) == EN_OK && cli_out_put(&out, piece, n);
+  }
+  free(piece);
+  return cli_out_close(&out, ok);
+}
 
 /* ---- read ---- */
 

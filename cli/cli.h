@@ -10,7 +10,7 @@
 /* Every command, in the order of the help: CLI_COMMAND(name) is cli_command_<name>, defined in a file of its own. */
 #define CLI_COMMANDS \
   CLI_COMMAND(run) CLI_COMMAND(tokens) CLI_COMMAND(detokenize) CLI_COMMAND(tokenizer) CLI_COMMAND(logits) CLI_COMMAND(embed) CLI_COMMAND(perplexity) CLI_COMMAND(eval) \
-  CLI_COMMAND(init) CLI_COMMAND(train) CLI_COMMAND(adapter) CLI_COMMAND(bench) CLI_COMMAND(inspect) CLI_COMMAND(capabilities) CLI_COMMAND(parity) CLI_COMMAND(grads)
+  CLI_COMMAND(quantize) CLI_COMMAND(init) CLI_COMMAND(train) CLI_COMMAND(adapter) CLI_COMMAND(bench) CLI_COMMAND(inspect) CLI_COMMAND(capabilities) CLI_COMMAND(parity) CLI_COMMAND(grads)
 #define CLI_COMMAND(name) extern const cli_command cli_command_##name;
 CLI_COMMANDS
 #undef CLI_COMMAND
@@ -56,13 +56,18 @@ typedef struct {
 /* EN_OK or a status, after a message on stderr unless quiet. cli_close on success. */
 int32_t cli_open(cli_model *m, const char *path, const cli_open_spec *spec);
 void cli_close(cli_model *m);
-/* Reads the head of a GGUF file, all bytes up to the tensor data, and scans it. NULL after a message. free() it. */
-unsigned char *cli_read_head(const char *path, size_t *n_bytes, en_gguf *g);
 
 /* A session in memory of its own: free(*mem) at the end. */
 int32_t cli_session(const cli_model *m, const en_session_spec *spec, en_session **out, void **mem, en_why *why);
 /* Text -> ids; NULL after a message. free() it. */
 int32_t *cli_encode(const cli_model *m, const char *text, size_t n_bytes, int32_t flags, size_t *n_ids);
+
+/* A file that appears whole or not at all: written beside its place as PATH.part, renamed at the end. */
+typedef struct { const char *path; char *beside; FILE *f; } cli_out;
+int cli_out_open(cli_out *o, const char *path); /* 1, or 0 after a message; then only cli_out_close is left to call */
+int cli_out_put(cli_out *o, const void *data, size_t n_bytes);
+/* ok 0: what was written is removed. 1: the file is on the disk, under its name; 0 after a message. */
+int cli_out_close(cli_out *o, int ok);
 
 void cli_json_text(FILE *f, const char *text, size_t n_bytes); /* as a JSON string; bytes that are no UTF-8 become U+FFFD */
 #endif

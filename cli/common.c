@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -55,6 +56,31 @@ char *cli_read_file(const char *path, size_t *n_bytes) {
   data[n] = 0;
   *n_bytes = n;
   return data;
+}
+
+int cli_out_open(cli_out *o, const char *path) {
+  *o = (cli_out){.path = path, .beside = malloc(strlen(path) + sizeof ".part")};
+  if (!o->beside) return cli_fail(path, "no memory"), 0;
+  sprintf(o->beside, "%s.part", path);
+  o->f = fopen(o->beside, "wb");
+  return o->f || (cli_fail(path, "it could not be written: %s", strerror(errno)), 0);
+}
+
+int cli_out_put(cli_out *o, const void *data, size_t n_bytes) {
+  return fwrite(data, 1, n_bytes, o->f) == n_bytes || (cli_fail(o->path, "it could not be written: %s", strerror(errno)), 0);
+}
+
+int cli_out_close(cli_out *o, int ok) {
+  if (o->f) {
+    const int written = ok;
+    ok = ok && !fflush(o->f) && !fsync(fileno(o->f)); /* on the disk before it gets its name */
+    ok = !fclose(o->f) && ok;
+    ok = ok && !rename(o->beside, o->path);
+    if (written && !ok) cli_fail(o->path, "it could not be written: %s", strerror(errno));
+    if (!ok) remove(o->beside);
+  }
+  free(o->beside);
+  return ok;
 }
 
 double cli_now_ms(void *unused) {

@@ -1,9 +1,10 @@
 /* init.c - edge-net init: a model of chosen size with random weights in F32, to be trained from nothing. Its tokenizer is that of another file.
  * Weights are normal with deviation 0.02, those that write into the residual stream divided by sqrt(2 layers) (Radford et al. 2019); norms are 1, biases 0.
  * The same numbers on every machine. */
-#include "../core/format/writer.h"
+#include "../core/format/gguf_write.h"
 #include "../core/quant/quant.h"
 #include "adapters.h"
+#include "source.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -26,68 +27,32 @@ static const arg_option options[] = {
 };
 
 typedef struct { uint32_t layers, width, heads, kv_heads, head, ff, context, vocab; const char *arch; } sizes;
-/* The file in the making; pass 0 counts, pass 1 writes the head, the tensors' numbers follow. */
+/* The file in the making: first the head is counted, then it is written, then the tensors' numbers follow. */
 typedef struct {
-  en_writer w;
-  uint64_t offset, n_tensors, n_kv, seed;
+  en_gguf_writer g;
+  uint64_t seed, n_made;
   size_t data;         /* where the tensors' numbers go on, once the head is written */
   int with_data;
 } maker;
 
 /* ---- metadata ---- */
 
-static void put_text(maker *m, const char *s, uint64_t n) {
-  en_put64(&m->w, n);
-  en_put(&m->w, s, (size_t)n);
-}
-static void put_key(maker *m, const char *arch, const char *key) {
-  char name[96];
-  snprintf(name, sizeof name, "%s.%s", arch, key);
-  put_text(m, name, strlen(name));
-  m->n_kv++;
-}
-static void kv_text(maker *m, const char *arch, const char *key, const char *value) {
-  put_key(m, arch, key);
-  en_put32(&m->w, EN_GGUF_STR);
-  put_text(m, value, strlen(value));
+static const char *key_of(char buffer[96], const char *arch, const char *key) {
+  snprintf(buffer, 96, "%s.%s", arch, key);
+  return buffer;
 }
 static void kv_u32(maker *m, const char *arch, const char *key, uint32_t value) {
-  put_key(m, arch, key);
-  en_put32(&m->w, EN_GGUF_U32);
-  en_put32(&m->w, value);
+  char name[96];
+  en_gguf_key_u32(&m->g, key_of(name, arch, key), value);
 }
 static void kv_f32(maker *m, const char *arch, const char *key, double value) {
-  const float f = (float)value;
-  put_key(m, arch, key);
-  en_put32(&m->w, EN_GGUF_F32);
-  en_put(&m->w, &f, 4);
-}
-
-/* Behind the last byte of a value. */
-static const uint8_t *value_end(const en_value *v) {
-  static const uint8_t width[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
-  const uint8_t *p = v->at;
-  uint64_t n;
-  if (v->type == EN_GGUF_STR) return p + v->n;
-  if (v->elem_type != EN_GGUF_STR) return p + v->n * width[v->elem_type];
-  for (uint64_t i = 0; i < v->n; i++) en_value_next_str(&p, &n);
-  return p;
-}
-
-/* Everything that tells of the tokenizer, as it stands in the other file. */
-static void copy_tokenizer(maker *m, const en_gguf *g) {
-  for (uint64_t i = 0; i < g->n_kv; i++) {
-    const en_gguf_kv *kv = &g->kv[i];
-    const uint8_t *from = kv->key - sizeof(uint64_t); /* its length comes first */
-    if (kv->key_bytes < 10 || memcmp(kv->key, "tokenizer.", 10)) continue;
-    en_put(&m->w, from, (size_t)(value_end(&kv->value) - from));
-    m->n_kv++;
-  }
+  char name[96];
+  en_gguf_key_f32(&m->g, key_of(name, arch, key), (float)value);
 }
 
 static void put_metadata(maker *m, const cli_args *a, const sizes *s, const en_gguf *tokenizer) {
-  kv_text(m, "general", "architecture", s->arch);
-  if (args_text(a, I_NAME)) kv_text(m, "general", "name", args_text(a, I_NAME));
+  en_gguf_key_text(&m->g, "general.architecture", s->arch);
+  if (args_text(a, I_NAME)) en_gguf_key_text(&m->g, "general.name", args_text(a, I_NAME));
   kv_u32(m, "general", "file_type", 0);
   kv_u32(m, s->arch, "vocab_size", s->vocab);
   kv_u32(m, s->arch, "context_length", s->context);
@@ -101,7 +66,8 @@ static void put_metadata(maker *m, const cli_args *a, const sizes *s, const en_g
   kv_u32(m, s->arch, "rope.dimension_count", s->head);
   kv_f32(m, s->arch, "rope.freq_base", args_number(a, I_ROPE_BASE));
   kv_f32(m, s->arch, "attention.layer_norm_rms_epsilon", args_number(a, I_EPS));
-  copy_tokenizer(m, tokenizer);
+  for (uint64_t i = 0; i < tokenizer->n_kv; i++) /* everything that tells of the tokenizer, as it stands in the other file */
+    if (tokenizer->kv[i].key_bytes >= 10 && !memcmp(tokenizer->kv[i].key, "tokenizer.", 10)) en_gguf_copy(&m->g, &tokenizer->kv[i]);
 }
 
 /* ---- tensors ---- */
@@ -115,20 +81,11 @@ static double normal(uint64_t seed, uint64_t i) {
 
 /* rows 0: a vector of cols. Every number is mean + deviation * normal. */
 static void tensor(maker *m, const char *name, uint32_t rows, uint32_t cols, double mean, double deviation) {
-  const uint64_t n = (uint64_t)EN_MAX(rows, 1) * cols, seed = m->seed + ++m->n_tensors;
-  if (m->with_data) {
-    float *to = (float *)(void *)(m->w.p + m->data);
-    for (uint64_t i = 0; i < n; i++) to[i] = (float)(mean + (deviation > 0 ? deviation * normal(seed, i) : 0));
-    m->data += (size_t)((n * 4 + 31) / 32 * 32);
-    return;
-  }
-  put_text(m, name, strlen(name));
-  en_put32(&m->w, rows ? 2 : 1);
-  en_put64(&m->w, cols);
-  if (rows) en_put64(&m->w, rows);
-  en_put32(&m->w, EN_F32);
-  en_put64(&m->w, m->offset);
-  m->offset += (n * 4 + 31) / 32 * 32;
+  const uint64_t ne[] = {cols, rows}, n = (uint64_t)EN_MAX(rows, 1) * cols, seed = m->seed + ++m->n_made;
+  if (!m->with_data) { en_gguf_declare(&m->g, name, strlen(name), EN_F32, ne, rows ? 2 : 1); return; }
+  float *to = (float *)(void *)(m->g.w.p + m->data);
+  for (uint64_t i = 0; i < n; i++) to[i] = (float)(mean + (deviation > 0 ? deviation * normal(seed, i) : 0));
+  m->data += (size_t)en_gguf_padded(n * 4);
 }
 
 static void layer(maker *m, const sizes *s, uint32_t l) {
@@ -149,7 +106,7 @@ static void layer(maker *m, const sizes *s, uint32_t l) {
 }
 
 static void put_tensors(maker *m, const sizes *s, int untied) {
-  m->n_tensors = m->offset = 0;
+  m->n_made = 0;
   tensor(m, "token_embd.weight", s->vocab, s->width, 0, 0.02);
   for (uint32_t l = 0; l < s->layers; l++) layer(m, s, l);
   tensor(m, "output_norm.weight", 0, s->width, 1, 0);
@@ -158,18 +115,12 @@ static void put_tensors(maker *m, const sizes *s, int untied) {
 
 /* The head into p[cap], or only its length; then *n_file is that of the whole file. */
 static size_t make_head(maker *m, uint8_t *p, size_t cap, const cli_args *a, const sizes *s, const en_gguf *tokenizer, uint64_t *n_file) {
-  const uint64_t n_tensors = m->n_tensors, n_kv = m->n_kv; /* known from the first pass */
-  m->w = (en_writer){p, 0, cap};
-  m->n_kv = 0;
-  en_put(&m->w, "GGUF", 4);
-  en_put32(&m->w, 3);
-  en_put64(&m->w, n_tensors);
-  en_put64(&m->w, n_kv);
+  en_gguf_begin(&m->g, p, cap);
   put_metadata(m, a, s, tokenizer);
   put_tensors(m, s, args_given(a, I_UNTIED));
-  en_put_fill(&m->w, 0, (32 - m->w.n % 32) % 32);
-  *n_file = m->w.n + m->offset;
-  return m->w.n;
+  en_gguf_end(&m->g);
+  *n_file = m->g.w.n + m->g.offset;
+  return m->g.w.n;
 }
 
 static int make(const cli_args *a, const sizes *s, const en_gguf *tokenizer) {
@@ -204,22 +155,16 @@ static int settle(const cli_args *a, sizes *s) {
 static int run(const cli_args *a) {
   const char *path = args_text(a, I_TOKENIZER);
   sizes s;
-  en_gguf g;
-  size_t n;
+  cli_source source;
   en_why why = {""};
   if (!settle(a, &s)) return 2;
-  unsigned char *head = cli_read_head(path, &n, &g);
-  void *index = head ? cli_alloc(en_gguf_bytes(&g)) : NULL;
-  int ok = head && (index || cli_fail(path, "no memory for its head") == 0) && (en_gguf_index(&g, index, en_gguf_bytes(&g), &why) == EN_OK || cli_fail(path, "%s", why.text) == 0);
-  if (ok) {
-    const en_value *tokens = en_gguf_find(&g, "tokenizer.ggml.tokens");
-    ok = tokens && tokens->type == EN_GGUF_ARR && tokens->n > 0 && tokens->n < 1 << 24;
-    if (!ok) cli_fail(path, "it has no vocabulary");
-    if (ok) s.vocab = (uint32_t)tokens->n;
-  }
-  ok = ok && make(a, &s, &g);
-  free(index);
-  free(head);
+  if (cli_source_open(&source, path, 1, &why) != EN_OK) return cli_fail(path, "%s", why.text);
+  const en_value *tokens = en_gguf_find(&source.g, "tokenizer.ggml.tokens");
+  int ok = tokens && tokens->type == EN_GGUF_ARR && tokens->n > 0 && tokens->n < 1 << 24;
+  if (!ok) cli_fail(path, "it has no vocabulary");
+  else s.vocab = (uint32_t)tokens->n;
+  ok = ok && make(a, &s, &source.g);
+  cli_source_close(&source);
   return ok ? 0 : 1;
 }
 

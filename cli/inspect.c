@@ -1,7 +1,6 @@
 /* inspect.c - edge-net inspect: what is in a GGUF file. Reads the head only, of any architecture. */
-#include "cli.h"
+#include "source.h"
 #include <math.h>
-#include <stdlib.h>
 
 static const arg_option options[] = {{.name = "json", .help = "print one JSON object", .kind = ARG_FLAG}};
 enum { SHOWN_ELEMENTS = 8, SHOWN_TEXT = 100 };
@@ -91,20 +90,12 @@ static void print_all(const en_gguf *g, int json) {
 }
 
 static int run(const cli_args *a) {
-  en_gguf g;
+  cli_source source;
   en_why why = {""};
-  size_t n_head;
-  int code = 0;
-  unsigned char *head = cli_read_head(a->argv[0], &n_head, &g);
-  if (!head) return 1;
-  const size_t n = en_gguf_bytes(&g);
-  void *tables = cli_alloc(n);
-  if (!tables) code = cli_fail(a->argv[0], "no memory for its tables (%zu bytes)", n);
-  else if (en_gguf_index(&g, tables, n, &why) != EN_OK) code = cli_fail(a->argv[0], "%s", why.text);
-  else print_all(&g, args_given(a, 0));
-  free(tables);
-  free(head);
-  return code;
+  if (cli_source_open(&source, a->argv[0], 1, &why) != EN_OK) return cli_fail(a->argv[0], "%s", why.text);
+  print_all(&source.g, args_given(a, 0));
+  cli_source_close(&source);
+  return 0;
 }
 
 const cli_command cli_command_inspect = {

@@ -1,39 +1,11 @@
-/* load.c - a model file into memory: probe the head, then stream the rest in chunks and let the core pack them as they arrive. */
+/* load.c - a model into memory: probe the head, then stream the rest in chunks and let the core pack them as they arrive. */
 #include "adapters.h"
-#include <errno.h>
+#include "source.h"
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { FIRST_HEAD = 1 << 20, CHUNK = 4 << 20 };
+enum { CHUNK = 4 << 20 };
 static const uint64_t SHOW_PROGRESS_ABOVE = 64u << 20;
-
-/* The file's start in memory, all that lies before the tensor data and perhaps more. On success *data (free it) holds *n_bytes. */
-static int32_t read_head(FILE *f, unsigned char **data, size_t *n_bytes, en_gguf *g, en_why *why) {
-  size_t cap = FIRST_HEAD, n = 0;
-  unsigned char *head = NULL;
-  for (;;) {
-    unsigned char *more = realloc(head, cap);
-    if (!more) { free(head); return en_fail(why, EN_E_NOMEM, "no memory for a head of %z bytes", (uint64_t)cap); }
-    head = more;
-    n += fread(head + n, 1, cap - n, f);
-    int32_t status = ferror(f) ? en_fail(why, EN_E_FORMAT, "it cannot be read: %s", strerror(errno)) : en_gguf_scan(g, head, n, why);
-    if (status == EN_OK) { *data = head; *n_bytes = n; return EN_OK; }
-    if (status == EN_E_MORE && n < cap) status = en_fail(why, EN_E_FORMAT, "the file ends after %z bytes, in the middle of its head", (uint64_t)n);
-    else if (status == EN_E_MORE && cap > SIZE_MAX / 2) status = en_fail(why, EN_E_NOMEM, "the head does not fit into memory");
-    if (status != EN_E_MORE) { free(head); return status; }
-    cap *= 2;
-  }
-}
-
-unsigned char *cli_read_head(const char *path, size_t *n_bytes, en_gguf *g) {
-  en_why why = {""};
-  unsigned char *head = NULL;
-  FILE *f = fopen(path, "rb");
-  if (!f) { cli_fail(path, "%s", strerror(errno)); return NULL; }
-  if (read_head(f, &head, n_bytes, g, &why) != EN_OK) { cli_fail(path, "%s", why.text); head = NULL; }
-  fclose(f);
-  return head;
-}
 
 static void progress(uint64_t done, uint64_t all) {
   if (all < SHOW_PROGRESS_ABOVE || !isatty(STDERR_FILENO)) return;
@@ -41,14 +13,12 @@ static void progress(uint64_t done, uint64_t all) {
 }
 
 /* The rest of the file behind the n bytes that are there already. */
-static int32_t stream_in(cli_model *m, FILE *f, uint64_t n, en_why *why) {
+static int32_t stream_in(cli_model *m, cli_source *s, uint64_t n, en_why *why) {
   int32_t status = en_model_feed(m->model, n);
   while (status == EN_OK && n < m->info.file_bytes) {
-    const size_t want = (size_t)EN_MIN(m->info.file_bytes - n, (uint64_t)CHUNK);
-    const size_t got = fread((unsigned char *)m->image + n, 1, want, f);
-    n += got;
-    if (got < want && ferror(f)) return en_fail(why, EN_E_FORMAT, "reading failed after %z bytes: %s", n, strerror(errno));
-    if (got < want) return en_fail(why, EN_E_FORMAT, "the file ends after %z bytes, it should have %z", n, m->info.file_bytes);
+    const size_t piece = (size_t)EN_MIN(m->info.file_bytes - n, (uint64_t)CHUNK);
+    EN_TRY(cli_source_read(s, n, (unsigned char *)m->image + n, piece, why));
+    n += piece;
     progress(n, m->info.file_bytes);
     status = en_model_feed(m->model, n);
   }
@@ -62,50 +32,44 @@ static int32_t open_tokenizer(cli_model *m, size_t n_head, en_why *why) {
   return en_tokenizer_init(&m->tokenizer, m->tokenizer_mem, n, m->image, n_head, why);
 }
 
-/* The image with its head in place; the file goes on behind the *n bytes that are there. */
-static int32_t open_image(cli_model *m, FILE *f, int32_t head_only, size_t *n, en_why *why) {
-  unsigned char *head;
-  en_gguf g;
-  EN_TRY(read_head(f, &head, n, &g, why));
-  const uint64_t n_image = head_only ? *n : g.file_bytes;
-  m->info.file_bytes = g.file_bytes;
-  m->info.data_offset = g.data_offset;
-  *n = (size_t)EN_MIN((uint64_t)*n, n_image);
+/* The image with its head in place; the source goes on behind the *n bytes that are there. */
+static int32_t open_image(cli_model *m, const cli_source *s, int32_t head_only, size_t *n, en_why *why) {
+  const uint64_t n_image = head_only ? s->n_head : s->g.file_bytes;
+  m->info.file_bytes = s->g.file_bytes;
+  m->info.data_offset = s->g.data_offset;
+  *n = (size_t)EN_MIN((uint64_t)s->n_head, n_image);
   m->image = n_image <= SIZE_MAX ? cli_alloc((size_t)n_image) : NULL;
-  if (m->image) memcpy(m->image, head, *n);
-  free(head);
+  if (m->image) memcpy(m->image, s->head, *n);
   return m->image ? EN_OK : en_fail(why, EN_E_NOMEM, "the model needs %z bytes of memory, more than there are", n_image);
 }
 
-static int32_t open_model(cli_model *m, FILE *f, const char *kernels, size_t n_head, en_why *why) {
+static int32_t open_model(cli_model *m, cli_source *s, const char *kernels, size_t n_head, en_why *why) {
   const size_t n = en_model_bytes(m->image, n_head, &m->host);
   m->model_mem = cli_alloc(n);
   if (!m->model_mem) return en_fail(why, EN_E_NOMEM, "no memory for the model's tables (%z bytes)", (uint64_t)n);
   EN_TRY(en_model_init(&m->model, m->model_mem, n, m->image, n_head, &m->host, why));
   EN_TRY(en_model_use_kernels(m->model, kernels ? kernels : "auto", why));
-  EN_TRY(stream_in(m, f, n_head, why));
+  EN_TRY(stream_in(m, s, n_head, why));
   m->info = *en_model_info(m->model);
   return EN_OK;
 }
 
-static int32_t open_file(cli_model *m, FILE *f, const cli_open_spec *spec, en_why *why) {
+static int32_t open_source(cli_model *m, cli_source *s, const cli_open_spec *spec, en_why *why) {
   size_t n_head;
-  EN_TRY(open_image(m, f, spec->head_only, &n_head, why));
-  if (!spec->head_only) EN_TRY(open_model(m, f, spec->kernels, n_head, why));
+  EN_TRY(open_image(m, s, spec->head_only, &n_head, why));
+  if (!spec->head_only) EN_TRY(open_model(m, s, spec->kernels, n_head, why));
   return spec->need_tokenizer ? open_tokenizer(m, n_head, why) : EN_OK;
 }
 
 int32_t cli_open(cli_model *m, const char *path, const cli_open_spec *spec) {
   en_why why = {""};
-  int32_t status;
   *m = (cli_model){.path = path, .host = {.now_ms = cli_now_ms}};
   if (!spec->head_only) m->threads = en_threads_start(spec->n_threads, &m->host);
-  FILE *f = fopen(path, "rb");
-  if (f) {
-    status = open_file(m, f, spec, &why);
-    fclose(f);
-  } else {
-    status = en_fail(&why, EN_E_ARG, "%s", strerror(errno));
+  cli_source source;
+  int32_t status = cli_source_open(&source, path, 0, &why);
+  if (status == EN_OK) {
+    status = open_source(m, &source, spec, &why);
+    cli_source_close(&source);
   }
   if (status != EN_OK) {
     if (!why.text[0]) en_fail(&why, status, "%s", en_status_name(status));

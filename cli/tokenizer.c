@@ -1,5 +1,5 @@
 /* tokenizer.c - edge-net tokenizer train: learns a byte-level BPE vocabulary and writes it as the tokenizer part of a GGUF file. */
-#include "../core/format/writer.h"
+#include "../core/format/gguf_write.h"
 #include "../core/text/text.h"
 #include "../core/text/unicode.h"
 #include "adapters.h"
@@ -62,11 +62,6 @@ static int add_file(cli_bpe *b, const char *path) {
 
 /* ---- the file ---- */
 
-static void put_gguf_text(en_writer *w, const char *text, size_t n) { en_put64(w, n); en_put(w, text, n); }
-static void put_key(en_writer *w, const char *key, uint32_t type) { put_gguf_text(w, key, strlen(key)); en_put32(w, type); }
-static void put_text_key(en_writer *w, const char *key, const char *value) { put_key(w, key, EN_GGUF_STR); put_gguf_text(w, value, strlen(value)); }
-static void put_array_key(en_writer *w, const char *key, uint32_t type, uint64_t n) { put_key(w, key, EN_GGUF_ARR); en_put32(w, type); en_put64(w, n); }
-
 /* A symbol as token text; its length. dst has room for two bytes for each of the symbol's. */
 static size_t spell(const cli_bpe *b, uint32_t symbol, char *dst) {
   size_t n, k = 0;
@@ -85,38 +80,39 @@ static void alphabet(uint32_t order[256]) {
 
 typedef struct { const cli_bpe *bpe; const cli_bpe_merge *merges; uint32_t n_merges; const char *const *specials; uint32_t n_specials; const char *pre; char *buffer; } vocabulary;
 
-static void write_vocabulary(en_writer *w, const vocabulary *v) {
+static size_t write_vocabulary(void *dst, size_t cap, const vocabulary *v) {
   const uint32_t n_tokens = v->n_specials + 256 + v->n_merges;
   uint32_t order[256];
+  en_gguf_writer g;
   alphabet(order);
-  en_put(w, "GGUF", 4), en_put32(w, 3), en_put64(w, 0), en_put64(w, 7);
-  put_text_key(w, "tokenizer.ggml.model", "gpt2");
-  put_text_key(w, "tokenizer.ggml.pre", v->pre);
-  put_array_key(w, "tokenizer.ggml.tokens", EN_GGUF_STR, n_tokens);
-  for (uint32_t i = 0; i < v->n_specials; i++) put_gguf_text(w, v->specials[i], strlen(v->specials[i]));
-  for (uint32_t i = 0; i < 256 + v->n_merges; i++) put_gguf_text(w, v->buffer, spell(v->bpe, i < 256 ? order[i] : i, v->buffer));
-  put_array_key(w, "tokenizer.ggml.token_type", EN_GGUF_I32, n_tokens);
-  for (uint32_t i = 0; i < n_tokens; i++) en_put32(w, i < v->n_specials ? EN_TOKEN_CONTROL : EN_TOKEN_NORMAL);
-  put_array_key(w, "tokenizer.ggml.merges", EN_GGUF_STR, v->n_merges);
+  en_gguf_begin(&g, dst, cap);
+  en_gguf_key_text(&g, "tokenizer.ggml.model", "gpt2");
+  en_gguf_key_text(&g, "tokenizer.ggml.pre", v->pre);
+  en_gguf_key_array(&g, "tokenizer.ggml.tokens", EN_GGUF_STR, n_tokens);
+  for (uint32_t i = 0; i < v->n_specials; i++) en_gguf_string(&g, v->specials[i], strlen(v->specials[i]));
+  for (uint32_t i = 0; i < 256 + v->n_merges; i++) en_gguf_string(&g, v->buffer, spell(v->bpe, i < 256 ? order[i] : i, v->buffer));
+  en_gguf_key_array(&g, "tokenizer.ggml.token_type", EN_GGUF_I32, n_tokens);
+  for (uint32_t i = 0; i < n_tokens; i++) en_put32(&g.w, i < v->n_specials ? EN_TOKEN_CONTROL : EN_TOKEN_NORMAL);
+  en_gguf_key_array(&g, "tokenizer.ggml.merges", EN_GGUF_STR, v->n_merges);
   for (uint32_t i = 0; i < v->n_merges; i++) {
     size_t n = spell(v->bpe, v->merges[i].left, v->buffer);
     v->buffer[n++] = ' ';
     n += spell(v->bpe, v->merges[i].right, v->buffer + n);
-    put_gguf_text(w, v->buffer, n);
+    en_gguf_string(&g, v->buffer, n);
   }
-  put_key(w, "tokenizer.ggml.eos_token_id", EN_GGUF_U32), en_put32(w, 0);
-  put_key(w, "tokenizer.ggml.add_bos_token", EN_GGUF_BOOL), en_put(w, "", 1);
-  const size_t past = w->n % 32; /* where tensor data would begin */
-  if (past) en_put_fill(w, 0, 32 - past);
+  en_gguf_key_u32(&g, "tokenizer.ggml.eos_token_id", 0);
+  en_gguf_key_bool(&g, "tokenizer.ggml.add_bos_token", 0);
+  en_gguf_pad(&g.w); /* where tensor data would begin */
+  en_gguf_end(&g);
+  return g.w.n;
 }
 
 static int save(const vocabulary *v, const char *path) {
-  en_writer count = {NULL, 0, 0};
-  write_vocabulary(&count, v);
-  en_writer w = {malloc(count.n), 0, count.n};
-  if (w.p) write_vocabulary(&w, v);
-  const int ok = w.p ? cli_write_file(path, w.p, w.n) : (cli_fail(path, "no memory for %zu bytes", count.n), 0);
-  free(w.p);
+  const size_t n = write_vocabulary(NULL, 0, v);
+  void *file = malloc(n);
+  if (file) write_vocabulary(file, n, v);
+  const int ok = file ? cli_write_file(path, file, n) : (cli_fail(path, "no memory for %zu bytes", n), 0);
+  free(file);
   return ok;
 }
 

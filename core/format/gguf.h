@@ -41,6 +41,7 @@ size_t en_gguf_bytes(const en_gguf *scanned);
 /* Build the tables of a scanned head in mem (kept). EN_E_FORMAT: a key or a tensor name occurs twice (only seen here). */
 int32_t en_gguf_index(en_gguf *g, void *mem, size_t mem_bytes, en_why *why);
 const char *en_gguf_type_name(int32_t type); /* "Q4_K"; NULL: ggml does not know the id */
+uint64_t en_gguf_type_bytes(int32_t type, uint64_t n_elems); /* of whole blocks; 0: unknown or withdrawn */
 
 int en_gguf_get(const en_gguf *g, const char *key, en_value *out);                  /* 1 and *out, or 0: absent. Walks the head after a mere scan */
 const en_value *en_gguf_find(const en_gguf *g, const char *key);                    /* of an indexed head; NULL: absent */
@@ -58,6 +59,7 @@ double en_value_num(const en_value *v, uint64_t i);
 static inline const char *en_value_next_str(const uint8_t **cursor, uint64_t *n_bytes) {
   const uint8_t *p = *cursor; *n_bytes = en_rd64(p); *cursor = p + 8 + *n_bytes; return (const char *)(p + 8);
 }
+const uint8_t *en_value_end(const en_value *v); /* the byte behind the last one of a value */
 /* 1 if a counted string equals a C string. */
 int en_str_is(const void *s, uint64_t n_bytes, const char *c);
 #endif

@@ -19,6 +19,11 @@ const char *en_gguf_type_name(int32_t type) {
   return t ? t->name : NULL;
 }
 
+uint64_t en_gguf_type_bytes(int32_t type, uint64_t n_elems) {
+  const ggml_type *t = type < 0 ? NULL : type_of((uint32_t)type);
+  return t && t->block ? n_elems / (uint64_t)t->block * (uint64_t)t->block_bytes : 0;
+}
+
 /* ---- bytes ---- */
 
 static int32_t too_long(const en_gguf_walk *w) {
@@ -55,6 +60,15 @@ static int32_t take_str(en_gguf_walk *w, const uint8_t **p, uint64_t *n) {
 static int32_t value_bytes(uint32_t type) {
   static const int8_t bytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
   return type < (uint32_t)EN_COUNT(bytes) ? bytes[type] : -1;
+}
+
+const uint8_t *en_value_end(const en_value *v) {
+  const uint8_t *p = v->at;
+  uint64_t n;
+  if (v->type == EN_GGUF_STR) return p + (size_t)v->n;
+  if (v->elem_type != EN_GGUF_STR) return p + (size_t)v->n * (size_t)value_bytes(v->elem_type);
+  for (uint64_t i = 0; i < v->n; i++) en_value_next_str(&p, &n);
+  return p;
 }
 
 static int32_t skip_strings(en_gguf_walk *w, const en_gguf *skips, uint64_t n) {

@@ -1,6 +1,6 @@
 /* adapter.c - LoRA factors beside a model: make, load, save. File format: llama.cpp's adapter GGUF (docs/formats.md); PEFT's: adapter_peft.c. */
 #include "adapter.h"
-#include "../format/writer.h"
+#include "../format/gguf_write.h"
 #include <math.h>
 
 /* GGUF names of the targets, in the order of the EN_LORA_* bits. */
@@ -256,18 +256,13 @@ int32_t en_adapter_init_file(en_adapter **out, void *mem, size_t mem_bytes, cons
 
 /* ---- write ---- */
 
-static void put_text(en_writer *w, const char *s) {
-  en_put64(w, strlen(s));
-  en_put_str(w, s);
+static void put_b(en_writer *w, const en_lora *e, int32_t rows) {
+  for (int32_t r = 0; r < rows; r++)
+    for (int32_t j = 0; j < e->rank; j++) en_put(w, &e->b[(size_t)j * (size_t)rows + (size_t)r], 4);
 }
-static void put_kv_text(en_writer *w, const char *key, const char *value) {
-  put_text(w, key);
-  en_put32(w, EN_GGUF_STR);
-  put_text(w, value);
-}
-static void pad(en_writer *w) { en_put_fill(w, 0, (32 - w->n % 32) % 32); }
 
-static void put_factors(en_writer *w, const en_adapter *a, int32_t with_data, uint64_t *offset) {
+/* All factors: their descriptions, or their data. */
+static void put_factors(en_gguf_writer *g, const en_adapter *a, int32_t with_data) {
   for (int32_t l = 0; l < a->m->c.L; l++)
     for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
       const int32_t t = en_lora_tensor(a->m->arch, i);
@@ -275,50 +270,30 @@ static void put_factors(en_writer *w, const en_adapter *a, int32_t with_data, ui
       if (!e || !e->rank) continue;
       const en_weight *m = en_model_layer(a->m, l) + t;
       for (int32_t is_b = 0; is_b < 2; is_b++) {
-        const uint64_t cols = (uint64_t)(is_b ? e->rank : m->cols), rows = (uint64_t)(is_b ? m->rows : e->rank);
-        if (!with_data) {
-          char pattern[64], name[80];
-          pattern_of(pattern, sizeof pattern, i, is_b ? ".weight.lora_b" : ".weight.lora_a");
-          en_tensor_name(name, sizeof name, pattern, l);
-          put_text(w, name);
-          en_put32(w, 2);
-          en_put64(w, cols);
-          en_put64(w, rows);
-          en_put32(w, EN_F32);
-          en_put64(w, *offset);
-          *offset += (cols * rows * 4 + 31) / 32 * 32;
-        } else if (is_b) {
-          for (int32_t r = 0; r < m->rows; r++)
-            for (int32_t j = 0; j < e->rank; j++) en_put(w, &e->b[(size_t)j * (size_t)m->rows + (size_t)r], 4);
-          pad(w);
-        } else {
-          en_put(w, e->a, (size_t)(cols * rows * 4));
-          pad(w);
-        }
+        const uint64_t ne[] = {(uint64_t)(is_b ? e->rank : m->cols), (uint64_t)(is_b ? m->rows : e->rank)};
+        char pattern[64], name[80];
+        pattern_of(pattern, sizeof pattern, i, is_b ? ".weight.lora_b" : ".weight.lora_a");
+        en_tensor_name(name, sizeof name, pattern, l);
+        if (!with_data) { en_gguf_declare(g, name, strlen(name), EN_F32, ne, 2); continue; }
+        if (is_b) put_b(&g->w, e, m->rows);
+        else en_put(&g->w, e->a, (size_t)(ne[0] * ne[1] * 4));
+        en_gguf_pad(&g->w);
       }
     }
 }
 
 size_t en_adapter_save(const en_adapter *a, void *dst, size_t cap) {
-  uint64_t n_tensors = 0, offset = 0;
-  for (size_t i = 0; i < (size_t)a->m->c.L * (size_t)a->m->arch->n_layer; i++) n_tensors += a->table[i].rank ? 2 : 0;
   for (int pass = 0; pass < 2; pass++) { /* first count, then write if it fits */
-    en_writer w = {pass ? dst : NULL, 0, pass ? cap : 0};
-    offset = 0;
-    en_put(&w, "GGUF", 4);
-    en_put32(&w, 3);
-    en_put64(&w, n_tensors);
-    en_put64(&w, 4);
-    put_kv_text(&w, "general.architecture", a->m->arch->name);
-    put_kv_text(&w, "general.type", "adapter");
-    put_kv_text(&w, "adapter.type", "lora");
-    put_text(&w, "adapter.lora.alpha");
-    en_put32(&w, EN_GGUF_F32);
-    en_put(&w, &a->alpha, 4);
-    put_factors(&w, a, 0, &offset);
-    pad(&w);
-    put_factors(&w, a, 1, &offset);
-    if (pass || !dst || w.n > cap) return w.n;
+    en_gguf_writer g;
+    en_gguf_begin(&g, pass ? dst : NULL, cap);
+    en_gguf_key_text(&g, "general.architecture", a->m->arch->name);
+    en_gguf_key_text(&g, "general.type", "adapter");
+    en_gguf_key_text(&g, "adapter.type", "lora");
+    en_gguf_key_f32(&g, "adapter.lora.alpha", a->alpha);
+    put_factors(&g, a, 0);
+    en_gguf_end(&g);
+    put_factors(&g, a, 1);
+    if (pass || !dst || g.w.n > cap) return g.w.n;
   }
   return 0;
 }
