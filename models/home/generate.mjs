@@ -5,12 +5,13 @@
  *
  *   node models/home/generate.mjs --out train.jsonl [--n 400000] [--seed 1] [--part train|held]
  *
- * --part held: only templates and only slot values that training never sees. No input occurs twice within a file.
+ * --part held: only templates and only slot values that training never sees. No input occurs twice within a file, and none is in adversarial.txt.
  */
 import fs from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CORRECTION, INTENTS, NEGATIVE, POLITE, TALK, THEN } from './grammar.mjs';
+import { MORE_FRAMES, MORE_TALK, PARAPHRASES } from './paraphrases.mjs';
 import { slots } from './slots.mjs';
 import { expand, parse, random } from './template.mjs';
 
@@ -24,8 +25,10 @@ import { expand, parse, random } from './template.mjs';
 export const PROMPT = { before: '<|user|>', after: '<|home|>', end: '<|end|>' };
 
 const compiled = (/** @type {string[]} */ list) => list.map((text) => ({ sentence: text.startsWith('!'), node: parse(text.replace(/^!/, '')) }));
-const BOOK = INTENTS.map((i) => ({ ...i, train: compiled(i.train), held: compiled(i.held) }));
-const TALK_BOOK = TALK.map((t) => ({ ...t, train: compiled(t.train), held: compiled(t.held) }));
+const BOOK = INTENTS.map((i) => ({ ...i, train: compiled([...i.train, ...PARAPHRASES[i.intent]]), held: compiled(i.held) }));
+const TALK_BOOK = TALK.map((t, k) => ({ ...t, train: compiled([...t.train, ...MORE_TALK[k]]), held: compiled(t.held) }));
+const more = (/** @type {{ train: string[], held: string[] }} */ list, /** @type {keyof typeof MORE_FRAMES} */ name) => ({ train: [...list.train, ...MORE_FRAMES[name]], held: list.held });
+const FRAMES = { polite: more(POLITE, 'POLITE'), negative: more(NEGATIVE, 'NEGATIVE'), then: more(THEN, 'THEN'), correction: more(CORRECTION, 'CORRECTION') };
 const fixed = (/** @type {string} */ text) => ({ text, open: false });
 
 /** "before {x} after" around the pieces. @param {string} frame @param {Piece[]} pieces */
@@ -48,14 +51,14 @@ function corrected(r, part) {
   if (!last || c.answer.room !== last.text) return null;
   const right = slots(r, part === 'held')('room');
   if (right.text === last.text) return null;
-  return { ...c, pieces: [...c.pieces, fixed(r.pick(CORRECTION[part])), { text: right.text, open: right.open ?? false }], answer: { ...c.answer, room: right.value }, kind: 'correction' };
+  return { ...c, pieces: [...c.pieces, fixed(r.pick(FRAMES.correction[part])), { text: right.text, open: right.open ?? false }], answer: { ...c.answer, room: right.value }, kind: 'correction' };
 }
 
 /** @param {Random} r @param {Part} part @returns {Command} */
 function several(r, part) {
   const steps = [imperative(r, part), imperative(r, part)];
   if (r.chance(0.15)) steps.push(imperative(r, part));
-  const pieces = steps.flatMap((s, k) => (k ? [fixed(r.pick(THEN[part])), ...s.pieces] : s.pieces));
+  const pieces = steps.flatMap((s, k) => (k ? [fixed(r.pick(FRAMES.then[part])), ...s.pieces] : s.pieces));
   return { pieces, answer: { intent: 'multi', steps: steps.map((s) => s.answer) }, sentence: false, kind: 'multi' };
 }
 
@@ -99,31 +102,41 @@ export function sample(r, part) {
   }
   if (dice < 0.10) {
     const c = imperative(r, part);
-    return { input: written(r, framed(r.pick(NEGATIVE[part]), c.pieces)), output: '{"intent":"none"}', kind: 'none' };
+    return { input: written(r, framed(r.pick(FRAMES.negative[part]), c.pieces)), output: '{"intent":"none"}', kind: 'none' };
   }
   const c = dice < 0.20 ? several(r, part) : dice < 0.24 ? corrected(r, part) ?? command(r, part) : command(r, part);
-  const frames = isImperative(c) || c.kind === 'multi' ? POLITE[part] : POLITE[part].filter((f) => !/(you|and) \{x\}/.test(f));
+  const frames = isImperative(c) || c.kind === 'multi' ? FRAMES.polite[part] : FRAMES.polite[part].filter((f) => !/(you|and) \{x\}/.test(f));
   return { input: written(r, c.sentence ? c.pieces : framed(r.pick(frames), c.pieces)), output: JSON.stringify(c.answer), kind: c.kind };
 }
 
-/** n different inputs. Their order is part of the recipe. @param {{ n: number, seed: number, part: Part, not?: Set<string> }} o @returns {Generator<Sample>} */
+/** The words of a request without manners and punctuation: two requests with the same ones are the same question. @param {string} text */
+export const bare = (text) => text.toLowerCase().replace(/[.,!?]/g, '').replace(/\b(please|can you|could you|would you|thanks|now|hey)\b/g, '').replace(/ +/g, ' ').trim();
+
+/** n different inputs, none with the bare words of one in `not`. Their order is part of the recipe. @param {{ n: number, seed: number, part: Part, not?: Set<string> }} o @returns {Generator<Sample>} */
 export function* samples({ n, seed, part, not }) {
   const r = random(seed), seen = new Set();
   for (let tries = 0; seen.size < n; tries++) {
     if (tries > 40 * n + 10000) throw new Error(`only ${seen.size} different inputs of ${n}`);
     const s = sample(r, part);
-    if (seen.has(s.input) || not?.has(s.input)) continue;
+    if (seen.has(s.input) || not?.has(bare(s.input))) continue;
     seen.add(s.input);
     yield s;
   }
+}
+
+/** The requests written by hand: what is said, and the answer. @returns {Sample[]} */
+export function adversarial() {
+  const lines = fs.readFileSync(new URL('adversarial.txt', import.meta.url), 'utf8').split('\n').filter((l) => l.includes(' => '));
+  return lines.map((l) => { const [input, output] = l.split(' => '); return { input, output, kind: 'adversarial' }; });
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { values: o } = parseArgs({ options: { out: { type: 'string' }, n: { type: 'string', default: '400000' }, seed: { type: 'string', default: '1' }, part: { type: 'string', default: 'train' } } });
   if (!o.out || !['train', 'held'].includes(o.part)) { process.stderr.write('generate.mjs --out FILE.jsonl [--n N] [--seed N] [--part train|held]\n'); process.exit(2); }
   const file = fs.openSync(o.out, 'w');
+  const not = new Set(adversarial().map((s) => bare(s.input)));
   let lines = [];
-  for (const s of samples({ n: Number(o.n), seed: Number(o.seed), part: /** @type {Part} */ (o.part) })) {
+  for (const s of samples({ n: Number(o.n), seed: Number(o.seed), part: /** @type {Part} */ (o.part), not })) {
     lines.push(JSON.stringify({ input: PROMPT.before + s.input + PROMPT.after, output: s.output, kind: s.kind }));
     if (lines.length === 10000) fs.writeSync(file, lines.join('\n') + '\n'), lines = [];
   }

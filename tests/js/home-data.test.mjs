@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { samples } from '../../models/home/generate.mjs';
-import { INTENTS, TALK } from '../../models/home/grammar.mjs';
+import { adversarial, bare, samples } from '../../models/home/generate.mjs';
+import { CORRECTION, INTENTS, NEGATIVE, POLITE, TALK, THEN } from '../../models/home/grammar.mjs';
+import { MORE_FRAMES, MORE_TALK, PARAPHRASES } from '../../models/home/paraphrases.mjs';
 import { inWords, slots } from '../../models/home/slots.mjs';
 import { expand, parse, random } from '../../models/home/template.mjs';
 
@@ -50,8 +51,40 @@ test('every input once; every answer is talk or JSON with a known intent', () =>
   assert.equal(kinds.size, INTENTS.length + 4);
 });
 
+/** Everything that is held out, beside what is learned instead of it. */
+const GROUPS = [
+  ...INTENTS.map((i) => ({ train: [...i.train, ...PARAPHRASES[i.intent]], held: i.held })),
+  ...TALK.map((t, k) => ({ train: [...t.train, ...MORE_TALK[k]], held: t.held })),
+  ...Object.entries({ POLITE, NEGATIVE, THEN, CORRECTION }).map(([name, l]) => ({ train: [...l.train, ...MORE_FRAMES[/** @type {keyof typeof MORE_FRAMES} */ (name)]], held: l.held })),
+];
+/** The sentences of templates, with the names of slots in them. @param {string[]} templates */
+const shapes = (templates) => new Set(templates.flatMap((t) => {
+  if (!/[[({]/.test(t) || t.includes('{x}')) return [t];
+  const node = parse(t.replace(/^!/, ''));
+  return Array.from({ length: 30 }, (_, seed) => expand(node, random(seed), (kind) => ({ text: `<${kind}>`, value: kind })).pieces.map((p) => p.text).join('').trim());
+}));
+
+test('every word of a held-out sentence is learned in another sentence of the same meaning', () => {
+  const words = (/** @type {string[]} */ list) => new Set(list.flatMap((t) => t.replace(/\{[^}]*\}/g, ' ').toLowerCase().match(/[a-z']+/g) ?? []));
+  const learned = words(GROUPS.flatMap((g) => g.train));
+  for (const [k, g] of GROUPS.entries()) {
+    const own = k < INTENTS.length ? words(g.train) : learned;
+    assert.deepEqual([...words(g.held)].filter((w) => !own.has(w)), []);
+  }
+});
+
+test('no request written by hand is in the data, not even with other manners', () => {
+  const list = adversarial(), not = new Set(list.map((s) => bare(s.input)));
+  assert.ok(list.length >= 200);
+  assert.ok(train.some((s) => not.has(bare(s.input))), 'the filter has something to do');
+  for (const s of samples({ n: N, seed: 1, part: 'train', not })) assert.ok(!not.has(bare(s.input)), s.input);
+});
+
 test('nothing held out is in training: neither templates, nor words, nor numbers', () => {
-  for (const i of [...INTENTS, ...TALK]) assert.deepEqual(i.train.filter((t) => i.held.includes(t)), []);
+  for (const { train: ours, held: theirs } of GROUPS) {
+    const sentences = shapes(ours);
+    assert.deepEqual([...shapes(theirs)].filter((t) => t !== '{x}' && sentences.has(t)), []);
+  }
   const inputs = new Set(train.map((s) => s.input));
   assert.deepEqual(held.filter((s) => s.kind !== 'talk' && inputs.has(s.input)).filter((s) => !/"intent":"(next|back|pause|resume|volume_up|volume_down|clock|date)"/.test(s.output)), []);
   for (const kind of ['room', 'device', 'door', 'color', 'list', 'task', 'event', 'song', 'genre', 'artist', 'scene', 'place', 'degrees', 'duration', 'time', 'percent', 'volume', 'few', 'items', 'label']) {
