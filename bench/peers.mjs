@@ -10,10 +10,11 @@
  * those that others took meanwhile. A row during which others took more than 0.15 cores is measured again, up to --tries times, and then left out of
  * the file unless --keep-disturbed. Prints a Markdown table of ratios at the end. llama.cpp is measured before and after the others; both rows are kept.
  */
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { MAX_FOREIGN, watchCpu } from './cpu.mjs';
 import { npmPeers, ROOT, WORK } from './peers/install.mjs';
@@ -29,12 +30,19 @@ const { values: o } = parseArgs({ options: {
 const only = new Set(o.only.split(','));
 for (const who of only) if (!WHO.includes(who)) throw new Error(`--only ${who}: there are ${WHO.join(', ')}`);
 
-/** @param {string} cmd @param {string[]} args @param {string} [cwd] */
-function sh(cmd, args, cwd = WORK) { return execFileSync(cmd, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 }); }
+/** What a program prints. Asynchronous, so that its processes can be looked at meanwhile (cpu.mjs). @param {string} cmd @param {string[]} args @returns {Promise<string>} */
+async function sh(cmd, args) {
+  const child = spawn(cmd, args, { cwd: WORK, stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part) => { text += part; });
+  const [code] = await once(child, 'close');
+  if (code) throw new Error(`${path.basename(cmd)} ${args[0]} ended with ${code}`);
+  return text;
+}
 /** @param {string} text */
 const say = (text) => process.stderr.write(`${text}\n`);
 
-function prepare() {
+async function prepare() {
   if (!fs.existsSync(SHARED)) throw new Error(`no shared data: ${SHARED} does not exist (set EDGE_NET_SHARED)`);
   fs.mkdirSync(WORK, { recursive: true });
   fs.cpSync(SHARED, WORK, { recursive: true, force: true });
@@ -45,37 +53,37 @@ function prepare() {
   for (const model of o.models.split(',')) {
     const file = path.join(WORK, 'models', `${model}.gguf`);
     const [, shape, quant] = /** @type {RegExpExecArray} */ (/^(.*)-(f32|f16|q4_0|q8_0|q4_k)$/.exec(model));
-    if (!fs.existsSync(file)) sh('node', ['gen-gguf.mjs', '--shape', shape, '--quant', quant, '--out', 'models']);
+    if (!fs.existsSync(file)) await sh('node', ['gen-gguf.mjs', '--shape', shape, '--quant', quant, '--out', 'models']);
   }
-  sh('node', ['bench-native.mjs', '--build']);
+  await sh('node', ['bench-native.mjs', '--build']);
 }
 
 /** @typedef {Record<string, string | number>} Row */
 /** @param {string} file @returns {any[]} */
 const lines = (file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trim().split('\n').filter(Boolean).map((l) => JSON.parse(l)) : []);
 
-/** @param {string} model @param {number} threads @param {string} who @returns {Row} */
-function llamaNative(model, threads, who) {
+/** @param {string} model @param {number} threads @param {string} who @returns {Promise<Row>} */
+async function llamaNative(model, threads, who) {
   const out = path.join(WORK, 'results', 'native.jsonl');
   const before = lines(out).length;
-  sh('node', ['bench-native.mjs', '--models', `models/${model}.gguf`, '--threads', `${threads}`, '--reps', o.reps, '--pp', o.pp, '--tg', o.tg]);
+  await sh('node', ['bench-native.mjs', '--models', `models/${model}.gguf`, '--threads', `${threads}`, '--reps', o.reps, '--pp', o.pp, '--tg', o.tg]);
   const r = lines(out)[before];
   return { who, kernels: `llama.cpp ${r.version ?? ''}`.trim(), pp_med: r.pp.med, pp_min: r.pp.min, pp_max: r.pp.max, tg_med: r.tg.med, tg_min: r.tg.min, tg_max: r.tg.max, cpu_util: r.cpu_util.med, load_s: r.load_s, peak_mb: r.peak_mb };
 }
 
-/** @param {string} model @param {number} threads @returns {Row} */
-function edgeNative(model, threads) {
-  const text = sh(path.join(ROOT, 'build', 'native', 'edge-net'), ['bench', `models/${model}.gguf`, '-p', o.pp, '-n', o.tg, '-r', o.reps, '--threads', `${threads}`, '--json']);
+/** @param {string} model @param {number} threads @returns {Promise<Row>} */
+async function edgeNative(model, threads) {
+  const text = await sh(path.join(ROOT, 'build', 'native', 'edge-net'), ['bench', `models/${model}.gguf`, '-p', o.pp, '-n', o.tg, '-r', o.reps, '--threads', `${threads}`, '--json']);
   const rows = text.trim().split('\n').map((l) => JSON.parse(l));
   const pp = rows.find((r) => r.test === 'pp'), tg = rows.find((r) => r.test === 'tg');
   return { who: 'edge-net native', kernels: pp.kernels, pp_med: pp.tok_s.med, pp_min: pp.tok_s.min, pp_max: pp.tok_s.max, tg_med: tg.tok_s.med, tg_min: tg.tok_s.min, tg_max: tg.tok_s.max, cpu_util: Math.min(pp.cpu_util, tg.cpu_util) };
 }
 
-/** @param {string} model @param {number} threads @param {string} who @param {string} adapter @param {object} opts @returns {Row} */
-function browser(model, threads, who, adapter, opts, reps = o.reps) {
+/** @param {string} model @param {number} threads @param {string} who @param {string} adapter @param {object} opts @returns {Promise<Row>} */
+async function browser(model, threads, who, adapter, opts, reps = o.reps) {
   const out = path.join(WORK, 'results', 'browser.jsonl');
   const before = lines(out).length;
-  sh('node', ['bench-browser.mjs', '--adapter', adapter, '--models', `models/${model}.gguf`, '--threads', `${threads}`, '--reps', reps, '--pp', o.pp, '--tg', o.tg, '--opts', JSON.stringify(opts), '--label', who]);
+  await sh('node', ['bench-browser.mjs', '--adapter', adapter, '--models', `models/${model}.gguf`, '--threads', `${threads}`, '--reps', reps, '--pp', o.pp, '--tg', o.tg, '--opts', JSON.stringify(opts), '--label', who]);
   const r = lines(out)[before];
   if (r.error) throw new Error(`${who}: ${r.error}`);
   return { who, kernels: r.cold.kernels ?? r.version ?? '', pp_med: r.pp.med, pp_min: r.pp.min, pp_max: r.pp.max, tg_med: r.tg.med, tg_min: r.tg.min, tg_max: r.tg.max, cpu_util: r.cpu_util,
@@ -102,19 +110,19 @@ function table(rows) {
   }
 }
 
-prepare();
+await prepare();
 const run = new Date().toISOString().slice(0, 16);
 /** @type {Row[]} */ const all = [];
 for (const model of o.models.split(',')) {
   for (const threads of o.threads.split(',').map(Number)) {
-    const add = (/** @type {string} */ which, /** @type {() => Row} */ measure) => {
+    const add = async (/** @type {string} */ which, /** @type {() => Promise<Row>} */ measure) => {
       if (!only.has(which)) return;
       try {
         /** @type {Row} */ let row = {};
         let foreign = Infinity;
         for (let tries = Number(o.tries); tries > 0 && foreign > MAX_FOREIGN; tries--) {
           const stop = watchCpu();
-          row = measure();
+          row = await measure();
           ({ foreign } = stop());
         }
         const disturbed = foreign > MAX_FOREIGN || Number(row.cpu_util) < 0.9 * threads ? 1 : '';
@@ -122,12 +130,12 @@ for (const model of o.models.split(',')) {
         say(`${model} ${threads} ${row.who}: ${Number(row.pp_med).toFixed(1)} / ${Number(row.tg_med).toFixed(1)} tok/s, cpu ${Number(row.cpu_util).toFixed(2)}${disturbed ? ' (disturbed)' : ''}`);
       } catch (e) { say(`${model} ${threads}: ${/** @type {Error} */ (e).message}`); process.exitCode = 1; }
     };
-    add('llama', () => llamaNative(model, threads, 'llama.cpp native'));
-    add('native', () => edgeNative(model, threads));
-    add('relaxed', () => browser(model, threads, 'edge-net tab, relaxed', 'edge-net', { variant: 'relaxed' }));
-    add('simd128', () => browser(model, threads, 'edge-net tab, simd128', 'edge-net', { variant: 'simd128' }));
-    add('wllama', () => browser(model, threads, 'wllama tab', 'wllama', {}, '2'));
-    add('again', () => llamaNative(model, threads, 'llama.cpp native, again'));
+    await add('llama', () => llamaNative(model, threads, 'llama.cpp native'));
+    await add('native', () => edgeNative(model, threads));
+    await add('relaxed', () => browser(model, threads, 'edge-net tab, relaxed', 'edge-net', { variant: 'relaxed' }));
+    await add('simd128', () => browser(model, threads, 'edge-net tab, simd128', 'edge-net', { variant: 'simd128' }));
+    await add('wllama', () => browser(model, threads, 'wllama tab', 'wllama', {}, '2'));
+    await add('again', () => llamaNative(model, threads, 'llama.cpp native, again'));
   }
 }
 save(o['keep-disturbed'] ? all : all.filter((row) => !row.disturbed));
