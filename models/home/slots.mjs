@@ -51,13 +51,21 @@ export function isHeldOut(value) {
   return ((h ^ (h >>> 13)) >>> 0) % 10 === 0;
 }
 
-/** A word that nobody knows, such as "brelo". @param {Random} r */
-function madeUp(r) {
+/** A word that nobody knows, of syllables, such as "brelo". @param {Random} r */
+function syllables(r) {
   const onset = split('b, br, c, cl, d, dr, f, fl, g, gr, h, j, k, l, m, n, p, pl, r, s, sh, sl, st, t, tr, v, w, z, th, ch');
   const vowel = split('a, e, i, o, u, a, e, i, o, u, ai, ee, oo, ou'), coda = ['', '', '', 'n', 'r', 's', 'l', 'm', 'k', 'x', 't', 'nd', 'rt', 'sk'];
   let word = '';
   for (let i = 1 + r.below(3); i > 0; i--) word += r.pick(onset) + r.pick(vowel) + (i === 1 ? r.pick(coda) : '');
   return word;
+}
+/** The single words of all training lists. */
+const KNOWN = [...new Set(Object.values(WORDS).flatMap(([train]) => train.flatMap((value) => value.split(' '))))].filter((w) => w.length > 2);
+
+/** A word that means nothing where it stands: of syllables, of two halves of known words, or a word of some other kind. @param {Random} r */
+function madeUp(r) {
+  const way = r.below(5), a = r.pick(KNOWN), b = r.pick(KNOWN);
+  return way < 2 ? syllables(r) : way < 4 ? a.slice(0, 2 + r.below(a.length - 2)) + b.slice(1 + r.below(b.length - 2)) : a;
 }
 
 /**
@@ -75,13 +83,22 @@ export function slots(r, held) {
   const number = (/** @type {number} */ n, words = 0.5) => (r.chance(words) ? inWords(n) : `${n}`);
 
   const phrase = (/** @type {number} */ n) => Array.from({ length: n }, () => madeUp(r)).join(' ');
-  /** Words to copy: from the list, or made up. @param {keyof typeof WORDS} kind @param {number} [invented] */
-  const open = (kind, invented = 0.2) => copied(!held && r.chance(invented) ? phrase(1 + r.below(2)) : word(kind));
+  /** Not a value that is held out. @param {keyof typeof WORDS} kind @param {() => string} make */
+  const unlike = (kind, make) => { for (;;) { const text = make(); if (!WORDS[kind][1].includes(text)) return text; } };
+  /** Words to copy: from the list, or made up as often, so that copying is learned and not the list. @param {keyof typeof WORDS} kind @param {number} [invented] @param {() => string} [make] */
+  const open = (kind, invented = 0.45, make = () => phrase(1 + r.below(2))) => copied(!held && r.chance(invented) ? unlike(kind, make) : word(kind));
+  /** A made-up word before one that tells what it is. @param {string[]} what */
+  const named = (what) => `${madeUp(r)} ${r.pick(what)}`;
 
   function room() {
-    if (r.chance(0.12)) { const name = held || r.chance(0.7) ? word('name') : madeUp(r); return copied(`${name}'s room`); }
-    return !held && r.chance(0.12) ? copied(`${madeUp(r)}${r.chance(0.5) ? ' room' : ''}`) : { text: word('room'), value: undefined };
+    if (r.chance(0.1)) { const name = held || r.chance(0.5) ? word('name') : madeUp(r); return copied(`${name}'s room`); }
+    return !held && r.chance(0.38) ? copied(unlike('room', () => (r.chance(0.4) ? named(['room', 'room', 'hall', 'corner', 'house']) : phrase(1 + r.below(2))))) : { text: word('room'), value: undefined };
   }
+  function door() {
+    const text = !held && r.chance(0.38) ? unlike('door', () => named(['door', 'door', 'gate'])) : word('door');
+    return { text, value: text };
+  }
+  const task = () => `${r.pick(['call', 'buy', 'fix', 'check', 'pick up', 'take out', 'clean', 'feed', 'wash', 'bring', 'book', 'cancel', 'pay', 'send', 'move', 'return', 'write to', 'look at', 'get', 'find', 'finish', 'start', 'turn'])} ${r.pick(['the ', 'the ', 'my ', 'a ', '', 'our '])}${phrase(r.pick([1, 1, 1, 2, 3]))}`;
   function percent() {
     if (!held && r.chance(0.15)) { const [text, value] = r.pick(/** @type {[string, number][]} */ ([['half', 50], ['full', 100], ['maximum', 100], ['minimum', 1], ['a quarter', 25], ['three quarters', 75]])); return { text, value }; }
     const n = drawn(() => (r.chance(0.5) ? 5 * (1 + r.below(19)) : 2 + r.below(98)), (v) => `percent ${v}`); // 1 and 100 have words of their own, in training
@@ -132,20 +149,19 @@ export function slots(r, held) {
     return { text: r.pick([`on ${value}`, `on ${MONTHS[m]} ${ordinal(d)}`, `on the ${ordinal(d)} of ${MONTHS[m]}`]), value };
   }
   function items() {
-    const list = [...new Set(Array.from({ length: r.pick([1, 1, 1, 2, 2, 3]) }, () => /** @type {string} */ (open('item', 0.15).value)))];
+    const list = [...new Set(Array.from({ length: r.pick([1, 1, 1, 2, 2, 3]) }, () => /** @type {string} */ (open('item').value)))];
     const text = list.length === 1 ? list[0] : `${list.slice(0, -1).join(', ')}${r.pick([' and ', ' and ', ', and '])}${list.at(-1)}`;
     return { text, value: list, open: true };
   }
   function event() {
-    const what = open('event', 0.08);
-    return r.chance(0.35) ? copied(`${what.text} with ${r.chance(0.85) || held ? word('name') : madeUp(r)}`) : what;
+    const what = open('event', 0.4, () => (r.chance(0.5) ? named(['meeting', 'class', 'appointment', 'party', 'night', 'lesson', 'call', 'club', 'training', 'visit', 'review']) : phrase(1 + r.below(2))));
+    return r.chance(0.35) ? copied(`${what.text} with ${r.chance(0.6) || held ? word('name') : madeUp(r)}`) : what;
   }
   /** @type {Record<string, () => Slot>} */
   const kinds = {
     room: () => { const s = room(); return { ...s, value: s.value ?? s.text }; }, percent, degrees, duration, time, day, items, event,
-    device: () => open('device', 0.12), door: () => { const d = word('door'); return { text: d, value: d }; }, color: () => open('color', 0.05), list: () => open('list', 0.1),
-    task: () => open('task', 0), song: () => open('song', 0.3), artist: () => open('artist', 0.25), genre: () => open('genre', 0.05), scene: () => open('scene', 0.25),
-    label: () => (r.chance(0.5) ? open('item', 0.2) : open('name', 0.2)), place: () => open('place', 0.2),
+    device: () => open('device'), door, color: () => open('color', 0.4), list: () => open('list', 0.4), task: () => open('task', 0.5, task), song: () => open('song', 0.5, () => phrase(1 + r.below(4))),
+    artist: () => open('artist', 0.5, () => phrase(1 + r.below(3))), genre: () => open('genre', 0.4), scene: () => open('scene'), label: () => open(r.chance(0.5) ? 'item' : 'name'), place: () => open('place'),
     few: () => { const n = r.pick(held ? [4, 7] : [1, 2, 3, 5, 6, 8, 9]); return { text: `${number(n)} degree${n > 1 ? 's' : ''}`, value: n }; },
     volume: () => { const n = drawn(() => r.below(101), (v) => `volume ${v}`); return { text: `${number(n)}${r.pick(['', '', ' percent'])}`, value: n }; },
   };
