@@ -4,7 +4,7 @@ import { EdgeNetError, asError } from './errors.js';
 import { capabilities } from './capabilities.js';
 import { knownOnly, numberIn } from './options.js';
 import { download } from './fetch/download.js';
-import { isModel } from './fetch/small.js';
+import { collect, isModel } from './fetch/small.js';
 import { Lookup, askedFor } from './lookup.js';
 import { PATIENCE, isRemote, openSource, sourceSpec } from './sources.js';
 import { SESSION_OPTIONS, openCaller, openSession, storeSpec, wanted } from './session.js';
@@ -30,7 +30,8 @@ import { openStore } from './stores/store.js';
  * @property {Pick<SessionOptions, 'threads' | 'wasm' | 'worker' | 'lane' | 'variant'>} [session] defaults for every load
  *
  * @typedef {Omit<SessionOptions, 'storage' | 'storageRoot'> & {version?: string, adapter?: string, priority?: number}} LoadOptions
- *   version: of a model by name (the latest); adapter: by name, not in this release; priority: for the evictionPolicy 'priority' (0)
+ *   version: of a model by name (the latest); adapter: to load over it and put to work: an artifact of the model's manifest, checked and kept as the model is; else where its file is
+ *   (a URL, hf:..., in Node a path); else the name of a saved one; priority: for the evictionPolicy 'priority' (0)
  * @typedef {{source: string, size: number, created: Date, lastUsed: Date}} CachedModel source: name or URL, to load it again or to clear it
  * @typedef {{compatible: boolean, reasons: string[], variant: import('./variants.js').Variant, memory: {needed: number | null, available: number}, storage: {needed: number | null, available: number | null}}} Compatibility
  *   reasons: why it cannot run here, in sentences; bytes, null: not known
@@ -45,6 +46,8 @@ const KNOWN = Object.freeze({
   memory: ['maxModels', 'evictionPolicy'],
 });
 const POLICIES = Object.freeze(/** @type {const} */ (['lru', 'fifo', 'priority']));
+/** Bytes of the largest adapter. */
+const MAX_ADAPTER = 1 << 30;
 const KINDS = Object.freeze(['gcs', 'http', 'hf', 'ipfs', 'p2p']);
 const LOAD_OPTIONS = Object.freeze([...SESSION_OPTIONS.filter((name) => !name.startsWith('storage')), 'version', 'adapter', 'priority']);
 /** @param {LoaderOptions} o */
@@ -102,27 +105,54 @@ export class ModelLoader {
   async load(source, options = {}) {
     knownOnly(options, LOAD_OPTIONS, 'options');
     const { version, adapter, priority = 0, ...session } = options;
-    if (adapter !== undefined) throw new EdgeNetError('UNSUPPORTED', `adapter: this release finds no adapters by name; load "${String(adapter)}" without it`, { detail: { option: 'adapter' } });
+    if (adapter !== undefined && (typeof adapter !== 'string' || !adapter)) throw new EdgeNetError('ARG', `adapter must be a name or where a file is, not ${String(adapter)}`, { detail: { option: 'adapter' } });
     numberIn('priority', priority, -1e9, 1e9);
     const merged = { backend: this.#options.backend, onProgress: this.#options.download?.progressCallback, ...this.#options.session, ...session };
-    const opened = await this.#open(await this.#resolve(source, { version, signal: options.signal }), merged);
+    const { file, part } = await this.#resolve(source, { version, signal: options.signal });
+    const opened = await this.#open(file, merged);
+    if (adapter !== undefined) {
+      try { await this.#adapt(opened, adapter, part, merged); } catch (e) { await opened.dispose(); throw e; }
+    }
     this.#loaded = this.#loaded.filter((l) => !l.session.disposed);
     if (this.#limits.policy !== 'fifo') this.#loaded.sort((a, b) => (this.#limits.policy === 'priority' ? a.priority - b.priority : 0) || a.session.lastUsed - b.session.lastUsed);
     while (this.#loaded.length >= this.#limits.maxModels) await this.#loaded.shift()?.session.dispose();
     this.#loaded.push({ session: opened, priority });
     return opened;
   }
-  /** The file that is meant, and where it is. @param {ModelSource} source @param {{version?: string, signal?: AbortSignal}} options @returns {Promise<import('./session.js').Wanted>} */
+  /** @param {InferenceSession} session @param {string} adapter @param {Resolved['part']} part @param {SessionOptions} options */
+  async #adapt(session, adapter, part, options) {
+    const file = await part(adapter) ?? (/[/\\:]|\.(gguf|json)$/.test(adapter) ? wanted(sourceSpec(adapter)) : null);
+    if (!file) return session.loadAdapter(adapter);
+    const { artifact } = file;
+    const bytes = await this.#bytesOf({ ...file, artifact: { ...artifact, format: undefined } }, options); // it may be JSON
+    const name = adapter.replace(/[?#].*$|@[^@/]*$/, '').replace(/^.*[/\\]|\.\w+$/g, '');
+    return session.loadAdapter(bytes, { name: name.replace(/[^\w .-]/g, '_').slice(0, 100) || 'adapter' });
+  }
+  /** A file whole, by way of the store where there is one. @param {import('./session.js').Wanted} file @param {SessionOptions} options @returns {Promise<Uint8Array>} */
+  async #bytesOf(file, options) {
+    const { artifact, sources } = file;
+    const read = async (/** @type {import('./fetch/types.js').Reader | null} */ reader) => {
+      if (!reader) throw new EdgeNetError('STORAGE', `${artifact.name}: the store was cleared while it was read`);
+      try { return await collect(reader.read(0, Infinity, options.signal), MAX_ADAPTER, artifact.name); } finally { reader.close(); }
+    };
+    if (!sources.some(isRemote)) return read(await openSource(sources[0]).open(artifact, options.signal));
+    if (this.#inMemory || !await this.#store()) return new Uint8Array(await (await this.#blobOf(file, options)).arrayBuffer());
+    await this.#preload(file, options);
+    return this.#withStore(async (store) => read(await store.open(artifact.id)), new Uint8Array(0));
+  }
+  /** @typedef {{file: import('./session.js').Wanted, part: (name: string) => Promise<import('./session.js').Wanted | null>}} Resolved part: another file of the same model; null: it has none of that name */
+  /** The file that is meant, and where it is. @param {ModelSource} source @param {{version?: string, signal?: AbortSignal}} options @returns {Promise<Resolved>} */
   async #resolve(source, { version, signal }) {
     const asked = askedFor(source, version);
     if (asked) {
       const found = await this.#lookup.find(asked, signal);
-      const file = await this.#lookup.wanted(found, { headers: 'manifest' in asked ? asked.headers : undefined, signal });
+      const how = { headers: 'manifest' in asked ? asked.headers : undefined, signal };
+      const file = await this.#lookup.wanted(found, how);
       await this.#lookup.remember(asked, found);
-      return file;
+      return { file, part: async (name) => (Object.hasOwn(found.manifest.artifacts, name) ? this.#lookup.wanted(found, { ...how, artifact: name }) : null) };
     }
     if (version !== undefined) throw new EdgeNetError('ARG', 'version: only models by name and manifests have versions', { detail: { option: 'version' } });
-    return wanted(sourceSpec(source));
+    return { file: wanted(sourceSpec(source)), part: async () => null };
   }
   /** @param {import('./session.js').Wanted} file @param {SessionOptions} options */
   async #open(file, options) {
@@ -149,13 +179,14 @@ export class ModelLoader {
   }
 
   /** @param {import('./session.js').Wanted} file @param {Pick<SessionOptions, 'signal' | 'onProgress'>} options @returns {Promise<Blob>} */
-  #blobOf({ artifact, sources }, { signal, onProgress }) {
+  async #blobOf({ artifact, sources }, { signal, onProgress }) {
     const { maxStoreBytes: maxBytes, patience, policy } = this.#limits;
-    return this.#withStore(async (store) => {
+    const use = async (/** @type {Store} */ store) => {
       const { id } = await download(artifact, { store, sources: sources.map((s) => openSource(s, patience)), patience, signal, onProgress, maxBytes, policy });
       (await store.open(id))?.close(); // used now
       return /** @type {Blob} */ (await store.blob(id));
-    }, new Blob());
+    };
+    return this.#inMemory ? this.#withStore(use, new Blob()) : openStore({ kind: 'memory' }).then(use);
   }
 
   // ---- the cache ----
@@ -175,21 +206,24 @@ export class ModelLoader {
   /** @returns {Promise<CachedModel[]>} the latest used first */
   async getCachedModels() {
     const entries = (await this.#withStore((store) => store.list(), [])).filter(isModel);
-    return entries.sort((a, b) => b.used - a.used).map(({ id, model, size, created, used }) => ({ source: model ?? id, size, created: new Date(created), lastUsed: new Date(used) }));
+    return entries.sort((a, b) => b.used - a.used).flatMap(({ id, models, size, created, used }) => (models.length ? models : [id]).map((source) => ({ source, size, created: new Date(created), lastUsed: new Date(used) })));
   }
 
   /** Download a model to the cache without loading it. @param {ModelSource} source @param {Pick<LoadOptions, 'version' | 'signal' | 'onProgress' | 'worker'>} [options] @returns {Promise<{bytes: number}>} */
   async preload(source, options = {}) {
     knownOnly(options, ['version', 'signal', 'onProgress', 'worker'], 'options');
-    const file = await this.#resolve(source, options);
+    const { file } = await this.#resolve(source, options);
     if (!file.sources.some(isRemote)) throw new EdgeNetError('ARG', 'preload: only what comes over a network is downloaded', { detail: { option: 'source' } });
-    const onProgress = options.onProgress ?? this.#options.download?.progressCallback;
-    if (this.#inMemory) return { bytes: (await this.#blobOf(file, { ...options, onProgress })).size };
+    const how = { onProgress: this.#options.download?.progressCallback, worker: this.#options.session?.worker, ...options };
+    return this.#inMemory ? { bytes: (await this.#blobOf(file, how)).size } : this.#preload(file, how);
+  }
+  /** @param {import('./session.js').Wanted} file @param {Pick<SessionOptions, 'signal' | 'onProgress' | 'worker'>} options @returns {Promise<{bytes: number}>} */
+  async #preload(file, { signal, onProgress, worker }) {
     const store = await this.#store();
     if (!store) throw new EdgeNetError('STORAGE', 'there is no cache to preload into: it is switched off, or this browser has no storage');
-    const caller = await openCaller(options.worker ?? this.#options.session?.worker);
+    const caller = await openCaller(worker);
     try {
-      return await caller.call('preload', { ...file, store, ...this.#part }, { signal: options.signal, onEvent: onProgress });
+      return await caller.call('preload', { ...file, store, ...this.#part }, { signal, onEvent: onProgress });
     } finally { caller.close(new EdgeNetError('STATE', 'the preload is over')); }
   }
 
@@ -200,8 +234,8 @@ export class ModelLoader {
       if (!asked) return await this.#withStore((store) => store.remove(wanted(sourceSpec(source)).artifact.id), false);
       const name = 'name' in asked ? asked.name : (await this.#lookup.kept(asked).catch(() => null))?.manifest.id;
       return await this.#withStore(async (store) => {
-        const entries = (await store.list()).filter((e) => e.model !== null && e.model === name);
-        for (const { id } of entries) await store.remove(id);
+        const entries = name === undefined ? [] : (await store.list()).filter((e) => e.models.includes(name));
+        for (const { id } of entries) await store.remove(id, name);
         return entries.some(isModel);
       }, false);
     } catch (e) { throw asError(e, 'STORAGE'); }

@@ -73,10 +73,10 @@ export async function clear({ model, olderThan }, config) {
       return report(before);
     }
     const wanted = model === undefined ? [] : (await pulledFiles(store, model, config)).map((w) => w.artifact.id);
-    const going = before.filter((e) => isModel(e) && (model === undefined || e.model === model) && (olderThan === undefined || Date.now() - e.used > olderThan)); // every version
-    for (const id of new Set([...going.map((e) => e.id), ...(olderThan === undefined ? wanted : [])])) await store.remove(id); // also what a broken-off download left
-    const models = new Set((await store.list()).filter(isModel).map((e) => e.model));
-    for (const entry of before) if (!isModel(entry) && !models.has(entry.model)) await store.remove(entry.id); // manifests and lists of what is gone
+    const going = before.filter((e) => isModel(e) && (model === undefined || e.models.includes(model)) && (olderThan === undefined || Date.now() - e.used > olderThan)); // every version
+    for (const id of new Set([...going.map((e) => e.id), ...(olderThan === undefined ? wanted : [])])) await store.remove(id, model); // also what a broken-off download left
+    const models = new Set((await store.list()).filter(isModel).flatMap((e) => e.models));
+    for (const entry of before) if (!isModel(entry) && !entry.models.some((m) => models.has(m))) await store.remove(entry.id); // manifests and lists of what is gone
     return report(going);
   });
 }

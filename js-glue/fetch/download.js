@@ -37,7 +37,10 @@ export async function download(artifact, options) {
 export async function storedEntry(artifact, store) {
   const entry = await store.find(artifact.id);
   const version = await knownVersion(artifact);
-  return entry && (version === null || entry.version === version) && (artifact.size ?? entry.size) === entry.size ? entry : null;
+  if (!entry || version !== null && entry.version !== version || (artifact.size ?? entry.size) !== entry.size) return null;
+  const { model } = artifact;
+  if (model !== undefined && !entry.models.includes(model)) await store.mark(entry.id, { model }).catch(() => {}); // of equal bytes
+  return entry;
 }
 
 /**
@@ -91,7 +94,7 @@ export class Job {
     /** @type {Part | null} */ let part = null;
     let why = '';
     try {
-      part = store && await store.begin(artifact, { size, version, chunkSize });
+      part = store && await store.begin(artifact, { size, version, chunkSize, places: sources.map((s) => s.id) });
       if (store && part) await makeRoom(store, Math.max(0, (size ?? 0) - part.journal.count * chunkSize), { maxBytes, policy, keep: artifact.id });
     } catch (e) {
       await part?.keep().catch(() => {});

@@ -12,7 +12,7 @@ import { download } from './download.js';
 const BACK_OFF_MS = 250;
 
 /** @param {AsyncIterable<Uint8Array>} pieces @param {number} max @param {string} name */
-async function collect(pieces, max, name) {
+export async function collect(pieces, max, name) {
   /** @type {Uint8Array[]} */ const parts = [];
   let size = 0;
   for await (const piece of pieces) {

@@ -92,7 +92,10 @@ export interface Entry {
   schema: number;
   id: string;
   name: string;
-  model: string | null;
+  /** Those that it is part of; models with equal bytes share a file, and it goes with the last one. */
+  models: string[];
+  /** Ids of the sources that it can be had from. */
+  places: readonly string[];
   /** Name of the data in the store. */
   file: string;
   size: number;
@@ -144,18 +147,18 @@ export interface Store {
   /** A stored file as a Blob, which can be posted to a worker; null: not stored, or this store has no Blobs. */
   blob(id: string): Promise<Blob | null>;
   /** Go on with a download or begin one; another `version`, size or chunk size begins anew. Call it inside `lock`. */
-  begin(artifact: Artifact, plan: { size: number | null; version: string | null; chunkSize: number }): Promise<Part>;
+  begin(artifact: Artifact, plan: { size: number | null; version: string | null; chunkSize: number; places?: readonly string[] }): Promise<Part>;
   /** Alone with this artifact, across tabs and processes. `waiting` is told what the holder says with `tell` (Progress). */
   lock<T>(id: string, work: (tell: (news: unknown) => void) => Promise<T>, options?: { signal?: AbortSignal; waiting?: (news: any) => void }): Promise<T>;
   /** Chunks of a stored file that do not have their recorded (or the artifact's) hash; they are gone from its journal, so that begin() fetches them anew. */
   verify(id: string, options?: { artifact?: Artifact; signal?: AbortSignal; onProgress?: (done: number, total: number) => void }): Promise<{ chunks: number; bad: number[] }>;
-  /** Pin or give a priority. false: not stored. */
-  mark(id: string, what: { pinned?: boolean; priority?: number }): Promise<boolean>;
-  /** Also what a broken-off download left. false: nothing was there. */
-  remove(id: string): Promise<boolean>;
+  /** Pin, give a priority, or say that it is part of one more model. false: not stored. */
+  mark(id: string, what: { pinned?: boolean; priority?: number; model?: string }): Promise<boolean>;
+  /** Also what a broken-off download left. model: as a part of this one only, so that it stays where others share it. false: nothing was there. */
+  remove(id: string, model?: string): Promise<boolean>;
   /** Everything that this store holds, whole or not. */
   clear(): Promise<void>;
-  /** Bytes of whole files by model, of broken-off downloads, and what the platform says is free (null: unknown). */
+  /** Bytes of whole files by model (shared ones by their first), of broken-off downloads, and what the platform says is free (null: unknown). */
   usage(): Promise<{ bytes: number; partial: number; models: Record<string, number>; free: number | null }>;
   close(): void;
 }

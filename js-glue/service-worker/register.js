@@ -1,12 +1,15 @@
 // @ts-check
 // The page's side of the optional service worker (worker.js says what it does).
 import { EdgeNetError } from '../errors.js';
+import { bestStore } from '../stores/store.js';
 
 /**
  * @typedef {object} ServiceWorkerOptions
  * @property {string | URL} script where dist/service-worker.js lies on this site: it serves the pages below its folder, and the package must lie there too,
  *   because a browser asks a service worker for the script of a worker by the place of that script
  * @property {string | URL} [list] JSON list of the files that the page needs without a network (list.js); default: none are kept
+ * @property {boolean | {storage?: 'opfs' | 'indexeddb' | 'cache', storageRoot?: string}} [models] answer a plain fetch() of the address of a stored model from the store (also ranges of it; not with
+ *   cache: 'no-store', 'reload' or 'no-cache'); as in the options of the session or loader that stored it, true: as by their defaults (false)
  * @property {boolean} [isolate] add COOP/COEP/CORP, for a host that cannot. Reloads the page once, when the worker has taken over (false)
  * @property {() => void} [onUpdate] a newer list is installed; it takes over when no page of the old one is open, or at activate()
  * @typedef {{registration: ServiceWorkerRegistration, activate: () => void}} RegisteredServiceWorker activate: let a waiting update take over now; reload the page then
@@ -21,7 +24,7 @@ const RELOADED = 'edge-net reloaded for isolation';
  * import { registerServiceWorker } from '@ruvector/edge-net-models/service-worker';
  * await registerServiceWorker({ script: '/service-worker.js', list: '/files.json', isolate: true });
  */
-export async function registerServiceWorker({ script, list, isolate = false, onUpdate }) {
+export async function registerServiceWorker({ script, list, models = false, isolate = false, onUpdate }) {
   const container = globalThis.navigator?.serviceWorker;
   if (!container) return null;
   const url = new URL(script, document.baseURI);
@@ -31,6 +34,9 @@ export async function registerServiceWorker({ script, list, isolate = false, onU
     url.searchParams.set('list', at);
     url.searchParams.set('version', await versionOf(at, container));
   }
+  const { storage = await bestStore(), storageRoot } = models === true ? /** @type {{storage?: string, storageRoot?: string}} */ ({}) : models || { storage: null };
+  if (storage) url.searchParams.set('models', storage);
+  if (storage && storageRoot !== undefined) url.searchParams.set('root', storageRoot);
   const registration = await container.register(url, { updateViaCache: 'none' }).catch((e) => {
     throw new EdgeNetError('UNSUPPORTED', `the service worker ${url.pathname} cannot be registered: ${/** @type {Error} */ (e).message}`, { cause: e });
   });

@@ -1,13 +1,15 @@
 // @ts-check
 /**
- * A service worker for pages that use this package: dist/service-worker.js, one file without imports. It is optional, and does two things:
+ * A service worker for pages that use this package: dist/service-worker.js, one file without imports. It is optional, and does three things:
  * - it keeps a list of files, so that the page opens without a network. All files of the list are fetched and checked before any is served, and one
  *   list replaces another as a whole, when no page of the old one is open: a page never gets half of a file or files of two versions;
+ * - with `models` it answers a plain fetch of a stored model's address from the store, also a range of it, so that programs beside this package have it without a network;
  * - with `isolate` it adds COOP, COEP and CORP to the answers, for hosts that cannot send these headers, which threads need.
  * What it is to do is in its URL, because that is all that it has when it starts (register.js writes it):
- *   service-worker.js?list=<URL of the list>&version=<SHA-256 of the list>&isolate=<1 or 0>
+ *   service-worker.js?list=<URL of the list>&version=<SHA-256 of the list>&isolate=<1 or 0>&models=<kind of store>&root=<its name>
  */
 import { readList } from './list.js';
+import { storedAnswer } from './stored.js';
 
 /**
  * @typedef {{waitUntil(work: Promise<unknown>): void}} Lifetime @typedef {Lifetime & {request: Request, respondWith(answer: Promise<Response>): void}} FetchMoment
@@ -18,6 +20,7 @@ const scope = /** @type {Scope} */ (/** @type {unknown} */ (globalThis));
 const asked = new URL(location.href).searchParams;
 const list = asked.get('list');
 const isolate = asked.get('isolate') === '1';
+const models = asked.get('models');
 const PREFIX = `edge-net files ${scope.registration.scope} `;
 const cacheName = PREFIX + (asked.get('version') ?? '');
 
@@ -70,6 +73,8 @@ async function answer(request) {
   const own = new URL(request.url).origin === location.origin;
   const kept = own && list ? await (await caches.open(cacheName)).match(request, { ignoreSearch: request.mode === 'navigate', ignoreVary: true }) : undefined;
   if (kept) return isolated(kept);
+  const stored = models === null ? null : await storedAnswer(request, { kind: models, root: asked.get('root') ?? undefined }).catch(() => null); // a store that fails costs only the cache
+  if (stored) return isolated(stored);
   const response = await fetch(request);
   return own ? isolated(response) : response;
 }

@@ -14,7 +14,16 @@ export async function filesystemVolume(root) {
   const tried = async (work) => { try { return await work(); } catch (e) { throw asError(e, 'STORAGE'); } };
   /** What is not there is no error. @template T @param {() => Promise<T>} work @returns {Promise<T | null>} */
   const ifThere = (work) => tried(() => work().catch((e) => { if (e.code === 'ENOENT') return null; throw e; }));
-  const ready = () => fs.mkdir(dir, { recursive: true });
+  let swept = false;
+  async function ready() {
+    await fs.mkdir(dir, { recursive: true });
+    if (swept) return;
+    swept = true;
+    for (const name of await fs.readdir(dir)) { // drafts of records and locks whose writer was killed
+      const [, pid] = /\.(\d+)\.\w+\.new$/.exec(name) ?? /\.lock\.(\d+)-\w+(?:\.stale)?$/.exec(name) ?? [];
+      if (pid && !lives(Number(pid))) await fs.rm(at(name), { force: true });
+    }
+  }
 
   return {
     kind: 'filesystem', batch: 1,
@@ -47,6 +56,9 @@ export async function filesystemVolume(root) {
     close() {},
   };
 }
+
+/** @param {number} pid */
+function lives(pid) { try { return process.kill(pid, 0); } catch (e) { return /** @type {any} */ (e).code === 'EPERM'; } }
 
 /** @param {string} path @param {string} flags @returns {Promise<import('./volume.js').VolumeFile>} */
 async function openedFile(path, flags) {

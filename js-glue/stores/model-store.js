@@ -7,18 +7,18 @@ import { EdgeNetError, throwIfAborted } from '../errors.js';
 import { CHUNK_BYTES } from '../manifest/chunks.js';
 import { sameBytes } from '../manifest/encoding.js';
 import { HASH_BYTES, sha256 } from '../manifest/hash.js';
+import { SCHEMA, findEntry, listEntries, recordOf } from './entries.js';
 import { JournalFile } from './journal.js';
 import { fileName, shortHash } from './names.js';
 import { OpenPart } from './part.js';
 
-const SCHEMA = 2;
 const READ_BYTES = 4 << 20;
 /** `used` is brought up to date at most this often: a record is rewritten for it. */
 const USED_MS = 60_000;
 
 /**
  * @typedef {import('../fetch/types.js').Entry} Entry @typedef {import('../fetch/types.js').Artifact} Artifact @typedef {import('../fetch/types.js').Reader} Reader
- * @typedef {import('./volume.js').Volume} Volume @typedef {{size: number | null, version: string | null, chunkSize: number}} Plan
+ * @typedef {import('./volume.js').Volume} Volume @typedef {{size: number | null, version: string | null, chunkSize: number, places?: readonly string[]}} Plan
  */
 
 /** @typedef {import('../fetch/types.js').Store} Store */
@@ -29,25 +29,9 @@ export class ModelStore {
   constructor(volume) { this.#volume = volume; }
   get kind() { return this.#volume.kind; }
 
-  /** @param {string} id @returns {Promise<Entry | null>} */
-  async find(id) {
-    const entry = await this.#read(recordOf(id));
-    return entry?.id === id ? entry : null;
-  }
-  /** @returns {Promise<Entry[]>} */
-  async list() {
-    const records = (await this.#volume.names()).filter((n) => n.endsWith('.json'));
-    const entries = await Promise.all(records.map((name) => this.#read(name)));
-    return entries.filter((e) => e !== null);
-  }
-  /** @param {string} name of a record @returns {Promise<Entry | null>} null also when the data is not whole */
-  async #read(name) {
-    const text = await this.#volume.getText(name);
-    const entry = text === null ? null : parseEntry(text);
-    if (!entry || entry.size === 0) return entry;
-    const size = await this.#volume.sizeOf(entry.file);
-    return size === entry.size || Number.isNaN(size) ? entry : null;
-  }
+  /** @param {string} id */
+  find(id) { return findEntry(this.#volume, id); }
+  list() { return listEntries(this.#volume); }
   /** @param {Entry} entry */
   #record(entry) { return this.#volume.putText(recordOf(entry.id), JSON.stringify(entry)); }
 
@@ -68,7 +52,7 @@ export class ModelStore {
   }
 
   /** @param {Artifact} artifact @param {Plan} plan @returns {Promise<OpenPart>} */
-  async begin(artifact, { size, version, chunkSize }) {
+  async begin(artifact, { size, version, chunkSize, places = [] }) {
     const before = await this.find(artifact.id);
     const base = fileName(artifact.id);
     const file = `${base}.${shortHash(JSON.stringify([version, size, chunkSize]))}.data`;
@@ -82,7 +66,7 @@ export class ModelStore {
       throw e;
     }
     return new OpenPart({ data, journal, batch: this.#volume.batch,
-      commit: (total) => this.#commit(head, file, total, before),
+      commit: (total) => this.#commit(head, file, total, before, places),
       discard: async () => { for (const name of [file, journalOf(file)]) await this.#volume.remove(name); } });
   }
   /** @param {string} file @param {import('./journal.js').JournalHead} head */
@@ -104,11 +88,11 @@ export class ModelStore {
     } catch (e) { await data?.close(); throw e; }
     throw new EdgeNetError('STORAGE', `${this.kind}: ${file} cannot be made`);
   }
-  /** @param {import('./journal.js').JournalHead} head @param {string} file @param {number} size @param {Entry | null} before */
-  async #commit(head, file, size, before) {
+  /** @param {import('./journal.js').JournalHead} head @param {string} file @param {number} size @param {Entry | null} before @param {readonly string[]} places */
+  async #commit(head, file, size, before, places) {
     const now = Date.now();
     /** @type {Entry} */
-    const entry = { schema: SCHEMA, id: head.id, name: head.name, model: head.model, file, size, version: head.version, created: now, used: now, pinned: before?.pinned ?? false, priority: before?.priority ?? 0 };
+    const entry = { schema: SCHEMA, id: head.id, name: head.name, models: [...new Set([...before?.models ?? [], ...head.model === null ? [] : [head.model]])], places, file, size, version: head.version, created: now, used: now, pinned: before?.pinned ?? false, priority: before?.priority ?? 0 };
     await this.#record(entry);
     if (!await this.find(head.id)) throw new EdgeNetError('STORAGE', `${this.kind}: the store was cleared while ${head.name} was written`);
     if (before && before.file !== file) for (const name of [before.file, journalOf(before.file)]) await this.#volume.remove(name).catch(() => {});
@@ -163,18 +147,23 @@ export class ModelStore {
     await file?.close();
     const fresh = await this.#volume.openFile(name, true);
     if (!fresh) throw new EdgeNetError('STORAGE', `${this.kind}: ${name} cannot be made`);
-    return JournalFile.create(fresh, { schema: SCHEMA, id: entry.id, name: entry.name, model: entry.model, size: entry.size, version: entry.version, chunkSize: artifact?.chunkSize ?? CHUNK_BYTES });
+    return JournalFile.create(fresh, { schema: SCHEMA, id: entry.id, name: entry.name, model: entry.models[0] ?? null, size: entry.size, version: entry.version, chunkSize: artifact?.chunkSize ?? CHUNK_BYTES });
   }
 
-  /** @param {string} id @param {{pinned?: boolean, priority?: number}} what */
-  async mark(id, { pinned, priority }) {
+  /** @param {string} id @param {{pinned?: boolean, priority?: number, model?: string}} what */
+  async mark(id, { pinned, priority, model }) {
     const entry = await this.find(id);
-    if (entry) await this.#record({ ...entry, pinned: pinned ?? entry.pinned, priority: priority ?? entry.priority });
+    if (entry) await this.#record({ ...entry, pinned: pinned ?? entry.pinned, priority: priority ?? entry.priority, models: [...new Set([...entry.models, ...model === undefined ? [] : [model]])] });
     return entry !== null;
   }
-  /** @param {string} id */
-  async remove(id) {
+  /** @param {string} id @param {string} [model] */
+  async remove(id, model) {
     const entry = await this.find(id);
+    const models = entry?.models.filter((m) => m !== model) ?? [];
+    if (entry && model !== undefined && models.length) {
+      await this.#record({ ...entry, models });
+      return true;
+    }
     const base = fileName(id);
     const names = (await this.#volume.names()).filter((n) => n === recordOf(id) || n.startsWith(`${base}.`) && /\.(data|journal)$/.test(n) || n.startsWith(`${base}~`));
     for (const name of names.sort((a) => (a.endsWith('.json') ? -1 : 1))) await this.#volume.remove(name); // the record first: never one without its data
@@ -189,7 +178,7 @@ export class ModelStore {
     /** @type {Record<string, number>} */ const models = {};
     let bytes = 0, partial = 0;
     const entries = await this.list();
-    for (const { size, model, name } of entries) {
+    for (const { size, models: [model], name } of entries) {
       bytes += size;
       models[model ?? name] = (models[model ?? name] ?? 0) + size;
     }
@@ -200,19 +189,8 @@ export class ModelStore {
   close() { this.#volume.close(); }
 }
 
-/** @param {string} id */
-function recordOf(id) { return `${fileName(id)}.json`; }
 /** @param {string} file */
 function journalOf(file) { return `${file.replace(/\.data$/, '')}.journal`; }
-
-/** A record of this release or an earlier one (which had id, file, size, created, used). @param {string} text @returns {Entry | null} */
-function parseEntry(text) {
-  try {
-    const e = JSON.parse(text);
-    if (typeof e.id !== 'string' || typeof e.file !== 'string' || !Number.isSafeInteger(e.size) || e.size < 0 || e.schema > SCHEMA) return null;
-    return { schema: SCHEMA, name: e.id, model: null, version: null, created: 0, used: 0, pinned: false, priority: 0, ...e };
-  } catch { return null; }
-}
 
 /** @param {import('./volume.js').VolumeFile | null} file null: it is empty @param {Entry} entry @returns {Reader} */
 function storedReader(file, { size, version }) {

@@ -123,7 +123,7 @@ function blobFile(blob) {
   const refuse = async () => { throw new EdgeNetError('STORAGE', 'this file is open for reading only'); };
   return {
     read: (offset, length) => tried(async () => new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer())),
-    write: refuse, flush: refuse, async close() {},
+    write: refuse, flush: refuse, blob: async () => blob, async close() {},
   };
 }
 /** @template T @param {() => Promise<T>} work @returns {Promise<T>} */

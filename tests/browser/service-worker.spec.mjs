@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { serve } from '../../tools/serve.mjs';
+import { random } from '../faults/random.mjs';
+import { publish } from '../js/support/model-host.mjs';
 import { dist, expect, test } from './support/site.mjs';
 
 const PAGE = '<!doctype html><title>page</title><link rel="icon" href="data:,"><script type="module" src="app.js"></script>';
@@ -11,12 +13,12 @@ const app = (/** @type {number} */ version) => `export const version = ${version
 const sha256 = (/** @type {string | Buffer} */ text) => createHash('sha256').update(text).digest('hex');
 const REGISTER = '/site/dist/js-glue/service-worker/register.js';
 
-/** A host that sends no isolation headers, with a page whose files a test may change. @param {Record<string, string>} [lists] */
-async function openHost() {
+/** A host that sends no isolation headers, with a page whose files a test may change. @param {Record<string, Uint8Array>} [more] more files */
+async function openHost(more = {}) {
   /** @type {Record<string, string | Buffer>} */
-  const files = { '/site/': PAGE, '/site/app.js': app(1), '/site/service-worker.js': readFileSync(path.join(dist, 'service-worker.js')), '/site/files.json': '{}' };
+  const files = { '/site/': PAGE, '/site/app.js': app(1), '/site/service-worker.js': readFileSync(path.join(dist, 'service-worker.js')), '/site/files.json': '{}', ...Object.fromEntries(Object.entries(more).map(([name, bytes]) => [name, Buffer.from(bytes)])) };
   const state = { cut: '' };
-  const types = /** @type {Record<string, string>} */ ({ '.js': 'text/javascript', '.json': 'application/json' });
+  const types = /** @type {Record<string, string>} */ ({ '.js': 'text/javascript', '.json': 'application/json', '.gguf': 'application/octet-stream' });
   /** @type {Record<string, (request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => void>} */
   const routes = Object.fromEntries(Object.keys(files).map((name) => [name, (_, response) => {
     const body = Buffer.from(files[name] ?? '');
@@ -30,7 +32,7 @@ async function openHost() {
 /** @param {string} text of app.js @param {string} [extra] more entries */
 const listOf = (text, extra = '') => `{"files": {"./": "${sha256(PAGE)}", "app.js": "${sha256(text)}"${extra}}}`;
 
-/** Registers and waits until the worker serves this page. @param {import('@playwright/test').Page} page @param {{list?: string, isolate?: boolean}} [options] */
+/** Registers and waits until the worker serves this page. @param {import('@playwright/test').Page} page @param {{list?: string, isolate?: boolean, models?: boolean | {storage: 'indexeddb'}}} [options] */
 async function register(page, options = { list: 'files.json' }) {
   await page.evaluate(async ([module, o]) => {
     const { registerServiceWorker } = await import(/** @type {string} */ (module));
@@ -60,6 +62,42 @@ test('a page with a model opens without a network', async ({ page, quiet }) => {
   expect(await write()).toBe(before);
   expect(before.length).toBeGreaterThan(0);
 });
+
+for (const storage of /** @type {const} */ (['opfs', 'indexeddb'])) {
+  test(`${storage}: stored models answer a plain fetch without a network, whole and by ranges`, async ({ page, quiet }) => {
+    quiet.allow(/./); // what a page without a network logs is the browser's business
+    const plain = random(1).bytes(300_000), listed = random(2).bytes(1_000_000);
+    plain.set([0x47, 0x47, 0x55, 0x46]);
+    const { files } = await publish({ id: 'listed', bytes: listed });
+    const host = await openHost({ '/site/plain.gguf': plain, ...Object.fromEntries(Object.entries(files).map(([name, bytes]) => [`/site/listed/${name}`, bytes])) });
+    await page.goto(host.page);
+    await register(page, { models: storage === 'opfs' ? true : { storage } });
+    await page.evaluate(async (kind) => {
+      const { ModelLoader } = await import(/** @type {string} */ ('/site/dist/index.js'));
+      const loader = new ModelLoader({ cache: { storage: kind }, trust: { allowUnsigned: true } });
+      for (const url of ['/site/plain.gguf', '/site/listed/manifest.json']) await loader.preload(url);
+    }, storage);
+    await host.close();
+    /** @param {string} url @param {Record<string, string>} [headers] @param {RequestCache} [cache] */
+    const get = (url, headers = {}, cache = 'default') => page.evaluate(async (asked) => {
+      try {
+        const response = await fetch(asked.url, { headers: asked.headers, cache: asked.cache });
+        return { status: response.status, range: response.headers.get('content-range'), hash: [...new Uint8Array(await crypto.subtle.digest('SHA-256', await response.arrayBuffer()))].map((b) => b.toString(16).padStart(2, '0')).join('') };
+      } catch (e) { return { status: 0, range: null, hash: /** @type {Error} */ (e).name }; }
+    }, { url, headers, cache });
+    const hash = (/** @type {Uint8Array} */ bytes) => sha256(Buffer.from(bytes));
+    expect(await get('plain.gguf')).toEqual({ status: 200, range: null, hash: hash(plain) });
+    expect(await get('listed/listed.gguf')).toEqual({ status: 200, range: null, hash: hash(listed) });
+    expect(await get('listed/listed.gguf', { range: 'bytes=1000-1999' })).toEqual({ status: 206, range: 'bytes 1000-1999/1000000', hash: hash(listed.subarray(1000, 2000)) });
+    expect(await get('plain.gguf', { range: 'bytes=299990-' })).toEqual({ status: 206, range: 'bytes 299990-299999/300000', hash: hash(plain.subarray(299_990)) });
+    expect(await get('plain.gguf', { range: 'bytes=-7' })).toEqual({ status: 206, range: 'bytes 299993-299999/300000', hash: hash(plain.subarray(-7)) });
+    expect(await get('plain.gguf', { range: 'bytes=300000-' })).toEqual({ status: 416, range: 'bytes */300000', hash: hash(new Uint8Array(0)) });
+    expect(await get('plain.gguf', { range: 'bytes=5-4' })).toEqual({ status: 200, range: null, hash: hash(plain) });
+    expect(await get('plain.gguf', { range: 'bytes=0-9', 'if-range': '"another"' })).toEqual({ status: 200, range: null, hash: hash(plain) });
+    expect((await get('other.gguf')).status).toBe(0);
+    expect((await get('plain.gguf', {}, 'no-store')).status).toBe(0); // whoever wants it fresh asks the network
+  });
+}
 
 test('a host without headers becomes isolated, with one reload', async ({ page }) => {
   const host = await openHost();

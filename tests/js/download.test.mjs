@@ -116,8 +116,14 @@ test('an abort keeps the chunks, the next download fetches the rest', () => serv
     const control = new AbortController();
     const options = { store, sources: [http(server.at('/m.gguf'))], patience };
     server.setPlan((asked) => (asked.range && asked.range.start > file.length / 4 ? 'stall' : null));
-    setTimeout(() => control.abort(), 200);
+    const begin = store.begin.bind(store);
+    let written = 0;
+    store.begin = async (...plan) => {
+      const part = await begin(...plan), write = part.write.bind(part);
+      return Object.assign(part, { /** @type {typeof write} */ write: async (...chunk) => { await write(...chunk); if (++written === 3) control.abort(); } });
+    };
     await assert.rejects(download(artifact, { ...options, patience: { ...patience, timeout: 5000 }, sources: [openSource({ kind: 'url', url: server.at('/m.gguf') }, { ...patience, timeout: 5000 })], signal: control.signal }), { code: 'ABORTED' });
+    store.begin = begin;
     assert.equal(await store.find(artifact.id), null);
     server.setPlan(() => null);
     const kept = (await store.usage()).partial;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { ModelLoader, TrustStore } from '../../js-glue/index.js';
+import { InferenceSession, ModelLoader, TrustStore } from '../../js-glue/index.js';
 import { utf8 } from '../../js-glue/manifest/encoding.js';
 import { summaryOf } from '../../js-glue/catalog.js';
 import { MANIFEST_TYPE, envelopeBytes, preAuthEncoding } from '../../js-glue/trust/dsse.js';
@@ -71,6 +71,20 @@ test('a model by its name: loaded, cached, listed, cleared', () => hosted([[TINY
   await Promise.all([model.dispose(), again.dispose()]);
 }));
 
+test('models with equal bytes share a file: clearing one leaves the other', () => hosted([[TINY, { ...TINY, id: 'twin' }]], async (host) => {
+  const loader = loaderOf(host.url);
+  await loader.preload('tiny-q4');
+  const sent = host.sent();
+  await loader.preload('twin');
+  assert.ok(host.sent() - sent < 20_000, 'its bytes are here already');
+  assert.deepEqual((await loader.getCachedModels()).map((m) => m.source).sort(), ['tiny-q4', 'twin']);
+  assert.equal(await loader.clearCache('tiny-q4'), true);
+  assert.deepEqual((await loader.getCachedModels()).map((m) => m.source), ['twin']);
+  assert.equal(await loader.isCached('twin'), true);
+  assert.equal(await loader.clearCache('twin'), true);
+  assert.deepEqual(await loader.getCachedModels(), []);
+}));
+
 test('versions, and what is not there', () => hosted([[TINY, { ...TINY, version: '2.0.0-rc.1' }, { ...TINY, version: '1.10.0' }, { ...TINY, version: '1.9.0' }]], async (host) => {
   const loader = loaderOf(host.url);
   assert.equal((await loader.getManifest('tiny-q4')).version, '2.0.0-rc.1');
@@ -80,7 +94,8 @@ test('versions, and what is not there', () => hosted([[TINY, { ...TINY, version:
   await assert.rejects(loader.load('tiny-q4', { version: '3.0.0' }), { code: 'ARG', message: /no version 3\.0\.0 of "tiny-q4", but / });
   await assert.rejects(loader.load('nothing'), { code: 'ARG', message: /no model "nothing" is known/ });
   await assert.rejects(loader.load('https://x.test/a.gguf', { version: '1.0.0' }), { code: 'ARG', message: /version/ });
-  await assert.rejects(loader.load('tiny-q4', { adapter: 'coding-assistant' }), { code: 'UNSUPPORTED', message: /adapter/ });
+  await assert.rejects(loader.load('tiny-q4', { adapter: 'coding-assistant' }), { code: 'ARG', message: /no adapter is saved under the name "coding-assistant"/ });
+  await assert.rejects(loader.load('tiny-q4', { adapter: /** @type {any} */ (7) }), { code: 'ARG', message: /adapter must be a name/ });
   await assert.rejects(loader.load('phi-1.5-q4'), { code: 'UNSUPPORTED', message: /no hash/ });
   await assert.rejects(loader.getManifest('https://x.test/a.gguf'), { code: 'ARG' });
 }));
@@ -114,6 +129,42 @@ test('a manifest by URL, with a chunk list beside it, headers for its host, and 
   host.setPlan((asked) => (asked.path.endsWith('.json') ? 'portal' : null));
   await assert.rejects(loaderOf('gcs').preload(url), { code: 'NETWORK', message: /web page/ });
 }));
+
+test('an adapter: of the manifest, from a URL, saved before', async () => {
+  const base = await InferenceSession.create(homeModel, { wasm, threads: 1, storage: 'none' });
+  const trainer = base.createTrainer({ rank: 1, learningRate: 0.1, warmupSteps: 0 });
+  await trainer.train(['lights on', 'lights off'], { epochs: 2 });
+  const made = await trainer.getAdapter({ name: 'mine' });
+  const [gguf, json] = [await made.export('gguf'), utf8(await made.export('json'))];
+  await base.loadAdapter(gguf, { name: 'x' });
+  const wanted = await base.logits('lights');
+  await base.dispose();
+  const same = async (/** @type {any} */ model, /** @type {string} */ name) => {
+    assert.deepEqual(model.listAdapters().map((/** @type {any} */ a) => a.name), [name]);
+    assert.deepEqual(await model.logits('lights'), wanted);
+    await model.dispose();
+  };
+  const others = { 'coding-assistant': { filename: 'coding.gguf', bytes: gguf }, 'as-json': { filename: 'coding.json', bytes: json } };
+  await hosted([[{ ...TINY, others }]], async (host) => {
+    const loader = loaderOf(host.url);
+    await same(await loader.load('tiny-q4', { adapter: 'coding-assistant' }), 'coding-assistant');
+    const sent = host.log.filter((a) => a.path.endsWith('coding.gguf')).length;
+    await same(await loader.load('tiny-q4', { adapter: 'coding-assistant' }), 'coding-assistant');
+    assert.equal(host.log.filter((a) => a.path.endsWith('coding.gguf')).length, sent, 'the second time from the store');
+    await same(await loader.load('tiny-q4', { adapter: 'as-json' }), 'as-json');
+    await same(await loader.load('tiny-q4', { adapter: `${host.url}tiny-q4/v1.0.0/coding.json` }), 'coding');
+    const memory = loaderOf(host.url, { cache: { storage: 'memory' } });
+    await same(await memory.load('tiny-q4', { adapter: 'coding-assistant' }), 'coding-assistant');
+    const model = await loader.load('tiny-q4');
+    await (await model.openAdapter(gguf)).save('kept');
+    await model.dispose();
+    await same(await loader.load('tiny-q4', { adapter: 'kept' }), 'kept');
+    await assert.rejects(loader.load('tiny-q4', { adapter: 'model' }), { code: 'FORMAT' });
+  });
+  await hosted([[{ ...TINY, others }], async (files) => ({ ...files, 'coding.gguf': files['coding.gguf'].map((b, i) => (i === 1000 ? b ^ 1 : b)) })], async (host) => {
+    await assert.rejects(loaderOf(host.url).load('tiny-q4', { adapter: 'coding-assistant' }), { code: 'INTEGRITY' });
+  });
+});
 
 test('without a network: what is stored loads by its name, and nothing else', async () => {
   const host = await openHost([{ ...TINY, maxInline: 0 }, { id: 'other', bytes: others }]);

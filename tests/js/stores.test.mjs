@@ -3,6 +3,7 @@
 import 'fake-indexeddb/auto';
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeRoom, openStore } from '../../js-glue/stores/store.js';
@@ -141,6 +142,16 @@ for (const [kind, open] of STORES) {
     await assert.rejects(room({}, async (s) => { for (const id of ['a', 'b', 'c']) assert.ok(await s.mark(id, { pinned: true })); }), { code: 'STORAGE', message: /do not fit: the limit is 3500, 3000 are in stored models/ });
   });
 
+  test(`${kind}: models with equal bytes share a file, and it goes with the last one`, async () => {
+    const store = await open();
+    await put(store, randomFile(2 * CHUNK), { id: 'same', model: 'a' });
+    assert.equal(await store.mark('same', { model: 'b' }), true);
+    assert.deepEqual((await store.find('same'))?.models, ['a', 'b']);
+    assert.equal(await store.remove('same', 'a'), true);
+    assert.ok((await readStored(store, 'same'))?.equals(randomFile(2 * CHUNK)));
+    assert.deepEqual([await store.remove('same', 'b'), await store.find('same'), await store.remove('same', 'b')], [true, null, false]);
+  });
+
   test(`${kind}: remove, clear, empty files and long names`, async () => {
     const store = await open();
     const id = `https://x.test/${'long/'.repeat(300)}näme?q=${'y'.repeat(500)}`;
@@ -196,6 +207,16 @@ test('filesystem: records and journals that are cut, and data that is gone, do n
     await write(next.part, bytes, [4]);
     await next.part.commit(bytes.length);
   }
+});
+
+test('filesystem: drafts of killed writers go, those of living ones stay', async () => {
+  const root = temporaryFolder();
+  const dead = spawnSync(process.execPath, ['-e', '']).pid;
+  const [gone, kept] = [dead, process.ppid].map((pid) => [`r.json.${pid}.abc.new`, `m.lock.${pid}-abc`]);
+  for (const name of [...gone, ...kept, `m.lock.${dead}-abc.stale`]) writeFileSync(path.join(root, name), '{}');
+  await put(await openStore({ kind: 'filesystem', root }), randomFile(CHUNK), { id: 'm' });
+  const names = readdirSync(root);
+  assert.deepEqual(names.filter((n) => /\.new$|\.lock\./.test(n)).sort(), kept.sort());
 });
 
 test('filesystem: what the first release stored is found, verified and replaced', async () => {
