@@ -43,20 +43,6 @@ typedef struct {
 /* One sample that is being answered. */
 typedef struct { uint32_t sample, n_prompt, n_reference; int32_t *ids /* [n_new] the answer so far */; uint32_t n; int over, ended; } answer;
 
-static uint32_t best(const float *logits, uint32_t n) {
-  uint32_t at = 0;
-  for (uint32_t i = 1; i < n; i++)
-    if (logits[i] > logits[at]) at = i;
-  return at;
-}
-
-static double surprise(const float *logits, uint32_t n, int32_t id) {
-  double max = -INFINITY, sum = 0;
-  for (uint32_t i = 0; i < n; i++) max = fmax(max, (double)logits[i]);
-  for (uint32_t i = 0; i < n; i++) sum += exp((double)logits[i] - max);
-  return max + log(sum) - (double)logits[id];
-}
-
 /* ---- counting ---- */
 
 /* The text of ids, NUL-terminated; NULL: no memory. free() it. */
@@ -133,10 +119,18 @@ static int count_answer(evaluation *e, const answer *x) {
 
 /* ---- answering ---- */
 
-/* The wanted answer through the model: how surprising it is, and the first token that the model itself would say. The prompt stays in the cache. */
+/* The model would say this next. */
+static void say(const evaluation *e, answer *x, int32_t id) {
+  if (en_token_is_end(e->m.tokenizer, id)) { x->over = x->ended = 1; return; }
+  x->ids[x->n++] = id;
+  x->over = x->n == e->n_new || x->n_prompt + x->n > e->n_ctx;
+}
+
+/* The wanted answer through the model: how surprising it is, and what the model itself would say for as long as that is the same; these tokens, but for
+ * the last, stay in the cache. */
 static int32_t read_sample(evaluation *e, answer *x, uint32_t seq, en_why *why) {
   const int32_t *ids = e->data.ids + e->data.start[x->sample];
-  const uint32_t n = x->n_prompt + x->n_reference, n_vocab = e->m.info.n_vocab;
+  const uint32_t n = x->n_prompt + x->n_reference;
   uint32_t seqs[ROWS];
   uint8_t want[ROWS];
   for (uint32_t at = 0; at + 1 < n; at += ROWS) {
@@ -145,29 +139,21 @@ static int32_t read_sample(evaluation *e, answer *x, uint32_t seq, en_why *why) 
     EN_TRY(en_eval(e->session, &(en_batch){.n = n_slice, .ids = ids + at, .seq = seqs, .want = want}, why));
     for (uint32_t i = 0, row = 0; i < n_slice; i++) {
       if (!want[i]) continue;
-      const float *logits = en_logits(e->session, row++);
-      e->nll += surprise(logits, n_vocab, ids[at + i + 1]);
-      if (at + i + 1 == x->n_prompt) x->ids[0] = (int32_t)best(logits, n_vocab);
+      const uint32_t k = at + i + 1 - x->n_prompt; /* of the answer */
+      int32_t best;
+      e->nll += en_surprise(en_logits(e->session, row++), e->m.info.n_vocab, ids[at + i + 1], &best);
+      if (!x->over && x->n == k && (k == 0 || x->ids[k - 1] == ids[at + i])) say(e, x, best);
     }
   }
   e->targets += x->n_reference;
-  x->n = 1;
-  return en_seq_keep(e->session, seq, x->n_prompt);
-}
-
-static void step(const evaluation *e, answer *x, uint32_t seq) {
-  if (en_token_is_end(e->m.tokenizer, x->ids[x->n - 1])) x->n--, x->over = x->ended = 1;
-  else if (x->n == e->n_new || en_seq_length(e->session, seq) == e->n_ctx) x->over = 1;
+  return x->n ? en_seq_keep(e->session, seq, x->n_prompt + x->n - 1) : EN_OK;
 }
 
 static int32_t answer_all(evaluation *e, answer *batch, uint32_t n, en_why *why) {
   int32_t ids[256];
   uint32_t seqs[256], n_open;
   uint8_t want[256];
-  for (uint32_t i = 0; i < n; i++) {
-    EN_TRY(read_sample(e, batch + i, i, why));
-    step(e, batch + i, i);
-  }
+  for (uint32_t i = 0; i < n; i++) EN_TRY(read_sample(e, batch + i, i, why));
   for (;;) {
     n_open = 0;
     for (uint32_t i = 0; i < n; i++)
@@ -175,9 +161,9 @@ static int32_t answer_all(evaluation *e, answer *batch, uint32_t n, en_why *why)
     if (!n_open) break;
     EN_TRY(en_eval(e->session, &(en_batch){.n = n_open, .ids = ids, .seq = seqs, .want = want}, why));
     for (uint32_t k = 0; k < n_open; k++) {
-      answer *x = batch + seqs[k];
-      x->ids[x->n++] = (int32_t)best(en_logits(e->session, k), e->m.info.n_vocab);
-      step(e, x, seqs[k]);
+      int32_t best;
+      en_surprise(en_logits(e->session, k), e->m.info.n_vocab, 0, &best);
+      say(e, batch + seqs[k], best);
     }
   }
   for (uint32_t i = 0; i < n; i++) EN_TRY(en_seq_keep(e->session, i, 0));

@@ -21,10 +21,7 @@ typedef struct { const int32_t *ids; size_t n, scored; double nll, nll2; } score
 static int32_t add_row(void *ud, size_t position, const float *logits, uint32_t n_vocab, en_why *why) {
   score *s = ud;
   if (position + 1 >= s->n) return EN_OK; /* nothing follows the last token */
-  double max = -INFINITY, sum = 0;
-  for (uint32_t i = 0; i < n_vocab; i++) max = fmax(max, (double)logits[i]);
-  for (uint32_t i = 0; i < n_vocab; i++) sum += exp((double)logits[i] - max);
-  const double nll = max + log(sum) - (double)logits[s->ids[position + 1]];
+  const double nll = en_surprise(logits, n_vocab, s->ids[position + 1], NULL);
   if (!isfinite(nll)) return en_fail(why, EN_E_NUMERIC, "the logits of position %z are not finite", (uint64_t)position);
   s->nll += nll;
   s->nll2 += nll * nll;

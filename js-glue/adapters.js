@@ -46,6 +46,10 @@ export class Adapters {
     this.#loaded.set(name, { handle, block, info });
     return { ...info };
   }
+  /** Put adapters to work on another session; whoever does it ends that session before they are unloaded. @param {number} session @param {readonly (readonly [string, number])[]} [scales] default: those that are at work here */
+  lend(session, scales = this.list.map((a) => [a.name, a.scale])) {
+    for (const [name, scale] of scales) if (scale) this.#w.attach(session, this.#find(name).handle, scale);
+  }
   /** @param {string} name */
   unload(name) {
     const a = this.#find(name);

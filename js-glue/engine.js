@@ -2,6 +2,7 @@
 // A model that is ready to work, in the thread where its wasm instance lives: Node's main thread or a worker.
 import { EdgeNetError, throwIfAborted } from './errors.js';
 import { Adapters, describe as describeAdapter, openAdapter } from './adapters.js';
+import { examine } from './exam.js';
 import { Embedder, POOLING_NAMES, POOLINGS } from './embedder.js';
 import { Meter } from './fetch/progress.js';
 import { choose, warmUp } from './kernel-choice.js';
@@ -67,7 +68,11 @@ export class Engine {
   /** @type {Scheduler | null} */ #scheduler;
   /** One for each pooling that was asked for. @type {Map<number, Embedder>} */ #embedders = new Map();
   #embedContext;
+  #kvType;
+  #parallel;
   #profile;
+  /** One examination after the other. @type {Promise<unknown>} */ #examined = Promise.resolve();
+  #closed = false;
   #adapters;
   /** @type {Map<number, Training>} */ #trainings = new Map();
   #lastTraining = 0;
@@ -81,6 +86,8 @@ export class Engine {
     this.#session = session;
     this.info = info;
     this.#embedContext = spec.embedContext;
+    this.#kvType = spec.kvType;
+    this.#parallel = spec.nSeq;
     this.#profile = spec.profile;
     this.#scheduler = session && new Scheduler({ w, session: session.handle, tokenizer: tokenizer?.handle ?? 0, vocab: model.info.vocab, nCtx: session.nCtx, nBatch: spec.nBatch, nSeq: spec.nSeq, nLogits: spec.nLogits });
     this.#adapters = new Adapters({ w, model: model.handle, session: session?.handle ?? 0, layers: info.layers });
@@ -243,7 +250,20 @@ export class Engine {
   /** @param {readonly (readonly [string, number])[]} scales */
   scaleAdapters(scales) { return this.#writer().change(() => this.#adapters.scale(scales)); }
   /** @param {string} name */
-  unloadAdapter(name) { return this.#writer().change(() => this.#adapters.unload(name)); }
+  async unloadAdapter(name) {
+    await this.#examined;
+    return this.#writer().change(() => this.#adapters.unload(name));
+  }
+  /** @param {readonly import('./samples.js').Pair[]} pairs @param {import('./exam.js').ExamSpec} spec @param {readonly (readonly [string, number])[] | null} scales null: of the adapters at work @param {AbortSignal} signal @param {(done: number, total: number) => void} tell */
+  examine(pairs, spec, scales, signal, tell) {
+    this.#writer();
+    const { vocabulary: vocab, contextTrained } = this.info;
+    const { kvBytes = 0, nCtx = 1 } = this.#session ?? {};
+    const place = { w: this.#w, model: this.#model.handle, tokenizer: this.#tokenizer?.handle ?? 0, special: this.#needTokenizer(), vocab, contextTrained, kvType: this.#kvType, positionBytes: kvBytes / (nCtx * this.#parallel) };
+    const mine = this.#examined.then(() => examine(place, pairs, spec, (session) => this.#adapters.lend(session, scales ?? undefined), signal, () => this.#closed, tell));
+    this.#examined = mine.catch(() => {});
+    return mine;
+  }
   /** The same adapter in another form (null: it has it), and what it is. @param {import('./adapters.js').AdapterData} data @param {'gguf' | 'peft'} form @param {{baseModel?: string}} config @param {boolean} anew */
   convertAdapter(data, form, config, anew) {
     const { handle, block } = openAdapter(this.#w, this.#model.handle, data);
@@ -269,6 +289,7 @@ export class Engine {
   /** Ends what runs and lets go of the memory; the instance is garbage afterwards. */
   dispose() {
     const reason = new EdgeNetError('STATE', 'the session was disposed');
+    this.#closed = true;
     this.#scheduler?.close(reason);
     for (const embedder of this.#embedders.values()) embedder.close(reason);
     for (const id of [...this.#trainings.keys()]) this.closeTraining(id);
@@ -290,15 +311,15 @@ export class Engine {
 }
 
 /** @typedef {{model: import('./load.js').LoadedModel, tokenizer: import('./wasm-instance.js').Opened | null, session: ReturnType<import('./wasm-instance.js').WasmInstance['openSession']> | null,
- *   info: ModelInfo, spec: {nBatch: number, nSeq: number, nLogits: number, embedContext: number, profile: boolean}}} Parts session null: an encoder */
+ *   info: ModelInfo, spec: {nBatch: number, nSeq: number, nLogits: number, kvType: number, embedContext: number, profile: boolean}}} Parts session null: an encoder */
 
 /** Tokenizer and context of a sealed model. @param {import('./wasm-instance.js').WasmInstance} w @param {import('./load.js').LoadedModel} model @param {EngineOptions} options @returns {Parts} */
 function open(w, model, { contextLength, parallel, kvType, profile }) {
   const info = w.info(model.handle);
   const tokenizer = info.hasTokenizer ? w.openTokenizer(model.image, model.head) : null;
   const nCtx = contextLength ?? Math.min(info.contextTrained || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
-  const spec = { nBatch: Math.max(BATCH, parallel), nSeq: parallel, nLogits: Math.max(parallel, Math.min(16, Math.floor(LOGITS_BYTES / (4 * info.vocab)))), embedContext: Math.min(info.contextTrained || EMBED_CONTEXT, contextLength ?? EMBED_CONTEXT), profile };
-  const session = info.hasLogits ? w.openSession(model.handle, { nCtx, kvType: KV_TYPES[kvType], ...spec }) : null;
+  const spec = { nBatch: Math.max(BATCH, parallel), nSeq: parallel, nLogits: Math.max(parallel, Math.min(16, Math.floor(LOGITS_BYTES / (4 * info.vocab)))), kvType: KV_TYPES[kvType], embedContext: Math.min(info.contextTrained || EMBED_CONTEXT, contextLength ?? EMBED_CONTEXT), profile };
+  const session = info.hasLogits ? w.openSession(model.handle, { nCtx, ...spec }) : null;
   const metadata = w.metadata(model.handle);
   return {
     model, tokenizer, session, spec,

@@ -51,6 +51,8 @@ export class Evaluation {
     }
   }
 
+  /** Give the batch's memory back. */
+  close() { this.#w.free(this.#batch.at); }
   /** Work begins after a pause. */
   wake() { this.#rested = performance.now(); }
   async restIfDue() {

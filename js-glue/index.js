@@ -28,6 +28,8 @@ export { trustStorage } from './trust/storage.js';
  * @typedef {import('./train-options.js').TrainEvent} TrainEvent
  * @typedef {import('./training.js').TrainReport} TrainReport
  * @typedef {import('./training.js').TrainPlan} TrainPlan
+ * @typedef {import('./train-options.js').EvaluateOptions} EvaluateOptions
+ * @typedef {import('./train-options.js').Evaluated} Evaluated
  * @typedef {import('./adapter.js').Adapter} Adapter
  * @typedef {import('./adapter.js').AdapterSource} AdapterSource
  * @typedef {import('./adapters.js').AdapterInfo} AdapterInfo

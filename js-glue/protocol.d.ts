@@ -11,6 +11,7 @@ import type { Artifact, EvictionPolicy, Patience, SourceSpec, StoreSpec } from '
 import type { Message } from './chat.js';
 import type { RunSpec, TrainConfig, TrainEvent } from './train-options.js';
 import type { Data, TrainPlan, TrainReport } from './training.js';
+import type { ExamReport, ExamSpec } from './exam.js';
 import type { Pair } from './samples.js';
 
 export type Input = string | readonly number[] | readonly Message[];
@@ -38,6 +39,8 @@ export interface Calls {
   unloadAdapter: { args: { name: string }; result: { adapters: AdapterInfo[]; memory: MemoryInfo }; event: never };
   /** Checks an adapter against the model, and gives it in another form; null: it has that form. */
   convertAdapter: { args: { data: AdapterData; form: AdapterData['form']; baseModel: string; /** also if it has that form */ anew?: boolean }; result: { data: AdapterData | null } & Omit<AdapterInfo, 'name' | 'scale' | 'bytes'>; event: never };
+  /** scales: null: the adapters that are at work */
+  examine: { args: { pairs: readonly Pair[]; spec: ExamSpec; scales: readonly (readonly [string, number])[] | null }; result: { report: ExamReport; memory: MemoryInfo }; event: { done: number; total: number } };
   openTrainer: { args: { config: TrainConfig }; result: number; event: never };
   planTraining: { args: { trainer: number; data: Data; run: RunSpec }; result: TrainPlan; event: never };
   train: { args: { trainer: number; data: Data; run: RunSpec }; result: { report: TrainReport; memory: MemoryInfo }; event: TrainEvent };

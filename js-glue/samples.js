@@ -7,6 +7,7 @@ import { EdgeNetError } from './errors.js';
  * @typedef {import('./wasm-instance.js').WasmInstance} WasmInstance
  * @typedef {import('./wasm-instance.js').Sample} Sample
  * @typedef {readonly [string | null, string]} Pair what is not learned, what is; null: a text that is learned whole
+ * @typedef {Sample & {ids: Int32Array, at: number}} Encoded at: place in the data
  * @typedef {{w: WasmInstance, tokenizer: number, special: {eos: number}}} Words
  */
 const BOS = 1, SPECIAL = 2;
@@ -16,15 +17,15 @@ function addsSpace({ w, tokenizer }) { return w.decode(tokenizer, w.encode(token
 
 /**
  * @param {Words} words @param {readonly Pair[]} pairs @param {{maxLength: number, addEos: boolean}} options
- * @returns {{samples: (Sample & {ids: Int32Array})[], cut: number, dropped: number}} dropped: samples with nothing to learn within maxLength
+ * @returns {{samples: Encoded[], cut: number, dropped: number}} dropped: samples with nothing to learn within maxLength
  */
 export function encodePairs(words, pairs, { maxLength, addEos }) {
   const { w, tokenizer, special } = words;
   const skip = addsSpace(words);
   const end = addEos && special.eos >= 0 ? [special.eos] : [];
   let cut = 0, dropped = 0;
-  const samples = [];
-  for (const [input, output] of pairs) {
+  /** @type {Encoded[]} */ const samples = [];
+  for (const [at, [input, output]] of pairs.entries()) {
     const prompt = input === null ? [] : w.encode(tokenizer, input, BOS | SPECIAL);
     const text = input !== null && skip && output.startsWith(' ') ? output.slice(1) : output;
     const answer = w.encode(tokenizer, text, (input === null ? BOS : 0) | SPECIAL);
@@ -32,7 +33,7 @@ export function encodePairs(words, pairs, { maxLength, addEos }) {
     const ids = Int32Array.from([...prompt, ...answer, ...end].slice(0, maxLength));
     if (ids.length < all) cut++;
     if (ids.length <= Math.max(prompt.length, 1)) dropped++; // the first token has nothing before it to be predicted from
-    else samples.push({ ids, prompt: prompt.length });
+    else samples.push({ ids, prompt: prompt.length, at });
   }
   return { samples, cut, dropped };
 }

@@ -6,6 +6,7 @@ import { EdgeNetError, abortError } from './errors.js';
 import { defaultThreads } from './capabilities.js';
 import { checkMessages } from './chat.js';
 import { createHandlers } from './handlers.js';
+import { linked } from './listen.js';
 import { checkSignal, embedSpec, generateSpec, knownOnly, numberIn } from './options.js';
 import { cores, isPage, noteDropped } from './platform.js';
 import { openWorker } from './ports.js';
@@ -13,8 +14,8 @@ import { Client, localCaller } from './rpc.js';
 import { PATIENCE, artifactOf, isRemote, sourceSpec } from './sources.js';
 import { persist } from './stores/space.js';
 import { bestStore } from './stores/store.js';
-import { checkName, trainConfig } from './train-options.js';
-import { Trainer } from './trainer.js';
+import { checkName, examSpec, trainConfig } from './train-options.js';
+import { Trainer, pairsOf } from './trainer.js';
 import { VARIANTS, postableWasm } from './variants.js';
 
 /**
@@ -28,6 +29,7 @@ import { VARIANTS, postableWasm } from './variants.js';
  * @typedef {import('./protocol.js').CacheReport} CacheReport
  * @typedef {import('./sources.js').ModelSource} ModelSource
  * @typedef {import('./adapter.js').Adapter} Adapter @typedef {import('./adapter.js').AdapterSource} AdapterSource @typedef {import('./adapters.js').AdapterInfo} AdapterInfo
+ * @typedef {import('./train-options.js').EvaluateOptions} EvaluateOptions @typedef {import('./train-options.js').Evaluated} Evaluated
  * @typedef {string | readonly number[] | readonly Message[]} Prompt text, token ids, or a chat
  *
  * @typedef {object} SessionOptions
@@ -143,18 +145,10 @@ export class InferenceSession {
     this.#alive();
     if (rest.signal?.aborted) return aborted(spec.seed);
     this.lastUsed = performance.now();
-    const own = linked(rest.signal);
-    /** @type {{error: unknown} | null} */ let thrown = null; // the listener's mistake ends this call and no other
-    const tell = (/** @type {string} */ piece) => {
-      if (!piece || thrown) return;
-      try { onToken?.(piece); } catch (error) { thrown = { error }; own.abort(); }
-    };
-    try {
-      const { completion, memory } = await this.#caller.call('generate', { input, spec }, { signal: own.signal, onAbort: () => this.#setStop(), onEvent: ({ pieces }) => pieces.forEach(tell) });
-      this.#memory = memory;
-      if (thrown) throw /** @type {{error: unknown}} */ (thrown).error;
-      return completion;
-    } finally { own.release(); }
+    const own = linked(rest.signal, onToken);
+    const { completion, memory } = await own.run(this.#caller.call('generate', { input, spec }, { signal: own.signal, onAbort: () => this.#setStop(), onEvent: ({ pieces }) => { for (const piece of pieces) if (piece) own.tell(piece); } }));
+    this.#memory = memory;
+    return completion;
   }
 
   /**
@@ -255,6 +249,32 @@ export class InferenceSession {
   }
 
   // ---- adapters and training ----
+  /**
+   * How often the model answers as wanted: greedy answers, compared whole, and the perplexity of the wanted ones; as `edge-net eval`. Texts may be made meanwhile.
+   * @param {import('./train-options.js').TrainData} samples { input, output } @param {EvaluateOptions} [options] @returns {Promise<Evaluated>}
+   * @example const { exact, groups, forgotten } = await session.evaluate(samples, { compare: true });
+   */
+  async evaluate(samples, options = {}) {
+    const { spec, scales, compare } = examSpec(options, this.info);
+    const pairs = await pairsOf(samples, 'samples', Infinity);
+    const runs = compare ? 2 : 1, t0 = performance.now(), own = linked(options.signal, options.onProgress);
+    /** @param {number} run @param {readonly (readonly [string, number])[] | null} scales */
+    const examine = async (run, scales) => {
+      const { report: { right, ...report }, memory } = await this.#access.call('examine', { pairs, spec, scales }, { signal: own.signal, onAbort: () => this.#setStop(), onEvent: ({ done, total }) => own.tell({ done: done + run * total, total: total * runs }) });
+      this.#memory = memory;
+      return { report, right };
+    };
+    return own.run((async () => {
+      const { report, right } = await examine(0, scales);
+      const base = compare ? await examine(1, []) : null;
+      const changed = (/** @type {boolean} */ before) => {
+        const those = right.filter((_, i) => base?.right[i] === before);
+        return those.length ? those.filter((now) => now !== before).length / those.length : 0;
+      };
+      return { ...report, milliseconds: performance.now() - t0, ...(base && { base: base.report, learned: changed(false), forgotten: changed(true) }) };
+    })());
+  }
+
   /**
    * Fine-tune an adapter over this model, beside whatever else it does. @param {import('./train-options.js').MicroLoRAConfig} [config] @returns {Trainer}
    * @example const trainer = session.createTrainer({ rank: 4, learningRate: 1e-4, batchSize: 2 });
@@ -394,14 +414,6 @@ function checkText(input, i) {
   if (typeof input === 'string') return input;
   if (Array.isArray(input) || ArrayBuffer.isView(input) && !(input instanceof DataView)) return Array.from(/** @type {ArrayLike<number>} */ (/** @type {unknown} */ (input)));
   throw new EdgeNetError('ARG', `inputs[${i}] must be a string or an array of token ids`, { detail: { option: `inputs[${i}]` } });
-}
-
-/** A signal of our own that also follows the caller's. @param {AbortSignal | undefined} signal */
-function linked(signal) {
-  const own = new AbortController();
-  const pass = () => own.abort(signal?.reason);
-  signal?.addEventListener('abort', pass, { once: true });
-  return { signal: own.signal, abort: () => own.abort(), release: () => signal?.removeEventListener('abort', pass) };
 }
 
 /** @param {number} seed @returns {Completion} of a call whose signal was aborted before it began */

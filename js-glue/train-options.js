@@ -168,6 +168,39 @@ export function runSpec(o = {}) {
   };
 }
 
+/**
+ * @typedef {object} EvaluateOptions
+ * @property {number} [maxTokens] most tokens of an answer (128)
+ * @property {number} [maxLength] tokens of a sample, longer ones are cut (512, or the model's context)
+ * @property {string} [groupBy] count apart by this member of answers that are JSON ('intent')
+ * @property {number} [parallel] answers at once, fewer where their caches would take more than 64 MB (16)
+ * @property {number} [show] tell so many wrong answers (0)
+ * @property {Readonly<Record<string, number>> | null} [adapters] scales of loaded ones, null: none; default: those that are at work
+ * @property {boolean} [compare] also without any adapter: what was learned, and what forgotten (false)
+ * @property {AbortSignal} [signal]
+ * @property {(progress: {done: number, total: number}) => void} [onProgress]
+ *
+ * @typedef {Omit<import('./exam.js').ExamReport, 'right'>} Figures
+ * @typedef {Figures & {milliseconds: number, base?: Figures, learned?: number, forgotten?: number}} Evaluated with compare: base: without any adapter;
+ *   learned: share of its wrong answers that are right now; forgotten: share of its right answers that are wrong now
+ */
+const EVALUATE = Object.freeze(['maxTokens', 'maxLength', 'groupBy', 'parallel', 'show', 'adapters', 'compare', 'signal', 'onProgress']);
+
+/** @param {EvaluateOptions} o @param {import('./engine.js').ModelInfo} info @returns {{spec: import('./exam.js').ExamSpec, scales: [string, number][] | null, compare: boolean}} */
+export function examSpec(o, { contextTrained }) {
+  knownOnly(o, EVALUATE, 'options');
+  checkSignal(o.signal);
+  const { groupBy = 'intent', adapters, compare = false } = o;
+  if (typeof groupBy !== 'string') wrong('groupBy', 'a string', groupBy);
+  if (typeof compare !== 'boolean') wrong('compare', 'true or false', compare);
+  if (o.onProgress !== undefined && typeof o.onProgress !== 'function') wrong('onProgress', 'a function', o.onProgress);
+  const count = (/** @type {'maxTokens' | 'maxLength' | 'parallel' | 'show'} */ name, /** @type {number} */ min, /** @type {number} */ max, /** @type {number} */ dflt) => (o[name] === undefined ? dflt : numberIn(name, o[name], min, max, true));
+  return {
+    spec: { groupBy, maxTokens: count('maxTokens', 1, 65536, 128), parallel: count('parallel', 1, 256, 16), show: count('show', 0, 2 ** 31 - 1, 0), maxLength: count('maxLength', 2, contextTrained || 65536, Math.min(512, contextTrained || 512)) },
+    scales: adapters === undefined ? null : Object.entries(adapters ?? {}).map(([name, scale]) => [name, numberIn(`adapters.${name}`, scale, -1e5, 1e5)]), compare,
+  };
+}
+
 /** Names of adapters and checkpoints. @param {string} option @param {unknown} name @returns {string} */
 export function checkName(option, name) {
   return typeof name === 'string' && /^[\w][\w .-]{0,99}$/.test(name) ? name : wrong(option, 'a name of 1 to 100 letters, digits, spaces and . _ -', name);

@@ -2,6 +2,7 @@
 // Trainer: fine-tune an adapter of a session's model. The work is done where the engine lives, beside the texts that it makes.
 import { Adapter, blankMeta } from './adapter.js';
 import { EdgeNetError } from './errors.js';
+import { linked } from './listen.js';
 import { runSpec } from './train-options.js';
 
 /**
@@ -38,32 +39,16 @@ export class Trainer {
    */
   async train(data, options = {}) {
     const { trainer, given, run } = await this.#begin(data, options);
-    /** @type {{error: unknown} | null} */ let thrown = null; // a listener's mistake ends this run
-    const own = new AbortController();
-    const pass = () => own.abort(options.signal?.reason);
-    if (options.signal?.aborted) pass();
-    options.signal?.addEventListener('abort', pass, { once: true });
-    const tell = (/** @type {TrainEvent} */ event) => {
-      if (thrown) return;
-      try { options.onStep?.(event); } catch (error) { thrown = { error }; own.abort(); }
-    };
-    try {
-      const { report, memory } = await this.#access.call('train', { trainer, data: given, run }, { signal: own.signal, onEvent: tell });
-      this.#access.remember(memory);
-      this.#report = report;
-      return report;
-    } catch (e) {
-      if (thrown) throw /** @type {{error: unknown}} */ (thrown).error;
-      throw e;
-    } finally { options.signal?.removeEventListener('abort', pass); }
+    const own = linked(options.signal, options.onStep);
+    const { report, memory } = await own.run(this.#access.call('train', { trainer, data: given, run }, { signal: own.signal, onEvent: own.tell }));
+    this.#access.remember(memory);
+    this.#report = report;
+    return report;
   }
 
   /** As train(), step by step; leaving the loop stops it. @param {TrainData} data @param {RunOptions} [options] @returns {AsyncGenerator<TrainEvent, TrainReport, void>} */
   async *steps(data, options = {}) {
-    const own = new AbortController();
-    const pass = () => own.abort(options.signal?.reason);
-    if (options.signal?.aborted) pass();
-    options.signal?.addEventListener('abort', pass, { once: true });
+    const own = linked(options.signal);
     /** @type {TrainEvent[]} */ const ready = [];
     let wake = () => {}, over = false;
     const done = this.train(data, { ...options, signal: own.signal, onStep: (event) => { ready.push(event); wake(); } });
@@ -76,7 +61,7 @@ export class Trainer {
       }
     } finally {
       own.abort();
-      options.signal?.removeEventListener('abort', pass);
+      own.release();
       await done.catch(() => {});
     }
   }
@@ -137,7 +122,7 @@ export class Trainer {
 }
 
 /** @param {TrainData} data @param {string} name @param {number} most that can be of use @returns {Promise<Pair[]>} */
-async function pairsOf(data, name, most) {
+export async function pairsOf(data, name, most) {
   const iterable = data !== null && typeof data === 'object' && (Symbol.iterator in data || Symbol.asyncIterator in data);
   if (!iterable) throw new EdgeNetError('ARG', `${name} must be an array or another iterable of samples`, { detail: { option: name } });
   /** @type {Pair[]} */ const pairs = [];

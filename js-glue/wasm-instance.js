@@ -407,8 +407,28 @@ export class WasmInstance {
     return this.#text(at, n);
   }
 
+  // ---- how good answers are ----
+  /** How surprising `wanted` is after a row of logits, in nats, and what the model would say. @param {number} session @param {number} row @param {number} vocab @param {number} t tokenizer @param {number} wanted */
+  judge(session, row, vocab, t, wanted) {
+    this.#must('w_judge', session, row, vocab, t, wanted);
+    const [surprise, best, isEnd] = this.#mailbox(3);
+    return { surprise, best, isEnd: isEnd !== 0 };
+  }
+  /** @param {number} t tokenizer @param {number} id @returns {boolean} */
+  isEnd(t, id) { return this.#run('w_token_is_end', t, id) !== 0; }
+  /** What a pair of texts adds to the sums of BLEU, and F1 of its ROUGE-L. @param {string} candidate @param {string} reference */
+  overlap(candidate, reference) {
+    return this.#withText(candidate, (a, na) => this.#withText(reference, (b, nb) => {
+      this.#must('w_overlap', a, na, b, nb);
+      const m = this.#mailbox(11).slice();
+      return { bleu: m.subarray(0, 10), rouge: m[10] };
+    }));
+  }
+  /** @param {Float64Array} sums @returns {number} 0 to 1 */
+  bleu(sums) { this.#tell(sums); return this.#run('w_bleu'); }
+
   // ---- adapters ----
-  /** @param {readonly number[]} values what the next call reads from the mailbox */
+  /** @param {ArrayLike<number>} values what the next call reads from the mailbox */
   #tell(values) { this.#mailbox(values.length).set(values); }
   /** Run with bytes in memory. @template T @param {Uint8Array} bytes @param {(at: number) => T} use */
   #withBytes(bytes, use) {

@@ -12,6 +12,7 @@ static inline double w_from_ptr(const void *p) { return (double)(uintptr_t)p; }
 
 /* Allocates n_bytes and leaves block and bytes in mail[1..2]; NULL after a sentence that names `what`. */
 void *w_open_block(size_t n_bytes, const char *what);
+void w_free(void *block);
 /* Leaves the handle in mail[0]; frees the block after a failure. Returns status. */
 int32_t w_opened(int32_t status, const void *handle, void *block);
 #endif

@@ -121,6 +121,8 @@ int32_t en_stream_push(en_stream *s, int32_t id, const char **text, size_t *n_by
 int32_t en_stream_end(en_stream *s, const char **text, size_t *n_bytes);
 
 /* ---- how near a text is to what was wanted ---- */
+/* -log p(id) after logits [n], in nats; *best (may be NULL): the likeliest id, the lowest of equal ones. */
+double en_surprise(const float *logits, uint32_t n, int32_t id, int32_t *best);
 /* BLEU-4 of a corpus (Papineni et al. 2002; words as mteval's "13a", one reference, no smoothing): start with zeros, add every pair, then ask for the score. */
 typedef struct { double matched[4], possible[4] /* n-grams, n = 1..4 */, candidate_words, reference_words; } en_bleu;
 typedef struct { double precision, recall, f1; } en_rouge; /* ROUGE-L of one pair (Lin 2004): words without punctuation, letters of ASCII in one case */

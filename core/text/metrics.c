@@ -1,7 +1,17 @@
 /* metrics.c - how near a text is to what was wanted: BLEU (Papineni et al. 2002) and ROUGE-L (Lin 2004). Words are spans of the texts; equal words
- * get equal numbers first, so that everything after compares integers. */
+ * get equal numbers first, so that everything after compares integers. And how surprising a token is. */
 #include "../base/base.h"
 #include <math.h>
+
+double en_surprise(const float *logits, uint32_t n, int32_t id, int32_t *best) {
+  double sum = 0;
+  uint32_t top = 0;
+  for (uint32_t i = 1; i < n; i++)
+    if (logits[i] > logits[top]) top = i;
+  for (uint32_t i = 0; i < n; i++) sum += exp((double)logits[i] - (double)logits[top]);
+  if (best) *best = (int32_t)top;
+  return (double)logits[top] + log(sum) - (double)logits[id];
+}
 
 typedef struct { uint32_t at, n; } span;
 enum { MOST_TEXT = 1 << 20 }; /* bytes; comparing is quadratic in words */

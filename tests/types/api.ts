@@ -40,6 +40,10 @@ export async function session() {
   const completion: Completion = await s.complete(messages, { onToken: (piece) => { const t: string = piece; void t; } });
   yes<Same<Completion['finishReason'], 'stop' | 'length' | 'abort'>>(true);
   for await (const piece of s.generateStream([1, 2, 3])) { yes<Same<typeof piece, string>>(true); }
+  const { exact, groups, base, forgotten } = await s.evaluate([{ input: 'x', output: 'y' }], { adapters: { a: 0.5 }, compare: true, onProgress: ({ done }) => { const n: number = done; void n; } });
+  yes<Same<typeof forgotten, number | undefined>>(true);
+  const ofGroup: number | undefined = groups.on?.exact ?? base?.perplexity ?? exact;
+  void ofGroup;
   const ids: number[] = await s.tokenize('x', { addBos: false });
   const back: string = await s.detokenize(new Int32Array(ids));
   const rows: Float32Array = await s.logits(ids, { all: true });

@@ -58,5 +58,13 @@ int main(void) {
   add(&corpus, "a b c d e", "a b c x e");
   CHECK_NEAR(en_bleu_score(&corpus), pow((6 + 4) / 11.0 * (5 + 2) / 9.0 * (4 + 1) / 7.0 * 3 / 5.0, 0.25), 1e-12);
   CHECK(en_overlap_bytes(SIZE_MAX / 2, 1) == 0);
+
+  /* Probabilities 1/8, 1/2, 1/4, 1/8; large logits do not overflow; the lower of two equal ones is the likeliest. */
+  const float logits[] = {1000, 1000 + logf(4), 1000 + logf(2), 1000}, even[] = {2, 2};
+  int32_t best = -1;
+  CHECK_NEAR(en_surprise(logits, 4, 2, &best), log(4), 1e-4);
+  CHECK(best == 1);
+  CHECK_NEAR(en_surprise(even, 2, 1, &best), log(2), 1e-12);
+  CHECK(best == 0);
   return test_end();
 }
