@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // @ts-check
 /**
- * edge-net beside its peers in one run: llama.cpp native (npm node-llama-cpp's libraries), wllama in Chromium, edge-net native and in Chromium.
+ * edge-net beside its peers in one run: llama.cpp native (npm node-llama-cpp's libraries), llama.cpp compiled to WebAssembly with its SIMD kernels (fair)
+ * and wllama as published in Chromium, edge-net native and in Chromium.
  *
- *   node bench/peers.mjs [--models qwen2.5-0.5b-q4_0,...] [--threads 1,2] [--reps 5] [--only llama,native,relaxed,simd128,wllama,again] [--pp 128] [--tg 64] [--tries 3] [--keep-disturbed]
+ *   node bench/peers.mjs [--models qwen2.5-0.5b-q4_0,...] [--threads 1,2] [--reps 5] [--only llama,native,relaxed,simd128,fair,wllama,again] [--pp 128] [--tg 64] [--tries 3] [--keep-disturbed]
  *
  * Uses the measuring harness of the shared data folder (EDGE_NET_SHARED): it is copied to build/peers, the peers are installed there from npm, the
  * synthetic models are generated there. Every row goes to bench/results/peers.csv with the CPU seconds that the measured program got per second, and
@@ -17,11 +18,11 @@ import path from 'node:path';
 import { execFileSync, spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { MAX_FOREIGN, watchCpu } from './cpu.mjs';
-import { npmPeers, ROOT, WORK } from './peers/install.mjs';
+import { llamaWasm, npmPeers, ROOT, WORK } from './peers/install.mjs';
 
 const SHARED = path.resolve(process.env.EDGE_NET_SHARED ?? path.join(ROOT, '..', 'shared'), 'harness');
 const COLUMNS = ['date', 'run', 'model', 'threads', 'who', 'kernels', 'pp_n', 'tg_n', 'pp_med', 'pp_min', 'pp_max', 'tg_med', 'tg_min', 'tg_max', 'cpu_util', 'load_s', 'warm_load_s', 'peak_mb', 'disturbed', 'foreign'];
-const WHO = ['llama', 'native', 'relaxed', 'simd128', 'wllama', 'again'];
+const WHO = ['llama', 'native', 'relaxed', 'simd128', 'fair', 'wllama', 'again'];
 
 const { values: o } = parseArgs({ options: {
   models: { type: 'string', default: 'qwen2.5-0.5b-q4_0,qwen2.5-0.5b-q8_0,stories-15m-q8_0' }, threads: { type: 'string', default: '1,2' }, reps: { type: 'string', default: '5' },
@@ -50,6 +51,10 @@ async function prepare() {
   fs.copyFileSync(path.join(ROOT, 'bench', 'peers', 'edge-net.mjs'), path.join(WORK, 'adapters', 'edge-net.mjs'));
   fs.cpSync(path.join(ROOT, 'dist'), path.join(WORK, 'dist'), { recursive: true, force: true });
   npmPeers();
+  if (only.has('fair')) {
+    llamaWasm();
+    fs.copyFileSync(path.join(ROOT, 'bench', 'peers', 'llama-wasm', 'adapter.mjs'), path.join(WORK, 'adapters', 'llama-wasm.mjs'));
+  }
   for (const model of o.models.split(',')) {
     const file = path.join(WORK, 'models', `${model}.gguf`);
     const [, shape, quant] = /** @type {RegExpExecArray} */ (/^(.*)-(f32|f16|q4_0|q8_0|q4_k)$/.exec(model));
@@ -134,6 +139,7 @@ for (const model of o.models.split(',')) {
     await add('native', () => edgeNative(model, threads));
     await add('relaxed', () => browser(model, threads, 'edge-net tab, relaxed', 'edge-net', { variant: 'relaxed' }));
     await add('simd128', () => browser(model, threads, 'edge-net tab, simd128', 'edge-net', { variant: 'simd128' }));
+    await add('fair', () => browser(model, threads, 'llama.cpp wasm tab', 'llama-wasm', {}, '3'));
     await add('wllama', () => browser(model, threads, 'wllama tab', 'wllama', {}, '2'));
     await add('again', () => llamaNative(model, threads, 'llama.cpp native, again'));
   }

@@ -27,12 +27,36 @@ export function npmPeers() {
   return npm;
 }
 
+/** llama.cpp's sources, out of the npm package's bundle. @returns {string} the folder */
+function llamaSources() {
+  const folder = path.join(WORK, 'src-llama.cpp');
+  if (!fs.existsSync(folder)) run('git', ['clone', '-q', path.join(npmPeers(), 'node_modules', 'node-llama-cpp', 'llama', 'gitRelease.bundle'), folder]);
+  return folder;
+}
+
+/**
+ * llama.cpp as a WebAssembly module with its own SIMD kernels: the fair peer of a tab, as the published wllama is built without them. Takes Emscripten
+ * (Debian: emscripten) and about ten minutes, once. @returns {string} the folder that the harness serves as /llama-wasm
+ */
+export function llamaWasm() {
+  const to = path.join(WORK, 'llama-wasm'), build = path.join(WORK, 'build-llama-wasm'), from = path.join(ROOT, 'bench', 'peers', 'llama-wasm'), sources = llamaSources();
+  fs.mkdirSync(to, { recursive: true });
+  fs.copyFileSync(path.join(from, 'worker.js'), path.join(to, 'worker.js'));
+  if (fs.existsSync(path.join(to, 'llama-peer.wasm'))) return to;
+  process.stderr.write('compiling llama.cpp to WebAssembly\n');
+  const off = ['GGML_NATIVE', 'GGML_OPENMP', 'GGML_LLAMAFILE', 'BUILD_SHARED_LIBS', 'LLAMA_WASM_MEM64', 'LLAMA_CURL', 'LLAMA_BUILD_TESTS', 'LLAMA_BUILD_EXAMPLES', 'LLAMA_BUILD_TOOLS', 'LLAMA_BUILD_SERVER', 'LLAMA_BUILD_COMMON'];
+  run('emcmake', ['cmake', '-S', sources, '-B', build, '-G', 'Ninja', '-DCMAKE_BUILD_TYPE=Release', '-DEMSCRIPTEN_SYSTEM_PROCESSOR=wasm32', '-DCMAKE_C_FLAGS=-msimd128 -pthread', '-DCMAKE_CXX_FLAGS=-msimd128 -pthread -fexceptions', ...off.map((name) => `-D${name}=OFF`)]);
+  run('ninja', ['-C', build, 'src/libllama.a']);
+  run('em++', ['-O3', '-msimd128', '-pthread', '-fexceptions', '-std=c++17', path.join(from, 'peer.cpp'), `-I${sources}/include`, `-I${sources}/ggml/include`, ...['src/libllama.a', 'ggml/src/libggml.a', 'ggml/src/libggml-cpu.a', 'ggml/src/libggml-base.a'].map((f) => path.join(build, f)),
+    '-sMODULARIZE', '-sEXPORT_NAME=createPeer', '-sENVIRONMENT=web,worker', '-sPTHREAD_POOL_SIZE=4', '-sINITIAL_MEMORY=2000MB', '-sEXPORTED_FUNCTIONS=_malloc,_free', '-sEXPORTED_RUNTIME_METHODS=ccall,FS', '-sFORCE_FILESYSTEM', '-o', path.join(to, 'llama-peer.js')]);
+  return to;
+}
+
 /** A C program against llama.cpp's public API. @param {string} source @param {string} name @returns {{ program: string, libraries: string }} */
 export function againstLlama(source, name) {
   const modules = path.join(npmPeers(), 'node_modules');
   const libraries = path.join(modules, '@node-llama-cpp', 'linux-x64', 'bins', 'linux-x64');
-  const headers = path.join(WORK, 'src-llama.cpp');
-  if (!fs.existsSync(headers)) run('git', ['clone', '-q', path.join(modules, 'node-llama-cpp', 'llama', 'gitRelease.bundle'), headers]);
+  const headers = llamaSources();
   const program = path.join(WORK, name);
   const library = (/** @type {RegExp} */ re) => `-l:${fs.readdirSync(libraries).find((f) => re.test(f))}`;
   run('gcc', ['-O2', '-Wall', source, `-I${headers}/include`, `-I${headers}/ggml/include`, `-L${libraries}`, library(/^libllama\.(v.*)?so/), library(/^libggml\.(v.*)?so/),
