@@ -4,7 +4,10 @@
  * edge-net beside its peers in one run: llama.cpp native (npm node-llama-cpp's libraries), llama.cpp compiled to WebAssembly with its SIMD kernels (fair)
  * and wllama as published in Chromium, edge-net native and in Chromium.
  *
- *   node bench/peers.mjs [--models qwen2.5-0.5b-q4_0,...] [--threads 1,2] [--reps 5] [--only llama,native,relaxed,simd128,fair,wllama,again] [--pp 128] [--tg 64] [--tries 3] [--keep-disturbed]
+ *   node bench/peers.mjs [--models qwen2.5-0.5b-q4_0,...] [--threads 1,2] [--reps 5] [--only llama,native,relaxed,simd128,fair,wllama,ort,again] [--pp 128] [--tg 64] [--tries 3] [--keep-disturbed]
+ *
+ * Models whose name begins with minilm are encoders: 64 sentences of 32 tokens, eight at a time, in sentences per second (column pp), beside llama.cpp native and
+ * onnxruntime-web with dynamic int8 (--only llama,native,relaxed,simd128,ort,again).
  *
  * Uses the measuring harness of the shared data folder (EDGE_NET_SHARED): it is copied to build/peers, the peers are installed there from npm, the
  * synthetic models are generated there. Every row goes to bench/results/peers.csv with the CPU seconds that the measured program got per second, and
@@ -22,7 +25,9 @@ import { llamaWasm, npmPeers, ROOT, WORK } from './peers/install.mjs';
 
 const SHARED = path.resolve(process.env.EDGE_NET_SHARED ?? path.join(ROOT, '..', 'shared'), 'harness');
 const COLUMNS = ['date', 'run', 'model', 'threads', 'who', 'kernels', 'pp_n', 'tg_n', 'pp_med', 'pp_min', 'pp_max', 'tg_med', 'tg_min', 'tg_max', 'cpu_util', 'load_s', 'warm_load_s', 'peak_mb', 'disturbed', 'foreign'];
-const WHO = ['llama', 'native', 'relaxed', 'simd128', 'fair', 'wllama', 'again'];
+/** Encoders: sentences of so many tokens per second instead of prompts and generation. */
+const ENCODER = /^minilm/, SENTENCE = 32, AT_ONCE = 8;
+const WHO = ['llama', 'native', 'relaxed', 'simd128', 'fair', 'wllama', 'ort', 'again'];
 
 const { values: o } = parseArgs({ options: {
   models: { type: 'string', default: 'qwen2.5-0.5b-q4_0,qwen2.5-0.5b-q8_0,stories-15m-q8_0' }, threads: { type: 'string', default: '1,2' }, reps: { type: 'string', default: '5' },
@@ -60,8 +65,13 @@ async function prepare() {
     const [, shape, quant] = /** @type {RegExpExecArray} */ (/^(.*)-(f32|f16|q4_0|q8_0|q4_k)$/.exec(model));
     if (!fs.existsSync(file)) await sh('node', ['gen-gguf.mjs', '--shape', shape, '--quant', quant, '--out', 'models']);
   }
+  if (only.has('ort') && !fs.existsSync(ONNX)) await sh('node', ['gen-onnx.mjs']);
   await sh('node', ['bench-native.mjs', '--build']);
 }
+
+const ONNX = path.join(WORK, 'models', 'onnx', 'minilm-l6', 'onnx', 'model_quantized.onnx');
+/** What the harness does with a model. @param {string} model */
+const mode = (model) => (ENCODER.test(model) ? ['--mode', 'embed', '--seqs', `${AT_ONCE}`] : []);
 
 /** @typedef {Record<string, string | number>} Row */
 /** @param {string} file @returns {any[]} */
@@ -71,15 +81,18 @@ const lines = (file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8').tri
 async function llamaNative(model, threads, who) {
   const out = path.join(WORK, 'results', 'native.jsonl');
   const before = lines(out).length;
-  await sh('node', ['bench-native.mjs', '--models', `models/${model}.gguf`, '--threads', `${threads}`, '--reps', o.reps, '--pp', o.pp, '--tg', o.tg]);
+  await sh('node', ['bench-native.mjs', '--models', `models/${model}.gguf`, '--threads', `${threads}`, '--reps', o.reps, '--pp', o.pp, '--tg', o.tg, ...mode(model)]);
   const r = lines(out)[before];
+  if (r.per_s) return { who, kernels: `llama.cpp ${r.version ?? ''}`.trim(), pp_med: r.per_s.med, pp_min: r.per_s.min, pp_max: r.per_s.max, cpu_util: '', load_s: r.load_s, peak_mb: r.peak_mb };
   return { who, kernels: `llama.cpp ${r.version ?? ''}`.trim(), pp_med: r.pp.med, pp_min: r.pp.min, pp_max: r.pp.max, tg_med: r.tg.med, tg_min: r.tg.min, tg_max: r.tg.max, cpu_util: r.cpu_util.med, load_s: r.load_s, peak_mb: r.peak_mb };
 }
 
 /** @param {string} model @param {number} threads @returns {Promise<Row>} */
 async function edgeNative(model, threads) {
-  const text = await sh(path.join(ROOT, 'build', 'native', 'edge-net'), ['bench', `models/${model}.gguf`, '-p', o.pp, '-n', o.tg, '-r', o.reps, '--threads', `${threads}`, '--json']);
+  const encoder = ENCODER.test(model), sizes = encoder ? ['-p', `${SENTENCE}`, '--seqs', `${AT_ONCE}`, '-r', `${8 * Number(o.reps)}`] : ['-p', o.pp, '-n', o.tg, '-r', o.reps];
+  const text = await sh(path.join(ROOT, 'build', 'native', 'edge-net'), ['bench', `models/${model}.gguf`, ...sizes, '--threads', `${threads}`, '--json']);
   const rows = text.trim().split('\n').map((l) => JSON.parse(l));
+  if (encoder) return { who: 'edge-net native', kernels: rows[0].kernels, pp_med: rows[0].tok_s.med / SENTENCE, pp_min: rows[0].tok_s.min / SENTENCE, pp_max: rows[0].tok_s.max / SENTENCE, cpu_util: rows[0].cpu_util };
   const pp = rows.find((r) => r.test === 'pp'), tg = rows.find((r) => r.test === 'tg');
   return { who: 'edge-net native', kernels: pp.kernels, pp_med: pp.tok_s.med, pp_min: pp.tok_s.min, pp_max: pp.tok_s.max, tg_med: tg.tok_s.med, tg_min: tg.tok_s.min, tg_max: tg.tok_s.max, cpu_util: Math.min(pp.cpu_util, tg.cpu_util) };
 }
@@ -88,11 +101,13 @@ async function edgeNative(model, threads) {
 async function browser(model, threads, who, adapter, opts, reps = o.reps) {
   const out = path.join(WORK, 'results', 'browser.jsonl');
   const before = lines(out).length;
-  await sh('node', ['bench-browser.mjs', '--adapter', adapter, '--models', `models/${model}.gguf`, '--threads', `${threads}`, '--reps', reps, '--pp', o.pp, '--tg', o.tg, '--opts', JSON.stringify(opts), '--label', who]);
+  const file = adapter === 'ort' ? path.relative(WORK, ONNX) : `models/${model}.gguf`;
+  await sh('node', ['bench-browser.mjs', '--adapter', adapter, '--models', file, ...mode(model).slice(0, 2), '--threads', `${threads}`, '--reps', reps, '--pp', o.pp, '--tg', o.tg, '--opts', JSON.stringify(opts), '--label', who]);
   const r = lines(out)[before];
   if (r.error) throw new Error(`${who}: ${r.error}`);
-  return { who, kernels: r.cold.kernels ?? r.version ?? '', pp_med: r.pp.med, pp_min: r.pp.min, pp_max: r.pp.max, tg_med: r.tg.med, tg_min: r.tg.min, tg_max: r.tg.max, cpu_util: r.cpu_util,
-    load_s: r.cold.fetch_s + r.cold.init_s, warm_load_s: r.warm ? r.warm.fetch_s + r.warm.init_s : '', peak_mb: r.renderer_peak_mb ?? '' };
+  const load = { load_s: r.cold.fetch_s + r.cold.init_s, warm_load_s: r.warm ? r.warm.fetch_s + r.warm.init_s : '', peak_mb: r.renderer_peak_mb ?? '' };
+  if (r.per_s) return { who, kernels: r.cold.kernels ?? (r.cold.version || r.version || ''), pp_med: r.per_s.med, pp_min: r.per_s.min, pp_max: r.per_s.max, cpu_util: r.cpu_util, ...load };
+  return { who, kernels: r.cold.kernels ?? r.version ?? '', pp_med: r.pp.med, pp_min: r.pp.min, pp_max: r.pp.max, tg_med: r.tg.med, tg_min: r.tg.min, tg_max: r.tg.max, cpu_util: r.cpu_util, ...load };
 }
 
 /** @param {Row[]} rows */
@@ -110,7 +125,7 @@ function table(rows) {
   console.log('| model | threads | who | kernels | prefill tok/s | / llama.cpp | decode tok/s | / llama.cpp | CPU/s | cold, warm load s | note |\n|---|---|---|---|---|---|---|---|---|---|---|');
   for (const r of rows) {
     const base = rows.find((b) => b.model === r.model && b.threads === r.threads && b.who === 'llama.cpp native');
-    const ratio = (/** @type {string} */ k) => (base ? (Number(r[k]) / Number(base[k])).toFixed(2) : '');
+    const ratio = (/** @type {string} */ k) => (base && r[k] && base[k] ? (Number(r[k]) / Number(base[k])).toFixed(2) : '');
     console.log(`| ${r.model} | ${r.threads} | ${r.who} | ${r.kernels} | ${f(r.pp_med)} | ${ratio('pp_med')} | ${f(r.tg_med)} | ${ratio('tg_med')} | ${Number(r.cpu_util).toFixed(2)} | ${f(r.load_s)} ${f(r.warm_load_s)} | ${r.disturbed ? 'disturbed' : ''} |`);
   }
 }
@@ -130,17 +145,18 @@ for (const model of o.models.split(',')) {
           row = await measure();
           ({ foreign } = stop());
         }
-        const disturbed = foreign > MAX_FOREIGN || Number(row.cpu_util) < 0.9 * threads ? 1 : '';
-        all.push({ foreign, date: run, run: `${os.cpus()[0].model.trim()} x${os.cpus().length}`, model, threads, pp_n: Number(o.pp), tg_n: Number(o.tg), ...row, disturbed });
-        say(`${model} ${threads} ${row.who}: ${Number(row.pp_med).toFixed(1)} / ${Number(row.tg_med).toFixed(1)} tok/s, cpu ${Number(row.cpu_util).toFixed(2)}${disturbed ? ' (disturbed)' : ''}`);
+        const disturbed = foreign > MAX_FOREIGN || (row.cpu_util !== '' && Number(row.cpu_util) < 0.9 * threads) ? 1 : '';
+        all.push({ foreign, date: run, run: `${os.cpus()[0].model.trim()} x${os.cpus().length}`, model, threads, ...(ENCODER.test(model) ? { pp_n: SENTENCE } : { pp_n: Number(o.pp), tg_n: Number(o.tg) }), ...row, disturbed });
+        say(`${model} ${threads} ${row.who}: ${Number(row.pp_med).toFixed(1)}${row.tg_med ? ` / ${Number(row.tg_med).toFixed(1)} tok/s` : ' sentences/s'}, cpu ${Number(row.cpu_util).toFixed(2)}${disturbed ? ' (disturbed)' : ''}`);
       } catch (e) { say(`${model} ${threads}: ${/** @type {Error} */ (e).message}`); process.exitCode = 1; }
     };
     await add('llama', () => llamaNative(model, threads, 'llama.cpp native'));
     await add('native', () => edgeNative(model, threads));
     await add('relaxed', () => browser(model, threads, 'edge-net tab, relaxed', 'edge-net', { variant: 'relaxed' }));
     await add('simd128', () => browser(model, threads, 'edge-net tab, simd128', 'edge-net', { variant: 'simd128' }));
-    await add('fair', () => browser(model, threads, 'llama.cpp wasm tab', 'llama-wasm', {}, '3'));
-    await add('wllama', () => browser(model, threads, 'wllama tab', 'wllama', {}, '2'));
+    if (!ENCODER.test(model)) await add('fair', () => browser(model, threads, 'llama.cpp wasm tab', 'llama-wasm', {}, '3'));
+    if (!ENCODER.test(model)) await add('wllama', () => browser(model, threads, 'wllama tab', 'wllama', {}, '2'));
+    if (ENCODER.test(model)) await add('ort', () => browser(model, threads, 'onnxruntime-web tab', 'ort', { via: 'ort' }));
     await add('again', () => llamaNative(model, threads, 'llama.cpp native, again'));
   }
 }

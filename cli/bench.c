@@ -1,4 +1,4 @@
-/* bench.c - edge-net bench: tokens per second of prompts ("pp") and of generation ("tg"). */
+/* bench.c - edge-net bench: tokens per second of prompts ("pp") and of generation ("tg"), or of an encoder's embeddings ("embed"). */
 #include "logits.h"
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@ enum { BENCH_P, BENCH_N, BENCH_SEQS, BENCH_R, BENCH_THREADS, BENCH_KERNELS, BENC
 static const arg_option options[] = {
     [BENCH_P] = {.name = "p", .value = "N", .help = "tokens of the prompt, 0: no such test", .kind = ARG_INT, .max = 1 << 20, .fallback = 128},
     [BENCH_N] = {.name = "n", .value = "N", .help = "tokens to generate, 0: no such test", .kind = ARG_INT, .max = 1 << 20, .fallback = 64},
-    [BENCH_SEQS] = {.name = "seqs", .value = "N", .help = "texts that are generated together, each of -n tokens", .kind = ARG_INT, .min = 1, .max = MAX_SEQS, .fallback = 1},
+    [BENCH_SEQS] = {.name = "seqs", .value = "N", .help = "texts that are generated together, each of -n tokens; of an encoder: texts of -p tokens in one pass", .kind = ARG_INT, .min = 1, .max = MAX_SEQS, .fallback = 1},
     [BENCH_R] = {.name = "r", .value = "N", .help = "repetitions", .kind = ARG_INT, .min = 1, .max = 1000, .fallback = 5},
     [BENCH_THREADS] = {.name = "threads", .value = "1,2", .help = "numbers of threads to try (default: one for each core)", .kind = ARG_INTS, .min = 1, .max = EN_POOL_MAX_LANES},
     [BENCH_KERNELS] = {.name = "kernels", .value = "NAME", .help = "kernel table (default auto)", .kind = ARG_TEXT},
@@ -41,6 +41,19 @@ static int32_t generate(const bench *b, uint32_t n, en_why *why) {
     EN_TRY(en_eval(b->session, &(en_batch){.n = n_seq, .ids = ids, .seq = seq, .want = want}, why));
   }
   return EN_OK;
+}
+
+/* --seqs texts of n tokens each, packed. */
+static int32_t embed(const bench *b, uint32_t n, en_why *why) {
+  const uint32_t n_texts = (uint32_t)args_int(b->args, BENCH_SEQS), total = n * n_texts;
+  int32_t *ids = malloc(total * sizeof *ids);
+  uint32_t *seq = malloc(total * sizeof *seq);
+  int32_t status = ids && seq ? EN_OK : en_fail(why, EN_E_NOMEM, "no memory for %u tokens", total);
+  for (uint32_t i = 0; i < total && status == EN_OK; i++) ids[i] = token_at(b, i), seq[i] = i / n;
+  if (status == EN_OK) status = en_eval(b->session, &(en_batch){.n = total, .ids = ids, .seq = seq}, why);
+  free(ids);
+  free(seq);
+  return status;
 }
 
 /* ---- what reading alone takes: the model's bytes, added up by all lanes ---- */
@@ -108,7 +121,7 @@ static int32_t measure(const bench *b, const char *name, uint32_t n, uint32_t n_
   double *rates = malloc((size_t)r * sizeof *rates), wall = 0, cpu = 0;
   int32_t status = rates ? EN_OK : en_fail(why, EN_E_NOMEM, "no memory for %d results", r);
   for (int32_t i = -1; i < r && status == EN_OK; i++) {
-    for (uint32_t s = 0; s < (uint32_t)args_int(b->args, BENCH_SEQS); s++) en_seq_keep(b->session, s, 0);
+    for (uint32_t s = 0; b->m->info.has_logits && s < (uint32_t)args_int(b->args, BENCH_SEQS); s++) en_seq_keep(b->session, s, 0);
     if (i == 0) en_profile_reset(b->session);
     const double wall0 = cli_now_ms(NULL), cpu0 = cli_cpu_ms();
     status = work(b, n, why);
@@ -140,6 +153,8 @@ static int32_t bench_threads(const cli_args *a, cli_model *m, int32_t n_threads,
   const uint32_t n_prompt = (uint32_t)args_int(a, BENCH_P), n_generate = (uint32_t)args_int(a, BENCH_N), n_ctx = (uint32_t)args_int(a, BENCH_CTX);
   const uint32_t n_texts = (uint32_t)args_int(a, BENCH_SEQS);
   en_session_spec spec = {.n_ctx = n_ctx ? n_ctx : EN_MAX(EN_MAX(n_prompt, n_generate), 1), .n_seq = n_texts, .n_logits = n_texts, .kv_type = EN_KV_F16};
+  const int encoder = !m->info.has_logits;
+  if (encoder) spec = (en_session_spec){.n_ctx = n_prompt, .n_batch = EN_MAX(n_prompt * n_texts, 1), .n_logits = n_texts, .pooling = EN_POOL_MODEL};
   if (args_text(a, BENCH_KV) && !cli_read_kv(args_text(a, BENCH_KV), &spec.kv_type)) return EN_E_ARG;
   bench b = {.args = a, .m = m};
   void *mem;
@@ -149,8 +164,8 @@ static int32_t bench_threads(const cli_args *a, cli_model *m, int32_t n_threads,
   b.n_threads = m->host.n_lanes > 1 ? m->host.n_lanes : 1;
   EN_TRY(cli_session(m, &spec, &b.session, &mem, why));
   if (args_given(a, BENCH_PROFILE)) b.read_gb_s = read_bandwidth(&b);
-  int32_t status = n_prompt ? measure(&b, "pp", n_prompt, 1, prompt, why) : EN_OK;
-  if (status == EN_OK && n_generate) status = measure(&b, "tg", n_generate, n_texts, generate, why);
+  int32_t status = !n_prompt ? EN_OK : encoder ? measure(&b, "embed", n_prompt, n_texts, embed, why) : measure(&b, "pp", n_prompt, 1, prompt, why);
+  if (status == EN_OK && n_generate && !encoder) status = measure(&b, "tg", n_generate, n_texts, generate, why);
   free(mem);
   return status;
 }
@@ -170,6 +185,6 @@ static int run(const cli_args *a) {
 
 const cli_command cli_command_bench = {
     .name = "bench", .operands = "MODEL", .summary = "measure prompt and generation speed",
-    .notes = "pp: one prompt of -p tokens; tg: -n tokens one by one from an empty context. Median, slowest and fastest of -r runs after\n"
+    .notes = "pp: one prompt of -p tokens; tg: -n tokens one by one from an empty context; embed (encoders): --seqs texts of -p tokens. Median, slowest and fastest of -r runs after\n"
              "one that is not counted. With --seqs, tg counts the tokens of all texts. cpu_util: processor time over elapsed time, so 2 means that two cores were busy.",
     .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 1, .max_operands = 1, .run = run};

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 export const WORK = path.join(ROOT, 'build', 'peers');
-const NPM_PEERS = ['node-llama-cpp@3.22.1', '@wllama/wllama@3.8.1', 'playwright-core@1.64.1'];
+const NPM_PEERS = ['node-llama-cpp@3.22.1', '@wllama/wllama@3.8.1', 'playwright-core@1.64.1', 'onnxruntime-web@1.30.0', 'onnx-proto@8.0.1'];
 
 /** @param {string} command @param {string[]} args @param {string} [cwd] */
 const run = (command, args, cwd = WORK) => { execFileSync(command, args, { cwd, stdio: ['ignore', 2, 'inherit'] }); };
