@@ -39,8 +39,16 @@ const VENDORED = [
   { name: 'jinja', from: '@huggingface/jinja', exports: ['Template'], licence: 'MIT licence, Copyright Hugging Face' },
   { name: 'sha256', from: 'hash-wasm', exports: ['createSHA256'], licence: 'MIT licence, Copyright Dani Biro' },
 ];
+/** The chart of the demo: no part of the package, so it lies beside the page. */
+const CHART = { from: 'uplot', script: 'web-demo/vendor/uplot.js', style: 'web-demo/vendor/uplot.css' };
+
 async function bundleVendored() {
   const { build } = await import('esbuild');
+  await build({
+    stdin: { contents: `export { default } from '${CHART.from}';`, resolveDir: root }, outfile: path.join(root, CHART.script), bundle: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022',
+    legalComments: 'none', banner: { js: '// uplot, MIT licence, Copyright Leon Sorokin; bundled by tools/build.mjs' },
+  });
+  copyFileSync(path.join(root, 'node_modules/uplot/dist/uPlot.min.css'), path.join(root, CHART.style));
   for (const { name, from, exports, licence } of VENDORED) {
     await build({
       stdin: { contents: `export { ${exports.join(', ')} } from '${from}';`, resolveDir: root },
@@ -109,9 +117,13 @@ async function buildTypes() {
   }
 }
 
+/** The default model: models/home-*.gguf, the trained one; without it the one with random weights, which the tests use in any case. */
 async function buildModel() {
   mkdirSync(path.join(dist, 'models'), { recursive: true });
-  await must(process.execPath, ['tools/make-home-model.mjs', path.join(dist, 'models/home-random.gguf')], { quiet: true });
+  const random = path.join(dist, 'models/home-random.gguf');
+  await must(process.execPath, ['tools/make-home-model.mjs', random], { quiet: true });
+  const trained = files('models', '.gguf').filter((file) => /^models[\\/]home-(?!random)[^\\/]*$/.test(file)).sort().at(-1);
+  copyFileSync(trained ? path.join(root, trained) : random, path.join(dist, 'models/home.gguf'));
 }
 
 /** The package's list for a service worker (js-glue/service-worker/list.js): every module and engine with its SHA-256. */

@@ -8,6 +8,8 @@
  * Only the mounted folders are reachable (the page and the built package), never the repository around them.
  * --no-coi leaves out COOP/COEP: the page is then not cross-origin isolated, so no shared memory and one thread.
  */
+import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -66,9 +68,34 @@ export function serve({
 } = {}) {
   return openStaticServer({
     mounts, port, host, headers: securityHeaders({ isolate, csp }),
-    routes: { '/': (_, response) => void response.writeHead(302, { Location: home }).end(), ...routes },
+    routes: { '/': (_, response) => void response.writeHead(302, { Location: home }).end(), ...offlineRoutes(mounts), ...routes },
   });
 }
+
+/**
+ * What lets the page open without a network: the package's service worker at the root of the site, and the list of the page's own files for it
+ * (js-glue/service-worker/list.js). A static host has both as files.
+ * @param {Record<string, string>} mounts @returns {NonNullable<ServeOptions['routes']>}
+ */
+function offlineRoutes(mounts) {
+  const { '/web-demo/': page, '/dist/': dist } = mounts;
+  if (!page || !dist) return {};
+  return {
+    '/service-worker.js': (_, response) => send(response, 'text/javascript', readFileSync(path.join(dist, 'service-worker.js'))),
+    '/files.json': (_, response) => {
+      /** @type {Record<string, string | null>} */ const kept = { 'web-demo/': null, 'dist/models/home.gguf': hash(path.join(dist, 'models/home.gguf')) };
+      for (const entry of readdirSync(page, { recursive: true, withFileTypes: true })) {
+        const file = path.join(entry.parentPath ?? entry.path, entry.name);
+        if (entry.isFile()) kept[`web-demo/${path.relative(page, file).replaceAll('\\', '/')}`] = hash(file);
+      }
+      send(response, 'application/json', JSON.stringify({ lists: ['dist/files.json'], files: kept }));
+    },
+  };
+}
+/** @param {string} file */
+function hash(file) { return createHash('sha256').update(readFileSync(file)).digest('hex'); }
+/** @param {import('node:http').ServerResponse} response @param {string} type @param {string | Uint8Array} body */
+function send(response, type, body) { response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-cache' }).end(body); }
 
 async function main() {
   const { values } = parseArgs({

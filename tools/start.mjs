@@ -27,7 +27,7 @@ async function main() {
   if (!Number.isInteger(port) || port < 0 || port > 65535) throw new Error(`--port ${values.port}: must be 0..65535`);
   if (!values['no-build']) {
     await setup('build');
-    await build('wasm', 'js', 'types', 'model');
+    await build('wasm', 'js', 'types', 'model', 'list');
   }
   const { url } = await serve({ port }).catch((error) => {
     if (error.code !== 'EADDRINUSE') throw error;

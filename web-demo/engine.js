@@ -14,11 +14,12 @@ import { formatBytes, plural } from './format.js';
 
 export { capabilities };
 
-export const DEFAULT_MODEL = new URL('../dist/models/home-random.gguf', import.meta.url);
+export const DEFAULT_MODEL = new URL('../dist/models/home.gguf', import.meta.url);
+
+/** Texts that the engine works on at once: the checks of a lesson come many at a time. */
+const PARALLEL = 4;
 
 const loader = new ModelLoader();
-/** The built-in model is part of the site: the browser's own cache is enough for it. */
-const homeLoader = new ModelLoader({ cache: { enabled: false } });
 
 /** @param {File | URL} source @returns {string} a short name for people */
 export function nameOf(source) {
@@ -36,8 +37,17 @@ export function nameOf(source) {
  * @param {LoadSettings & { signal: AbortSignal, onProgress: (progress: Progress) => void }} options
  * @returns {Promise<Session>}
  */
-export function loadModel(source, options) {
-  return (source === DEFAULT_MODEL ? homeLoader : loader).load(source, options);
+export async function loadModel(source, options) {
+  return source === DEFAULT_MODEL ? loader.load(await homeFile(options.signal), { parallel: PARALLEL, ...options }) : loader.load(source, options);
+}
+
+/** The built-in model is part of the site, as its scripts are: the browser's own cache and the service worker keep it, not the store of models. @param {AbortSignal} signal */
+async function homeFile(signal) {
+  const response = await fetch(DEFAULT_MODEL, { signal }).catch((cause) => {
+    throw Object.assign(new Error(`the built-in model did not come: ${cause.message}`), { code: signal.aborted ? 'ABORTED' : 'NETWORK' });
+  });
+  if (!response.ok) throw Object.assign(new Error(`the built-in model: HTTP ${response.status}`), { code: 'NETWORK' });
+  return new File([await response.blob()], nameOf(DEFAULT_MODEL));
 }
 
 /** @returns {Promise<KeptModel[]>} the latest used first */

@@ -4,12 +4,19 @@ import { showBrowser } from './browser-panel.js';
 import { CachePanel } from './cache-panel.js';
 import { announce, byId } from './dom.js';
 import { DEFAULT_MODEL, capabilities, engineBuilds, forgetModel, isKept, keptModels, loadModel, nameOf, runningEngine } from './engine.js';
+import { PLAIN_FRAME, frameOf } from './home/prompt.js';
 import { LoadPanel } from './load-panel.js';
 import { showModel } from './model-panel.js';
+import { keepOffline } from './offline.js';
 import { wireOpening } from './open-panel.js';
+import { PerformanceTab } from './performance/performance-tab.js';
 import { describeProblem } from './problems.js';
 import { recall, remember } from './remember.js';
+import { SearchTab } from './search/search-tab.js';
 import { Settings } from './settings.js';
+import { Tabs } from './tabs.js';
+import { Shelf } from './teach/shelf.js';
+import { TeachTab } from './teach/teach-tab.js';
 import { wireTheme } from './theme.js';
 import { Writer } from './writer.js';
 
@@ -30,6 +37,23 @@ class Page {
   #settings = new Settings(byId('settings', HTMLFormElement));
   #progress = new LoadPanel(() => this.#loading?.abort());
   #writer = new Writer({ settings: this.#settings, problem: (error) => this.#problem(error), changed: () => this.#update() });
+  #shelf = new Shelf({ problem: (error) => this.#problem(error), changed: () => this.#update() });
+  #teach = new TeachTab({
+    keep: (name, lesson) => this.#shelf.keep(name, lesson.adapter),
+    tryIt: (text) => {
+      this.#tabs.show('talk');
+      this.#writer.say(text);
+      byId('prompt').focus();
+    },
+    problem: (error) => this.#problem(error),
+    changed: () => this.#update(),
+  });
+  #search = new SearchTab({ problem: (error) => this.#problem(error) });
+  #performance = new PerformanceTab({ busy: () => this.#teach.teaching || this.#writer.writing, problem: (error) => this.#problem(error), changed: () => this.#update() });
+  #tabs = new Tabs((name) => {
+    if (name === 'search') this.#search.show();
+    if (name === 'performance') this.#performance.show();
+  });
   #cache = new CachePanel(byId('cache'), {
     list: keptModels,
     open: (model) => this.open(new URL(model.id, location.href)),
@@ -51,10 +75,13 @@ class Page {
     byId('panel-cache').addEventListener('toggle', () => this.#cache.refresh());
     addEventListener('pagehide', () => remember('opening', undefined)); // a reload while loading is not a crash
     addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.#writer.stop();
+      if (event.key !== 'Escape' || document.querySelector('dialog[open]')) return;
+      void this.#writer.stop();
+      void this.#teach.stop();
     });
     await this.#look();
     await this.open(await this.#firstModel());
+    void keepOffline();
   }
 
   /**
@@ -102,7 +129,7 @@ class Page {
     const control = new AbortController();
     this.#loading = control;
     this.#closeProblem();
-    await this.#writer.stop();
+    await Promise.all([this.#writer.stop(), this.#teach.stop()]);
     const before = { source: this.#source, session: this.#session };
     if (before.session && before.session.getMemoryInfo().modelBytes > KEEP_WHILE_LOADING) await this.#dispose();
     const name = source === DEFAULT_MODEL ? 'the built-in model' : nameOf(source);
@@ -119,7 +146,7 @@ class Page {
       await this.#dispose();
       this.#session = session;
       this.#loadedWith = JSON.stringify(wanted);
-      this.#writer.use(session);
+      await this.#use(session);
       remember('model', kept);
       announce(`${name} is ready.`);
     } catch (error) {
@@ -139,8 +166,18 @@ class Page {
   async #dispose() {
     const session = this.#session;
     this.#session = null;
-    this.#writer.use(null);
+    await this.#use(null);
     await session?.dispose();
+  }
+
+  /** Every part of the page works with this model from now on. @param {Session | null} session */
+  async #use(session) {
+    const frame = session?.info.hasLogits ? await frameOf(session) : PLAIN_FRAME;
+    this.#writer.use(session, frame);
+    this.#teach.use(session && { session, frame });
+    this.#search.use(session);
+    this.#performance.use(session);
+    await this.#shelf.use(session);
   }
 
   #showBrowser() {
@@ -151,16 +188,15 @@ class Page {
   /** Every visible state follows from here. */
   #update() {
     const loading = this.#loading !== null;
-    const placeholder = this.#session !== null && this.#source === DEFAULT_MODEL;
     showModel(this.#session, this.#session || loading ? this.#label() : 'No model is open');
-    byId('placeholder').hidden = !placeholder;
     this.#settings.pendingReload = !loading && this.#session !== null && JSON.stringify(this.#settings.load) !== this.#loadedWith;
     this.#writer.busyLoading = loading;
-    document.documentElement.dataset.state = loading ? 'loading' : this.#writer.writing ? 'writing' : this.#session ? 'ready' : 'empty';
+    this.#performance.show();
+    document.documentElement.dataset.state = loading ? 'loading' : this.#writer.writing ? 'writing' : this.#teach.teaching ? 'teaching' : this.#session ? 'ready' : 'empty';
   }
 
   #label() {
-    return this.#source === DEFAULT_MODEL ? 'Built-in placeholder' : nameOf(this.#source);
+    return this.#source === DEFAULT_MODEL ? 'Built-in home model' : nameOf(this.#source);
   }
 
   /** @param {unknown} error @param {File | URL} [source] the model that could not be opened, if that is what failed */

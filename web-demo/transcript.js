@@ -1,6 +1,9 @@
 // @ts-check
 /** What was asked and what was written, turn by turn. Text goes in as text: a model cannot write markup into the page. */
 import { el, announce } from './dom.js';
+import { answerCard, commandIn } from './home/answer-card.js';
+
+/** @typedef {'command' | 'complete' | 'chat'} Mode command: one request to the home model */
 
 /** One prompt with its answer, growing while the model writes. */
 export class Turn {
@@ -10,25 +13,27 @@ export class Turn {
   /** @type {HTMLButtonElement} */ #copy = el('button', { type: 'button', class: 'button quiet small' }, 'Copy');
   #waiting = '';
   #frame = 0;
+  /** @type {Mode} */ #mode;
   /** @type {() => void} */ #grown;
 
   /**
-   * @param {'complete' | 'chat'} mode
+   * @param {Mode} mode
    * @param {string} prompt
    * @param {() => void} grown called after new text is on the page
    */
   constructor(mode, prompt, grown) {
     this.#grown = grown;
+    this.#mode = mode;
     const answer = el('span', { class: 'answer' });
     answer.append(this.#text, el('span', { class: 'caret', 'aria-hidden': 'true' }));
-    const body = mode === 'chat'
+    const body = mode !== 'complete'
       ? [el('p', { class: 'said you' }, el('span', { class: 'who' }, 'You'), el('span', { class: 'words' }, prompt)),
         el('p', { class: 'said reply' }, el('span', { class: 'who' }, 'Model'), answer)]
       : [el('p', { class: 'completion' }, el('span', { class: 'prompt-text' }, prompt), answer)];
     const foot = el('div', { class: 'turn-foot' }, this.#note, this.#copy);
     this.#copy.hidden = true;
-    this.#copy.addEventListener('click', () => this.#copyText(mode === 'chat' ? this.text : prompt + this.text));
-    this.element = el('article', { class: `turn ${mode} writing`, 'aria-label': mode === 'chat' ? 'Exchange' : 'Completion' }, ...body, foot);
+    this.#copy.addEventListener('click', () => this.#copyText(mode === 'complete' ? prompt + this.text : this.text));
+    this.element = el('article', { class: `turn ${mode} writing`, 'aria-label': mode === 'complete' ? 'Completion' : 'Exchange' }, ...body, foot);
   }
 
   get text() {
@@ -48,6 +53,8 @@ export class Turn {
     if (text !== undefined && text !== this.#text.data) this.#text.data = text;
     this.element.classList.remove('writing');
     this.#note.textContent = note;
+    const command = this.#mode === 'command' ? commandIn(this.#text.data) : null;
+    if (command) this.element.querySelector('.reply')?.replaceWith(el('div', { class: 'said reply' }, el('span', { class: 'who' }, 'Model'), answerCard(command, this.#text.data)));
     this.#copy.hidden = this.#text.data === '';
     this.#grown();
   }
@@ -84,7 +91,7 @@ export class Transcript {
     this.#empty = empty;
   }
 
-  /** @param {'complete' | 'chat'} mode @param {string} prompt @returns {Turn} */
+  /** @param {Mode} mode @param {string} prompt @returns {Turn} */
   begin(mode, prompt) {
     this.#empty.hidden = true;
     const turn = new Turn(mode, prompt, () => this.#follow());

@@ -1,7 +1,8 @@
 // @ts-check
 /** Prompt in, text out: both modes, streaming, stopping, and what it cost. */
-import { announce, byId } from './dom.js';
+import { announce, byId, el } from './dom.js';
 import { write } from './engine.js';
+import { ANSWER_TOKENS, PLAIN_FRAME } from './home/prompt.js';
 import { formatMs, formatRate, plural } from './format.js';
 import { Transcript } from './transcript.js';
 
@@ -10,13 +11,25 @@ import { Transcript } from './transcript.js';
  * @typedef {import('./engine.js').Message} Message
  * @typedef {import('./engine.js').Written} Written
  * @typedef {import('./settings.js').Settings} Settings
+ * @typedef {import('./transcript.js').Mode} Mode
+ * @typedef {import('./home/prompt.js').Frame} Frame
  */
 
 const ENDINGS = /** @type {Record<string, string>} */ ({
   stop: '', length: 'stopped at the longest answer', abort: 'stopped', context: 'the context is full',
 });
 
-const KEYS = { complete: 'Ctrl + Enter generates', chat: 'Enter sends, Shift + Enter breaks the line' };
+const KEYS = { command: 'Enter sends', complete: 'Ctrl + Enter generates', chat: 'Enter sends, Shift + Enter breaks the line' };
+
+/** @type {Record<Mode, { label: string, placeholder: string, go: string, empty: string }>} */
+const WORDS = {
+  command: { label: 'What shall I do?', placeholder: 'turn on the light in the kitchen', go: 'Send', empty: 'Tell your home what to do. The answer is one line that a program can act on.' },
+  complete: { label: 'Text to continue', placeholder: 'Once upon a time', go: 'Generate', empty: 'What the model writes appears here.' },
+  chat: { label: 'Your message', placeholder: 'Ask something', go: 'Send', empty: 'What the model writes appears here.' },
+};
+
+/** Things to say to the home model, for a first visit. */
+const IDEAS = ['turn on the light in the kitchen', 'remind me to call mom tomorrow at 7 pm', 'set the bedroom to 19 degrees and close the blinds', 'what can you do', 'how do i teach you'];
 
 export class Writer {
   /** @type {{ settings: Settings, problem(error: unknown): void, changed(): void }} */ #page;
@@ -24,6 +37,7 @@ export class Writer {
   /** @type {AbortController | null} */ #running = null;
   /** Settles when nothing is being written. @type {Promise<void>} */ #done = Promise.resolve();
   /** @type {Message[]} */ #messages = [];
+  /** @type {Frame} */ #frame = PLAIN_FRAME;
   #loading = false;
   #transcript = new Transcript(byId('transcript'), byId('empty'));
   #prompt = byId('prompt', HTMLTextAreaElement);
@@ -43,6 +57,11 @@ export class Writer {
       this.#messages = [];
       this.#show();
     });
+    byId('ideas').append(...IDEAS.map((text) => {
+      const button = el('button', { type: 'button', class: 'button small' }, text);
+      button.addEventListener('click', () => this.say(text));
+      return el('li', {}, button);
+    }));
     this.#show();
   }
 
@@ -50,9 +69,17 @@ export class Writer {
     return this.#running !== null;
   }
 
-  /** @returns {'complete' | 'chat'} */
+  /** @returns {Mode} */
   get mode() {
-    return this.#radio('chat').checked ? 'chat' : 'complete';
+    return this.#radio('chat').checked ? 'chat' : this.#radio('command').checked ? 'command' : 'complete';
+  }
+
+  /** Asks the home model, as if it had been typed. @param {string} text */
+  say(text) {
+    if (this.#frame.home) this.#radio('command').checked = true;
+    this.#prompt.value = text;
+    this.#show();
+    this.#start();
   }
 
   /** @param {boolean} loading */
@@ -61,15 +88,18 @@ export class Writer {
     this.#show();
   }
 
-  /** @param {Session | null} session */
-  use(session) {
-    this.#session = session;
+  /** @param {Session | null} session @param {Frame} [frame] how the model is asked */
+  use(session, frame = PLAIN_FRAME) {
+    this.#session = session?.info.hasLogits ? session : null;
+    this.#frame = frame;
     this.#messages = [];
     this.#stats.textContent = '';
     const chats = session?.info.hasChatTemplate === true;
     this.#radio('chat').disabled = !chats;
-    if (!chats) this.#radio('complete').checked = true;
-    byId('mode-note').textContent = session && !chats ? 'This model only continues text: its file has no chat template.' : '';
+    if (frame.home) this.#radio('command').checked = true;
+    else if (!chats || this.mode === 'command') this.#radio('complete').checked = true;
+    byId('mode-note').textContent = !session || frame.home || chats ? '' : session.info.hasLogits
+      ? 'This model only continues text: its file has no chat template.' : 'This model writes no text, it makes vectors: see Search.';
     this.#show();
   }
 
@@ -104,22 +134,21 @@ export class Writer {
   /** @param {Session} session */
   async #write(session) {
     const mode = this.mode;
-    const prompt = mode === 'chat' ? this.#prompt.value.trim() : this.#prompt.value;
-    if (mode === 'chat' && prompt === '') return;
+    const prompt = mode === 'complete' ? this.#prompt.value : this.#prompt.value.trim();
+    if (mode !== 'complete' && prompt === '') return;
     const control = new AbortController();
     this.#running = control;
     const turn = this.#transcript.begin(mode, prompt);
     const hadFocus = document.activeElement === byId('go');
-    if (mode === 'chat') this.#prompt.value = '';
+    if (mode !== 'complete') this.#prompt.value = '';
     this.#page.changed();
     this.#show();
     if (hadFocus) byId('stop').focus(); // the button under the finger has just been replaced
     const meter = new LiveMeter(this.#stats);
     try {
-      const { generation, systemMessage } = this.#page.settings;
-      const messages = [...this.#instructions(systemMessage), ...this.#messages, { role: /** @type {const} */ ('user'), content: prompt }];
-      const result = await write(session, mode === 'chat' ? messages : prompt, {
-        ...generation,
+      const result = await write(session, this.#input(mode, prompt), {
+        ...this.#page.settings.generation,
+        ...(mode === 'command' && { temperature: 0, repetitionPenalty: 1, maxTokens: ANSWER_TOKENS, stopSequences: [] }),
         signal: control.signal,
         onText: (piece) => {
           turn.append(piece);
@@ -133,7 +162,7 @@ export class Writer {
     } catch (error) {
       turn.finish(control.signal.aborted ? 'stopped' : 'broken off');
       this.#stats.textContent = '';
-      if (mode === 'chat' && this.#prompt.value === '') this.#prompt.value = prompt; // not lost: it can be sent again
+      if (mode !== 'complete' && this.#prompt.value === '') this.#prompt.value = prompt; // not lost: it can be sent again
       if (control.signal.aborted) announce('Stopped.');
       else this.#page.problem(error);
     } finally {
@@ -145,24 +174,31 @@ export class Writer {
     }
   }
 
-  /** @param {string} text @returns {Message[]} */
-  #instructions(text) {
-    return text === '' ? [] : [{ role: 'system', content: text }];
+  /** What the model reads. @param {Mode} mode @param {string} prompt @returns {string | Message[]} */
+  #input(mode, prompt) {
+    if (mode !== 'chat') return mode === 'command' ? this.#frame.ask(prompt) : prompt;
+    const system = this.#page.settings.systemMessage;
+    return [...(system === '' ? [] : [{ role: /** @type {const} */ ('system'), content: system }]), ...this.#messages, { role: 'user', content: prompt }];
   }
 
   #show() {
     const writing = this.#running !== null;
-    const chat = this.mode === 'chat';
+    const words = WORDS[this.mode], home = this.#frame.home;
     byId('stop').hidden = !writing;
     const go = byId('go', HTMLButtonElement);
     go.hidden = writing;
     go.disabled = !this.#session || this.#loading;
-    go.textContent = chat ? 'Send' : 'Generate';
-    byId('prompt-label').textContent = chat ? 'Your message' : 'Text to continue';
-    this.#prompt.placeholder = chat ? 'Ask something' : 'Once upon a time';
+    go.textContent = words.go;
+    byId('prompt-label').textContent = words.label;
+    this.#prompt.placeholder = words.placeholder;
+    this.#prompt.rows = this.mode === 'command' ? 1 : 3;
+    byId('empty-text').textContent = words.empty;
+    byId('ideas').hidden = this.mode !== 'command';
+    /** @type {HTMLElement} */ (this.#radio('command').parentElement).hidden = !home;
+    /** @type {HTMLElement} */ (this.#radio('chat').parentElement).hidden = home && this.#session?.info.hasChatTemplate !== true;
     byId('keys').textContent = writing ? '' : KEYS[this.mode];
     byId('clear', HTMLButtonElement).disabled = !byId('transcript').querySelector('.turn');
-    for (const radio of ['complete', 'chat']) {
+    for (const radio of ['command', 'complete', 'chat']) {
       this.#radio(radio).disabled = writing || (radio === 'chat' && this.#session?.info.hasChatTemplate !== true);
     }
   }

@@ -1,0 +1,129 @@
+// @ts-check
+/**
+ * One button, one recipe: from a few examples of a new command to an adapter that has learned it, without forgetting the old ones.
+ *
+ * The lesson is paraphrases of the examples (augment.js) mixed with as many old commands (old-commands.js). A small adapter over the top layers learns it in
+ * rounds; after each the model answers paraphrases and old commands that were kept apart, and the lesson ends when all of the former and no fewer of the
+ * latter are right, or when another round brought nothing.
+ */
+import { answer } from '../home/prompt.js';
+import { paraphrases } from './augment.js';
+import { OLD_COMMANDS } from './old-commands.js';
+import { random } from './random.js';
+
+/**
+ * @typedef {import('../engine.js').Session} Session
+ * @typedef {import('../home/prompt.js').Frame} Frame
+ * @typedef {import('./slots.js').Example} Example
+ * @typedef {{ ok: boolean, say: string, want: string, got: string }} Checked
+ * @typedef {object} Check how well the model answers now
+ * @property {Checked[]} fresh paraphrases of the examples that were not learned
+ * @property {Checked[]} old commands that were not replayed
+ *
+ * @typedef {object} Lesson
+ * @property {import('../../js-glue/adapter.js').Adapter} adapter
+ * @property {Check} before @property {Check} after
+ * @property {number} steps @property {number} rounds
+ * @property {number} seconds in all, checks included @property {number} bytes memory that the training took beside the model
+ *
+ * @typedef {object} Listener
+ * @property {(event: { step: number, steps: number, loss: number }) => void} [onStep]
+ * @property {(text: string) => void} [onPhase] what is being done now, in words
+ * @property {(plan: { bytes: number }) => void} [onPlan] memory that the training takes beside the model
+ */
+
+export const RECIPE = Object.freeze({
+  /** What learns. */
+  adapter: Object.freeze({ rank: 4, alpha: 8, layers: 3 }),
+  training: Object.freeze({ learningRate: 1e-2, batchSize: 16, scheduler: /** @type {const} */ ('cosine'), gradientCheckpointing: false, loraPlus: 1 }),
+  /** New and old samples of one round. */
+  fresh: 240, old: 240,
+  /** New and old samples of a check, kept apart. */
+  checks: 20,
+  rounds: 3,
+  maxLength: 96,
+});
+
+/** Old commands that are only ever checked. */
+const CHECKED = OLD_COMMANDS.slice(-RECIPE.checks), REPLAYED = OLD_COMMANDS.slice(0, -RECIPE.checks);
+/** The adapter's name while it is checked. */
+const DRAFT = 'lesson';
+
+/**
+ * @param {Session} session @param {readonly Example[]} examples
+ * @param {{ frame: Frame, seed?: number, signal?: AbortSignal, recipe?: typeof RECIPE } & Listener} options
+ * @returns {Promise<Lesson>} the adapter is neither saved nor loaded
+ */
+export async function teach(session, examples, { frame, seed = 1, signal, recipe = RECIPE, onStep, onPhase, onPlan }) {
+  const begun = performance.now();
+  const tests = testsFor(examples, frame, seed, recipe);
+  const sample = (/** @type {Example} */ { say, do: output }) => ({ input: frame.ask(say), output });
+  const trainer = session.createTrainer({ ...recipe.adapter, ...recipe.training, maxLength: recipe.maxLength, seed });
+  try {
+    onPhase?.('Looking what it knows already');
+    const before = await check(session, frame, tests, signal);
+    /** @type {{ check: Check, adapter: Lesson['adapter'] } | null} */ let best = null;
+    let steps = 0, bytes = 0, rounds = 0;
+    for (; rounds < recipe.rounds && !(best && good(best.check, before)); rounds++) {
+      onPhase?.(rounds === 0 ? 'Learning' : 'Learning what is not right yet');
+      const lesson = lessonFor(examples, frame, seed + rounds, recipe).map(sample);
+      if (!bytes) {
+        ({ bytes } = await trainer.plan(lesson, { epochs: 1 }));
+        onPlan?.({ bytes });
+      }
+      const done = steps;
+      const report = await trainer.train(lesson, { epochs: 1, signal, onStep: ({ step, steps: all, loss }) => onStep?.({ step: done + step, steps: done + all, loss }) });
+      steps += report.steps;
+      onPhase?.('Checking with words it has not seen');
+      const adapter = await trainer.getAdapter({ name: DRAFT });
+      const now = await withAdapter(session, adapter, () => check(session, frame, tests, signal));
+      if (best && score(now) <= score(best.check)) break;
+      best = { check: now, adapter };
+    }
+    if (!best) throw new Error('the recipe has no rounds');
+    return { adapter: best.adapter, before, after: best.check, steps, rounds, seconds: (performance.now() - begun) / 1000, bytes };
+  } finally { await trainer.dispose(); }
+}
+
+/** What is learned in a round: examples and paraphrases of them, and as many old commands, in any order. @param {readonly Example[]} examples @param {Frame} frame @param {number} seed @param {typeof RECIPE} recipe @returns {Example[]} */
+export function lessonFor(examples, frame, seed, recipe = RECIPE) {
+  const r = random(seed);
+  const fresh = [...examples, ...examples, ...paraphrases(examples, { n: recipe.fresh - 2 * examples.length, seed, part: 'learn' })];
+  const old = frame.home ? r.shuffled(REPLAYED).slice(0, recipe.old).map(([say, output]) => ({ say, do: output })) : [];
+  return r.shuffled([...fresh, ...old]);
+}
+
+/** @param {readonly Example[]} examples @param {Frame} frame @param {number} seed @param {typeof RECIPE} recipe @returns {{ fresh: Example[], old: Example[] }} */
+export function testsFor(examples, frame, seed, recipe = RECIPE) {
+  return {
+    fresh: paraphrases(examples, { n: recipe.checks, seed, part: 'check' }),
+    old: frame.home ? CHECKED.map(([say, output]) => ({ say, do: output })) : [],
+  };
+}
+
+/** @param {Session} session @param {Frame} frame @param {{ fresh: Example[], old: Example[] }} tests @param {AbortSignal} [signal] @returns {Promise<Check>} */
+async function check(session, frame, tests, signal) {
+  return { fresh: await answered(session, frame, tests.fresh, signal), old: await answered(session, frame, tests.old, signal) };
+}
+
+/** Each example, with the model's answer to it. @param {Session} session @param {Frame} frame @param {readonly Example[]} examples @param {AbortSignal} [signal] @returns {Promise<Checked[]>} */
+export async function answered(session, frame, examples, signal) {
+  return Promise.all(examples.map(async ({ say, do: want }) => {
+    const maxTokens = (await session.tokenize(want, { addBos: false })).length + 4; // a longer answer is wrong in any case
+    const { text } = await answer(session, frame, say, { signal, maxTokens });
+    return { ok: text.trim() === want.trim(), say, want, got: text.trim() };
+  }));
+}
+
+/** @template T @param {Session} session @param {Lesson['adapter']} adapter @param {() => Promise<T>} work @returns {Promise<T>} */
+async function withAdapter(session, adapter, work) {
+  await session.loadAdapter(adapter, { name: DRAFT });
+  try { return await work(); } finally { await session.unloadAdapter(DRAFT); }
+}
+
+/** @param {readonly Checked[]} list */
+export const rightOnes = (list) => list.filter(({ ok }) => ok).length;
+/** @param {Check} c */
+const score = (c) => rightOnes(c.fresh) + rightOnes(c.old);
+/** Every new one right, and no old one lost. @param {Check} now @param {Check} before */
+const good = (now, before) => rightOnes(now.fresh) === now.fresh.length && rightOnes(now.old) >= rightOnes(before.old);
