@@ -1,7 +1,7 @@
 // @ts-check
 /** Everybody can use the page: keyboard, screen reader, small screen, less motion. */
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, openDemo, openPanels, ready, setSettings, test } from './support/site.mjs';
+import { expect, openRandom, openPanels, ready, setSettings, test } from './support/site.mjs';
 
 /** @param {import('@playwright/test').Page} page @param {string} state */
 async function expectNoBarriers(page, state) {
@@ -13,7 +13,7 @@ async function expectNoBarriers(page, state) {
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
   test(`no barriers that a checker finds, ${colorScheme}`, async ({ page, site }) => {
     test.slow(); // the checker itself takes seconds a time in Firefox
-    await openDemo(page, site);
+    await openRandom(page, site);
     await page.locator(`#theme input[value=${colorScheme}]`).check({ force: true });
     await openPanels(page);
     await expectNoBarriers(page, 'at rest');
@@ -41,7 +41,7 @@ const focused = (page) => page.evaluate(() => {
 });
 
 test('everything can be reached and used with the keyboard alone', async ({ page, site }) => {
-  await openDemo(page, site);
+  await openRandom(page, site);
   await setSettings(page, { maxTokens: 2048 });
   await page.reload(); // the keyboard starts at the top
   await ready(page);
@@ -87,7 +87,7 @@ test('everything can be reached and used with the keyboard alone', async ({ page
 test('nothing sticks out sideways on a phone', async ({ page, site }) => {
   for (const width of [320, 360, 414]) {
     await page.setViewportSize({ width, height: 740 });
-    await openDemo(page, site);
+    await openRandom(page, site);
     await openPanels(page);
     await setSettings(page, { maxTokens: 60 });
     await page.fill('#prompt', 'a'.repeat(300));
@@ -101,7 +101,7 @@ test('nothing sticks out sideways on a phone', async ({ page, site }) => {
 
 test('nothing moves for people who ask for less motion', async ({ page, site }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
-  await openDemo(page, site);
+  await openRandom(page, site);
   test.skip(!(await page.evaluate(() => matchMedia('(prefers-reduced-motion: reduce)').matches)), 'skipped: this browser cannot be told to reduce motion');
   await setSettings(page, { maxTokens: 2048 });
   await page.fill('#prompt', 'Hello');

@@ -33,7 +33,6 @@ for (const threads of [1, 2]) {
       await expect(page.locator('#model-name')).toHaveText(`derived-stories260K-${type}.gguf`);
       await ready(page);
       await expect(page.locator('.engine-line')).toContainText(`on ${threads} thread`);
-      await expect(page.locator('#placeholder')).toBeHidden();
       expectReference(await generate(page, ''), type);
       await expect(page.locator('#model-tags')).toContainText('llama');
       await expect(page.locator('#model-tags')).toContainText(type.toUpperCase());
@@ -87,7 +86,7 @@ test('a URL opens, is kept, opens again after a reload without the network, and 
   expect(await page.evaluate(() => document.activeElement !== document.body)).toBe(true);
   await page.reload();
   await ready(page);
-  await expect(page.locator('#model-name')).toHaveText('Built-in placeholder'); // forgotten means forgotten
+  await expect(page.locator('#model-name')).toHaveText('Built-in home model'); // forgotten means forgotten
 });
 
 test('a broken-off download leaves nothing behind and the next one is whole', async ({ page, site }) => {

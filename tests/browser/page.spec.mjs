@@ -1,24 +1,22 @@
 // @ts-check
-/** The page as a visitor meets it, with the built-in model: no reference data needed. */
-import { dist, expect, generate, LANES_MAY_HANG, openDemo, ready, setSettings, test } from './support/site.mjs';
+/** The page as a visitor meets it: opening models, writing, settings. No reference data needed. */
+import { expect, generate, LANES_MAY_HANG, openDemo, openRandom, RANDOM_MODEL, ready, setSettings, test } from './support/site.mjs';
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 
-test('loads under the strict policy without a complaint and says that the model is a placeholder', async ({ page, site }) => {
+test('loads under the strict policy without a complaint, and from this site alone', async ({ page, site }) => {
   const response = await page.goto(site.url);
   expect(response?.headers()['content-security-policy']).toContain("script-src 'self' 'wasm-unsafe-eval'");
   await ready(page);
   expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
-  await expect(page.locator('#placeholder')).toContainText('random weights');
-  await expect(page.locator('#placeholder')).toContainText('.gguf');
+  await expect(page.locator('#model-name')).toHaveText('Built-in home model');
   await expect(page.locator('#problem')).toBeHidden();
   // all that was fetched came from this site
   const origins = await page.evaluate(() => [...new Set(performance.getEntriesByType('resource').map((entry) => new URL(entry.name).origin))]);
   expect(origins).toEqual([new URL(page.url()).origin]);
 });
 
-test('writes with the built-in model and shows what it cost', async ({ page, site }) => {
-  await openDemo(page, site);
+test('writes with a model from a file and shows what it cost', async ({ page, site }) => {
+  await openRandom(page, site);
   await setSettings(page, { maxTokens: 24 });
   const text = await generate(page, 'Hello');
   expect(text.length).toBeGreaterThan(0);
@@ -28,7 +26,7 @@ test('writes with the built-in model and shows what it cost', async ({ page, sit
 });
 
 test('gives the same text for the same seed and forgets it for a new one', async ({ page, site }) => {
-  await openDemo(page, site);
+  await openRandom(page, site);
   await setSettings(page, { maxTokens: 24, seed: 7, temperature: 1 });
   const first = await generate(page, 'Hello');
   expect(await generate(page, 'Hello')).toBe(first);
@@ -37,7 +35,7 @@ test('gives the same text for the same seed and forgets it for a new one', async
 });
 
 test('stops in the middle, keeps what was written and goes on afterwards', async ({ page, site }) => {
-  await openDemo(page, site);
+  await openRandom(page, site);
   await setSettings(page, { maxTokens: 2048 });
   await page.fill('#prompt', 'Hello');
   await page.click('#go');
@@ -56,7 +54,7 @@ test('stops in the middle, keeps what was written and goes on afterwards', async
 
 test('clears the text and copies an answer', async ({ page, site, browserName }) => {
   if (browserName === 'chromium') await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-  await openDemo(page, site);
+  await openRandom(page, site);
   await setSettings(page, { maxTokens: 8 });
   const text = await generate(page, 'Hello');
   const copy = page.locator('.turn button');
@@ -70,7 +68,7 @@ test('clears the text and copies an answer', async ({ page, site, browserName })
 });
 
 test('remembers settings and colours, brings values into range, and resets', async ({ page, site }) => {
-  await openDemo(page, site);
+  await openRandom(page, site);
   await setSettings(page, { maxTokens: 33, temperature: 99, topK: -4, seed: '12', stopSequences: 'END' });
   await expect(page.locator('#set-temperature')).toHaveValue('2');
   await expect(page.locator('#set-topK')).toHaveValue('0');
@@ -93,7 +91,7 @@ test('works where the browser forbids storage, and with nonsense in it', async (
   await page.addInitScript(() => {
     Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('forbidden', 'SecurityError'); } });
   });
-  await openDemo(page, site);
+  await openRandom(page, site);
   await setSettings(page, { maxTokens: 8 });
   expect((await generate(page, 'Hello')).length).toBeGreaterThan(0);
 });
@@ -105,14 +103,14 @@ test('takes nonsense in its storage for nothing', async ({ page, site }) => {
     localStorage.setItem('edge-net.theme', '"<b>"');
     localStorage.setItem('edge-net.model', '{broken');
   });
-  await openDemo(page, site);
+  await openRandom(page, site);
   await expect(page.locator('#set-temperature')).toHaveValue('0.8');
   await expect(page.locator('#set-topK')).toHaveValue('40');
   await expect(page.locator('#set-threads')).toHaveValue('');
 });
 
 test('without COOP and COEP it runs on one thread and says why', async ({ page, plainSite }) => {
-  await openDemo(page, plainSite);
+  await openRandom(page, plainSite);
   expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
   await expect(page.locator('#engine-variant')).not.toHaveText(/-mt/);
   await expect(page.locator('.engine-line')).toContainText('on 1 thread');
@@ -123,7 +121,7 @@ test('without COOP and COEP it runs on one thread and says why', async ({ page, 
 });
 
 test('every engine build of this browser can be chosen, and runs', async ({ browserName, page, site }) => {
-  await openDemo(page, site);
+  await openRandom(page, site);
   const builds = await page.locator('#set-variant option').evaluateAll((options) => options.map((o) => /** @type {HTMLOptionElement} */ (o).value).filter(Boolean));
   expect(builds).toEqual(['relaxed-mt', 'simd128-mt', 'relaxed', 'simd128', 'scalar']);
   await setSettings(page, { maxTokens: 8, temperature: 0 });
@@ -137,7 +135,7 @@ test('every engine build of this browser can be chosen, and runs', async ({ brow
 });
 
 test('a file that is no model gives one sentence, and the model from before goes on', async ({ page, site }) => {
-  await openDemo(page, site);
+  await openRandom(page, site);
   await setSettings(page, { maxTokens: 8 });
   for (const [name, buffer] of /** @type {[string, Buffer][]} */ ([
     ['text.gguf', Buffer.from('this is not a model, but long enough to look at: '.repeat(100))],
@@ -151,13 +149,13 @@ test('a file that is no model gives one sentence, and the model from before goes
     await page.click('#problem-close');
     await ready(page);
     expect((await generate(page, 'Hello')).length).toBeGreaterThan(0);
-    await expect(page.locator('#model-name')).toHaveText('Built-in placeholder');
+    await expect(page.locator('#model-name')).toHaveText('home-random.gguf');
   }
 });
 
 test('a wrong address and a missing file are explained, and Try again tries again', async ({ page, site, quiet }) => {
   quiet.allow(/404|missing\.gguf/);
-  await openDemo(page, site);
+  await openRandom(page, site);
   await page.click('#open-url');
   await page.fill('#url', 'ftp://example.org/x.gguf');
   await page.keyboard.press('Enter');
@@ -176,8 +174,8 @@ test('a wrong address and a missing file are explained, and Try again tries agai
 });
 
 test('a page whose built-in model is missing can still open another', async ({ page, site, quiet }) => {
-  quiet.allow(/404|home-random|Failed to load|net::ERR/);
-  await page.route('**/home-random.gguf', (route) => route.fulfill({ status: 404 }));
+  quiet.allow(/404|home\.gguf|Failed to load|net::ERR/);
+  await page.route('**/models/home.gguf', (route) => route.fulfill({ status: 404 }));
   await page.goto(site.url);
   await expect(page.locator('#problem')).toBeVisible();
   await expect(page.locator('html')).toHaveAttribute('data-state', 'empty');
@@ -185,13 +183,12 @@ test('a page whose built-in model is missing can still open another', async ({ p
   await page.setInputFiles('#file', { name: 'mine.gguf', mimeType: 'application/octet-stream', buffer: placeholderBytes() });
   await ready(page);
   await expect(page.locator('#problem')).toBeHidden();
-  await expect(page.locator('#placeholder')).toBeHidden();
   await setSettings(page, { maxTokens: 8 });
   expect((await generate(page, 'Hello')).length).toBeGreaterThan(0);
 });
 
 test('loading can be cancelled, and the model from before goes on', async ({ page, site }) => {
-  await openDemo(page, site);
+  await openRandom(page, site);
   await page.click('#open-url');
   await page.fill('#url', '/slow.gguf');
   await page.keyboard.press('Enter');
@@ -199,7 +196,7 @@ test('loading can be cancelled, and the model from before goes on', async ({ pag
   await page.click('#cancel-load');
   await ready(page);
   await expect(page.locator('#problem')).toBeHidden();
-  await expect(page.locator('#model-name')).toHaveText('Built-in placeholder');
+  await expect(page.locator('#model-name')).toHaveText('home-random.gguf');
   await setSettings(page, { maxTokens: 8 });
   expect((await generate(page, 'Hello')).length).toBeGreaterThan(0);
   await page.locator('#panel-cache summary').click();
@@ -207,7 +204,7 @@ test('loading can be cancelled, and the model from before goes on', async ({ pag
 });
 
 test('a chat keeps its turns apart and uses the file\'s template', async ({ page, site }) => {
-  await openDemo(page, site);
+  await openRandom(page, site);
   await page.locator('#mode input[value=chat]').check({ force: true });
   await setSettings(page, { maxTokens: 12 });
   for (const words of ['Hello', 'And again']) {
@@ -220,5 +217,5 @@ test('a chat keeps its turns apart and uses the file\'s template', async ({ page
 });
 
 function placeholderBytes() {
-  return readFileSync(path.join(dist, 'models/home-random.gguf'));
+  return readFileSync(RANDOM_MODEL);
 }

@@ -88,6 +88,15 @@ export const VARIANTS = /** @type {const} */ (['scalar', 'simd128', 'relaxed', '
  * about threads, and those that are go through `withPatience`.
  */
 export const LANES_MAY_HANG = 'firefox';
+/** The service worker would fetch the whole package in the background of every test. */
+function onlineByDefault() {
+  if (!location.protocol.startsWith('http')) return;
+  try {
+    if (localStorage.getItem('edge-net.offline') === null) localStorage.setItem('edge-net.offline', 'false');
+  } catch {
+    // a test took the storage away
+  }
+}
 function oneThreadByDefault() {
   if (!location.protocol.startsWith('http')) return; // about:blank has no storage
   try {
@@ -146,6 +155,7 @@ const fixtures = {
       document.addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
     });
     if (browserName === 'firefox') await page.addInitScript(oneThreadByDefault);
+    await page.addInitScript(onlineByDefault);
     await use({ allow: (pattern) => allowed.push(pattern) });
     expect(complaints.filter((text) => !allowed.some((pattern) => pattern.test(text)))).toEqual([]);
   }, { auto: true }],
@@ -154,10 +164,28 @@ export const test = base.extend(fixtures);
 
 export { expect };
 
-/** Opens the demo and waits for the built-in model. @param {import('@playwright/test').Page} page @param {Site} site */
+/** Opens the page and waits for the built-in model. @param {import('@playwright/test').Page} page @param {Site} site */
 export async function openDemo(page, site) {
   await page.goto(site.url);
   await ready(page);
+}
+
+/** The small model with random weights: its text is long and means nothing, which is what tests of writing need. */
+export const RANDOM_MODEL = path.join(dist, 'models/home-random.gguf');
+/** Opens the page with it, as a person opens a file. @param {import('@playwright/test').Page} page @param {Site} site */
+export async function openRandom(page, site) {
+  await openDemo(page, site);
+  await page.setInputFiles('#file', RANDOM_MODEL);
+  await expect(page.locator('#model-name')).toHaveText(path.basename(RANDOM_MODEL));
+  await ready(page);
+}
+
+/** Is the built-in model the trained one? */
+const trained = existsSync(path.join(dist, 'models/home.gguf')) && !readFileSync(path.join(dist, 'models/home.gguf')).equals(readFileSync(RANDOM_MODEL));
+/** Skips loudly where there is no trained model. */
+export function needsHome() {
+  if (!trained) console.log('skipped: no trained home model in dist/models');
+  test.skip(!trained, 'skipped: no trained home model in dist/models');
 }
 
 /** @param {import('@playwright/test').Page} page */

@@ -1,0 +1,121 @@
+// @ts-check
+// The page's teaching: paraphrases, slots, the lesson and its check, on a model that knows nothing; and the data of its measurement.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { InferenceSession } from '../../js-glue/index.js';
+import { INTENTS, TALK } from '../../models/home/grammar.mjs';
+import { readAdversarial, readTeach } from '../../tools/eval-home/data.mjs';
+import { reportPage } from '../../tools/eval-home/report.mjs';
+import { HOME_FRAME, PLAIN_FRAME, frameOf } from '../../web-demo/home/prompt.js';
+import { closest } from '../../web-demo/search/vectors.js';
+import { added, dropped, mistyped, paraphrases, plain, polite, reordered, styled, synonym } from '../../web-demo/teach/augment.js';
+import { OLD_COMMANDS } from '../../web-demo/teach/old-commands.js';
+import { random } from '../../web-demo/teach/random.js';
+import { RECIPE, lessonFor, teach, testsFor } from '../../web-demo/teach/recipe.js';
+import { leaves, slotPaths, swapped } from '../../web-demo/teach/slots.js';
+import { homeModel, wasm } from './support/env.mjs';
+
+const EXAMPLES = ['movie time', "let's watch a movie", 'start the movie night', 'turn on the light for the film'].map((say) => ({ say, do: '{"intent":"scene","name":"movie time"}' }));
+const PETS = [['feed bella', 'bella'], ['max is hungry', 'max'], ['food for luna please', 'luna']].map(([say, pet]) => ({ say, do: `{"intent":"feed","pet":"${pet}"}` }));
+
+test('every single change does what its name says', () => {
+  const many = (/** @type {import('../../web-demo/teach/augment.js').Change} */ change, /** @type {string} */ text) => new Set(Array.from({ length: 60 }, (_, seed) => change(text, random(seed), 'learn')));
+  assert.ok(many(polite, 'start the movie').has('could you start the movie'));
+  assert.ok(![...many(polite, 'i am leaving')].some((t) => /^(could|can|would) you/.test(t)), 'no "could you" before a sentence');
+  assert.ok(many(synonym, 'start the movie').has('start the film') && many(synonym, 'start the movie').has('begin the movie'));
+  assert.deepEqual([...many(dropped, 'start the movie')], ['start movie']);
+  assert.deepEqual([...many(dropped, 'movie')], ['movie']);
+  assert.ok([...many(added, 'start the movie')].every((t) => t.split(' ').length >= 3));
+  assert.equal(reordered('start the movie now', random(1), 'learn'), 'now, start the movie');
+  for (const slip of many(mistyped, 'movie')) assert.ok(slip[0] === 'm' && Math.abs(slip.length - 5) <= 1 && slip !== '', slip);
+  assert.deepEqual([...many(mistyped, 'a b')], ['a b']);
+  assert.ok(many(styled, 'is it on').has('is it on?') && [...many(styled, 'go on')].some((t) => t.startsWith('Go')));
+});
+
+test('paraphrases: the same for the same seed, none twice, none an example, other ones for the check', () => {
+  const make = (/** @type {'learn' | 'check'} */ part, seed = 1, n = 100) => paraphrases(EXAMPLES, { n, seed, part });
+  const learn = make('learn');
+  assert.deepEqual(make('learn'), learn);
+  assert.notDeepEqual(make('learn', 2), learn);
+  assert.equal(learn.length, 100);
+  const texts = learn.map(({ say }) => plain(say));
+  assert.equal(new Set(texts).size, 100);
+  assert.ok(EXAMPLES.every(({ say }) => !texts.includes(plain(say))));
+  const check = make('check', 1, 40).map(({ say }) => plain(say));
+  assert.ok(check.filter((text) => texts.includes(text)).length < 20);
+  assert.deepEqual(paraphrases([], { n: 5, seed: 1, part: 'learn' }), []);
+  assert.ok(paraphrases([{ say: 'x', do: 'y' }], { n: 1000, seed: 1, part: 'learn' }).length < 1000, 'ends where there is nothing more to say');
+});
+
+test('slots are found where answers copy, and only there; what is copied stays whole in every paraphrase', () => {
+  assert.deepEqual([...slotPaths(PETS)], ['.pet']);
+  assert.deepEqual([...slotPaths(EXAMPLES)], [], 'always the same value: not a slot, also where the words contain it');
+  assert.deepEqual(leaves('{"a":{"b":["x"]}}'), [{ path: '.a.b.0', value: 'x' }]);
+  assert.deepEqual(leaves('no JSON'), []);
+  const other = swapped(PETS[0], slotPaths(PETS), random(3)), pet = JSON.parse(other.do).pet;
+  assert.equal(other.say, `feed ${pet}`);
+  assert.notEqual(pet, 'bella');
+  const made = paraphrases(PETS, { n: 200, seed: 5, part: 'learn' });
+  for (const { say, do: answer } of made) assert.ok(say.toLowerCase().includes(JSON.parse(answer).pet), `${say} => ${answer}`);
+  assert.ok(new Set(made.map(({ do: answer }) => answer)).size > 30);
+});
+
+test('a lesson is half new and half old; what checks it is not in it', () => {
+  const lesson = lessonFor(EXAMPLES, HOME_FRAME, 1), tests = testsFor(EXAMPLES, HOME_FRAME, 1);
+  const old = new Set(OLD_COMMANDS.map(([say]) => say));
+  assert.equal(lesson.length, RECIPE.fresh + Math.min(RECIPE.old, OLD_COMMANDS.length - RECIPE.checks));
+  assert.ok(EXAMPLES.every(({ say }) => lesson.some((l) => l.say === say)));
+  assert.equal(tests.old.length, RECIPE.checks);
+  assert.ok(tests.old.every(({ say }) => !lesson.some((l) => l.say === say)));
+  assert.ok(lessonFor(EXAMPLES, PLAIN_FRAME, 1).every(({ say }) => !old.has(say)), 'another model knows nothing of a home');
+});
+
+test('old commands are what the home model is trained on', () => {
+  const intents = new Set([...INTENTS.map((i) => i.intent), 'none', 'multi']), talk = new Set(TALK.map((t) => t.answer));
+  assert.ok(OLD_COMMANDS.length >= 300);
+  const seen = new Set(OLD_COMMANDS.map(([, answer]) => (talk.has(answer) ? 'talk' : JSON.parse(answer).intent)));
+  for (const [, answer] of OLD_COMMANDS) assert.ok(talk.has(answer) || intents.has(JSON.parse(answer).intent), answer);
+  assert.ok(seen.size >= INTENTS.length, `only ${seen.size} kinds`);
+});
+
+test('twenty new commands, each with eight examples and forty unseen wordings', () => {
+  const commands = readTeach();
+  assert.equal(commands.length, 20);
+  for (const { name, examples, unseen } of commands) {
+    assert.deepEqual([examples.length, unseen.length], [8, 40], name);
+    assert.equal(new Set([...examples, ...unseen].map(({ say }) => plain(say))).size, 48, `${name}: a wording occurs twice`);
+    for (const { do: answer } of [...examples, ...unseen]) if (answer.startsWith('{')) assert.equal(JSON.stringify(JSON.parse(answer)), answer, name);
+  }
+  assert.ok(readAdversarial().length >= 200);
+});
+
+test('the whole recipe on a model with random weights: it learns, says what it costs, leaves the session as it was', async () => {
+  const session = await InferenceSession.create(homeModel, { wasm, threads: 1, contextLength: 128, parallel: 2 });
+  const frame = await frameOf(session);
+  assert.equal(frame.home, false);
+  const recipe = { ...RECIPE, fresh: 24, checks: 3, rounds: 2 };
+  /** @type {number[]} */ const losses = [], /** @type {string[]} */ phases = [], /** @type {number[]} */ memory = [];
+  const lesson = await teach(session, EXAMPLES, { frame, recipe, onStep: ({ loss }) => losses.push(loss), onPhase: (text) => phases.push(text), onPlan: ({ bytes }) => memory.push(bytes) });
+  assert.ok(losses.length >= 2 && losses[losses.length - 1] < losses[0], `${losses}`);
+  assert.equal(lesson.steps, losses.length);
+  assert.ok(phases.length >= 3 && memory.length === 1 && memory[0] === lesson.bytes && memory[0] > 1e5);
+  assert.deepEqual([lesson.before.fresh.length, lesson.after.fresh.length, lesson.after.old.length], [3, 3, 0]);
+  assert.deepEqual(session.listAdapters(), []);
+  const control = new AbortController();
+  await assert.rejects(teach(session, EXAMPLES, { frame, recipe, signal: control.signal, onStep: () => control.abort() }), { name: 'AbortError' });
+  assert.deepEqual([session.listAdapters(), session.getMemoryInfo().trainingBytes], [[], 0]);
+  await session.dispose();
+});
+
+test('the closest vectors first, whatever all have in common', () => {
+  const v = (/** @type {number[]} */ ...x) => Float32Array.from(x.map((y) => y + 100));
+  const found = closest(v(1, 0.1, 0), [v(0, 1, 0), v(1, 0, 0), v(-1, 0, 0), v(0, -1, 0)]);
+  assert.deepEqual(found.map(({ index }) => index), [1, 0, 3, 2]);
+  assert.ok(found[0].score > 0.9 && found[3].score < -0.9);
+});
+
+test('the report names what went wrong, and markup in answers stays text', () => {
+  const taught = { name: 'tea', fresh: 39, freshOf: 40, old: 99, oldOf: 100, seconds: 9, cpuSeconds: 9, steps: 30, rounds: 1, adapterBytes: 1e5, loadMs: 2, trainingBytes: 1e6, wrong: [{ say: 'more tea', got: '<script>' }] };
+  const page = reportPage({ model: 'm.gguf', parameters: 3e6, bytes: 3e6, machine: 'test', threads: 1, engine: 'simd128', answers: null, taught: [taught], summary: { freshMean: 0.975, freshWorst: 0.975, oldMean: 0.99, oldWorst: 0.99, secondsMean: 9, secondsWorst: 9, adapterBytes: 1e5, loadMsWorst: 2 } }, RECIPE);
+  assert.ok(page.includes('97.5 %') && page.includes('&lt;script>') && !page.includes('<script'));
+});
