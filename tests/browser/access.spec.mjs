@@ -45,6 +45,7 @@ test('everything can be reached and used with the keyboard alone', async ({ page
   await setSettings(page, { maxTokens: 2048 });
   await page.reload(); // the keyboard starts at the top
   await ready(page);
+  await openPanels(page);
   await page.keyboard.press('Tab');
   expect(await focused(page)).toBe('Skip to the prompt');
   await page.keyboard.press('Enter');

@@ -1,6 +1,6 @@
 // @ts-check
 /** The page as a visitor meets it: opening models, writing, settings. No reference data needed. */
-import { expect, generate, LANES_MAY_HANG, openDemo, openRandom, RANDOM_MODEL, ready, setSettings, test } from './support/site.mjs';
+import { expect, generate, LANES_MAY_HANG, openDemo, openPanels, openRandom, RANDOM_MODEL, ready, setSettings, test } from './support/site.mjs';
 import { readFileSync } from 'node:fs';
 
 test('loads under the strict policy without a complaint, and from this site alone', async ({ page, site }) => {
@@ -80,6 +80,7 @@ test('remembers settings and colours, brings values into range, and resets', asy
   for (const [key, value] of Object.entries({ maxTokens: '33', temperature: '2', topK: '0', seed: '12', stopSequences: 'END' })) {
     await expect(page.locator(`#set-${key}`)).toHaveValue(value);
   }
+  await openPanels(page);
   await page.click('#reset-settings');
   await expect(page.locator('#set-temperature')).toHaveValue('0.8');
   await page.reload();
