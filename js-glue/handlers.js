@@ -5,6 +5,7 @@ import { withReader } from './cache.js';
 import { capabilities } from './capabilities.js';
 import { Engine } from './engine.js';
 import { download } from './fetch/download.js';
+import { Gate } from './fetch/gate.js';
 import { laneSpawner } from './ports.js';
 import { Records } from './records.js';
 import { openSource } from './sources.js';
@@ -17,6 +18,7 @@ const FLUSH_MS = 10;
 export function createHandlers({ inPlace }) {
   /** @type {Engine | null} */ let engine = null;
   let records = new Records(null);
+  const gate = new Gate();
   const ready = () => {
     if (!engine) throw new EdgeNetError('STATE', 'no model is loaded');
     return engine;
@@ -28,7 +30,7 @@ export function createHandlers({ inPlace }) {
       /** @type {ReturnType<typeof Engine.start> | null} */ let early = Engine.start(all, spawnLane); // while the store or the network is asked
       const started = () => { const now = early ?? Engine.start(all, spawnLane); early = null; return now; };
       try {
-        return await fetching(what, { signal, emit }, async (artifact, how) => {
+        return await fetching(what, { signal, emit, gate }, async (artifact, how) => {
           const { result, cache } = await withReader(artifact, how, async (from) => Engine.load(await started(), all, { ...from, signal, onProgress: emit }));
           engine = result;
           records = new Records(kept);
@@ -37,12 +39,13 @@ export function createHandlers({ inPlace }) {
       } finally { closeUnused(early); }
     },
     async preload(what, { signal, emit }) {
-      return fetching(what, { signal, emit }, async (artifact, { store, ...how }, why) => {
+      return fetching(what, { signal, emit, gate }, async (artifact, { store, ...how }, why) => {
         if (!store) throw new EdgeNetError('STORAGE', why);
         const { size } = await download(artifact, { store, ...how });
         return { bytes: size };
       });
     },
+    async pauseFetch({ on }) { gate.set(on); return null; },
     async generate({ input, spec }, { signal, emit }) {
       const e = ready();
       const out = outbox(inPlace, emit);
@@ -72,15 +75,15 @@ export function createHandlers({ inPlace }) {
 function closeUnused(started) { started?.then((s) => s.close(), () => {}); }
 
 /**
- * Sources and store of a call, open. @template T @param {import('./protocol.js').FetchArgs} args @param {{signal: AbortSignal, emit: (p: import('./load.js').Progress) => void}} control
+ * Sources and store of a call, open. @template T @param {import('./protocol.js').FetchArgs} args @param {{signal: AbortSignal, emit: (p: import('./load.js').Progress) => void, gate: Gate}} control
  * @param {(artifact: import('./fetch/types.js').Artifact, options: import('./fetch/types.js').DownloadOptions, why: string) => Promise<T>} work why: there is no store @returns {Promise<T>}
  */
-async function fetching({ artifact, sources, store: spec, maxStoreBytes, policy, patience }, { signal, emit }, work) {
+async function fetching({ artifact, sources, store: spec, maxStoreBytes, policy, patience }, { signal, emit, gate }, work) {
   let why = 'there is no store to keep models in';
   const store = spec && await openStore(spec).catch((e) => { why = `not kept in ${spec.kind}: ${asError(e).message}`; return null; });
   try {
     const opened = sources.map((s) => openSource(s, patience, { kept: store !== null }));
-    return await work(artifact, { store, sources: opened, patience, signal, onProgress: emit, maxBytes: maxStoreBytes, policy }, why);
+    return await work(artifact, { store, sources: opened, patience, signal, onProgress: emit, maxBytes: maxStoreBytes, policy, gate }, why);
   } catch (e) { throw named(e, artifact.name); } finally { store?.close(); }
 }
 

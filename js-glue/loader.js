@@ -4,6 +4,7 @@ import { EdgeNetError, asError } from './errors.js';
 import { capabilities } from './capabilities.js';
 import { knownOnly, numberIn } from './options.js';
 import { download } from './fetch/download.js';
+import { Gate } from './fetch/gate.js';
 import { collect, isModel } from './fetch/small.js';
 import { Lookup, askedFor } from './lookup.js';
 import { PATIENCE, isRemote, openSource, sourceSpec } from './sources.js';
@@ -86,6 +87,7 @@ export class ModelLoader {
   #options;
   #limits;
   #lookup;
+  #gate = new Gate();
   /** Gone with this object. @type {Promise<Store> | null} */ #memory = null;
   /** In the order of loading. @type {{session: InferenceSession, priority: number}[]} */ #loaded = [];
 
@@ -157,7 +159,7 @@ export class ModelLoader {
   /** @param {import('./session.js').Wanted} file @param {SessionOptions} options */
   async #open(file, options) {
     if (this.#inMemory && file.sources.some(isRemote)) file = { artifact: file.artifact, sources: [{ kind: 'blob', blob: await this.#blobOf(file, options) }] };
-    return openSession(file, options, await this.#store(), this.#part);
+    return openSession(file, options, await this.#store(), this.#part, this.#gate);
   }
   get #part() {
     const { maxStoreBytes, patience, policy } = this.#limits;
@@ -182,12 +184,17 @@ export class ModelLoader {
   async #blobOf({ artifact, sources }, { signal, onProgress }) {
     const { maxStoreBytes: maxBytes, patience, policy } = this.#limits;
     const use = async (/** @type {Store} */ store) => {
-      const { id } = await download(artifact, { store, sources: sources.map((s) => openSource(s, patience)), patience, signal, onProgress, maxBytes, policy });
+      const { id } = await download(artifact, { store, sources: sources.map((s) => openSource(s, patience)), patience, signal, onProgress, maxBytes, policy, gate: this.#gate });
       (await store.open(id))?.close(); // used now
       return /** @type {Blob} */ (await store.blob(id));
     };
     return this.#inMemory ? this.#withStore(use, new Blob()) : openStore({ kind: 'memory' }).then(use);
   }
+
+  /** Hold this loader's downloads, those that begin later too: no byte is asked for until resume(). A load waits; abort it with its signal. */
+  pause() { this.#gate.set(true); }
+  resume() { this.#gate.set(false); }
+  get paused() { return this.#gate.paused; }
 
   // ---- the cache ----
   /** Is this model in the cache, whole? Asks no server. @param {ModelSource} source @param {{version?: string}} [options] @returns {Promise<boolean>} */
@@ -222,9 +229,10 @@ export class ModelLoader {
     const store = await this.#store();
     if (!store) throw new EdgeNetError('STORAGE', 'there is no cache to preload into: it is switched off, or this browser has no storage');
     const caller = await openCaller(worker);
+    const unwatch = this.#gate.watch((on) => { void caller.call('pauseFetch', { on }).catch(() => {}); });
     try {
       return await caller.call('preload', { ...file, store, ...this.#part }, { signal, onEvent: onProgress });
-    } finally { caller.close(new EdgeNetError('STATE', 'the preload is over')); }
+    } finally { unwatch(); caller.close(new EdgeNetError('STATE', 'the preload is over')); }
   }
 
   /** Remove one model from the cache: by URL, by the URL of its manifest, or by name with all its versions. @param {ModelSource} source @returns {Promise<boolean>} false: it was not there */

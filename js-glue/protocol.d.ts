@@ -24,6 +24,8 @@ export interface StopWord { buffer: SharedArrayBuffer; at: number }
 export interface Calls {
   load: { args: FetchArgs & { options: EngineOptions; laneUrl: string | null; /** where records.js keeps things */ records: StoreSpec | null }; result: { info: ModelInfo; memory: MemoryInfo; cache: CacheReport; stop: StopWord | null }; event: Progress };
   preload: { args: FetchArgs; result: { bytes: number }; event: Progress };
+  /** Downloads stand still; what is stored can still be read. */
+  pauseFetch: { args: { on: boolean }; result: null; event: never };
   generate: { args: { input: Input; spec: GenerateSpec }; result: { completion: Completion; memory: MemoryInfo }; event: { kind: 'tokens'; pieces: string[] } };
   tokenize: { args: { text: string; addBos: boolean; specialTokens: boolean }; result: number[]; event: never };
   detokenize: { args: { ids: readonly number[]; specialTokens: boolean }; result: string; event: never };

@@ -380,19 +380,20 @@ export class InferenceSession {
 /** A source alone. @param {import('./sources.js').SourceSpec} spec @returns {Wanted} */
 export function wanted(spec) { return { artifact: artifactOf(spec), sources: [spec] }; }
 
-/** @param {Wanted} what @param {SessionOptions} options @param {import('./fetch/types.js').StoreSpec | null} store @param {LoaderPart} part */
-export async function openSession(what, options, store, part) {
+/** @param {Wanted} what @param {SessionOptions} options @param {import('./fetch/types.js').StoreSpec | null} store @param {LoaderPart} part @param {import('./fetch/gate.js').Gate} [gate] */
+export async function openSession(what, options, store, part, gate) {
   checkSignal(options.signal);
   const engine = await engineOptions(options);
   if (options.persist && store) void persist(); // pages only: workers cannot ask
   const caller = await openCaller(options.worker);
+  const unwatch = gate?.watch((on) => { void caller.call('pauseFetch', { on }).catch(() => {}); }); // a caller that is gone downloads nothing
   try {
     const loaded = await caller.call('load', { ...what, store: what.sources.some(isRemote) ? store : null, records: store, ...part, options: engine, laneUrl: options.lane === undefined ? null : new URL(options.lane, globalThis.location?.href).href }, { signal: options.signal, onEvent: options.onProgress });
     return new InferenceSession(caller, loaded);
   } catch (e) {
     caller.close(disposedError());
     throw e;
-  }
+  } finally { unwatch?.(); }
 }
 
 /** @param {SessionOptions['worker']} worker @returns {Promise<import('./protocol.js').Caller>} */

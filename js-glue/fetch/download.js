@@ -84,9 +84,11 @@ export class Job {
    * @param {(p: import('./progress.js').Progress) => void} report @param {{from?: number, tolerant?: boolean, version?: string | null}} [how] from: first byte that is wanted; tolerant: go on without a store that fails; version: that it must still be
    */
   static async open(artifact, { sources, patience = PATIENCE, signal, gate, maxBytes, policy }, store, report, { from = 0, tolerant = false, version: wanted } = {}) {
+    await gate?.wait(signal);
     const members = sources.map((source, order) => new Member(source, order));
     const known = await knownVersion(artifact);
-    const lead = known === null || artifact.size === undefined ? await openFirst(artifact, members, patience, signal) : null;
+    const begunAt = from || await store?.missingFrom(artifact.id).catch(() => 0) || 0; // without hashes the first request is for what is missing, too
+    const lead = known === null || artifact.size === undefined ? await openFirst(artifact, members, patience, signal, begunAt) : null;
     const version = known ?? lead?.reader.version ?? null;
     if (wanted !== undefined && version !== wanted) throw new EdgeNetError('NETWORK', `${artifact.name}: the file has changed on the server since the download began`, { detail: { final: true, changed: true } });
     const size = artifact.size ?? lead?.reader.size ?? null;
@@ -107,7 +109,7 @@ export class Job {
     const sink = new KeepingSink(part, { chunkSize, from, tolerant: tolerant && parallel === 1, why });
     const pool = new Pool(known === null && lead ? [lead.member] : members, patience); // without hashes nothing says that two sources have the same file
     const meter = new Meter(report);
-    const transfer = new Transfer({ artifact, size, chunkSize, sink, pool, parallel, ramp: patience.ramp ?? RAMP_MS, retries: patience.retries, begun: lead ? SPAN_BYTES : 0, signal, gate, onArrival: (loaded, source) => meter.show('download', loaded, size, { source }) });
+    const transfer = new Transfer({ artifact, size, chunkSize, sink, pool, parallel, ramp: patience.ramp ?? RAMP_MS, retries: patience.retries, begun: { at: begunAt, bytes: lead ? SPAN_BYTES : 0 }, signal, gate, onArrival: (loaded, source) => meter.show('download', loaded, size, { source }) });
     return new Job(artifact, version, part, sink, transfer, meter);
   }
 
@@ -143,14 +145,14 @@ async function knownVersion({ chunks, sha256: whole }) {
   return whole === undefined ? null : `sha256:${whole}`;
 }
 
-/** The first source that answers. @param {Artifact} artifact @param {Member[]} members @param {import('./types.js').Patience} patience @param {AbortSignal} [signal] */
-async function openFirst(artifact, members, patience, signal) {
+/** The first source that answers. @param {Artifact} artifact @param {Member[]} members @param {import('./types.js').Patience} patience @param {AbortSignal} [signal] @param {number} [from] */
+async function openFirst(artifact, members, patience, signal, from) {
   const pool = new Pool(members, patience);
   const never = new AbortController();
   for (;;) {
     const member = /** @type {Member} */ (await pool.pick(signal ?? never.signal));
     const { epoch } = member;
-    try { return { member, reader: await member.open(artifact, signal ?? never.signal) }; } catch (e) {
+    try { return { member, reader: await member.open(artifact, signal ?? never.signal, from) }; } catch (e) {
       if (asError(e).code === 'ABORTED') throw e;
       pool.failed(member, e, epoch);
     } finally { pool.done(member); }

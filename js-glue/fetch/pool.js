@@ -28,9 +28,9 @@ export class Member {
     this.order = order;
     if (reader) this.#opened = Promise.resolve(reader);
   }
-  /** @param {import('./types.js').Artifact} artifact @param {AbortSignal} signal */
-  open(artifact, signal) {
-    this.#opened ??= this.source.open(artifact, signal).catch((e) => { this.#opened = null; throw e; });
+  /** @param {import('./types.js').Artifact} artifact @param {AbortSignal} signal @param {number} [from] */
+  open(artifact, signal, from) {
+    this.#opened ??= this.source.open(artifact, signal, from).catch((e) => { this.#opened = null; throw e; });
     return this.#opened;
   }
   close() { this.#opened?.then((r) => r.close(), () => {}); }

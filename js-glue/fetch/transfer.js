@@ -17,8 +17,8 @@ const PIPELINE = 6;
  * @typedef {Pick<import('./types.js').Part, 'write' | 'read'> & {journal: Pick<import('./types.js').Journal, 'has' | 'hash'>, inOrder?: boolean, seek(index: number): void}} Sink inOrder: chunks must come one after another; seek: the reader has come to this chunk
  * @typedef {{from: number, to: number, at: number, buffer: Uint8Array | null, member: Member | null, control: AbortController, hedge: boolean}} Run
  *   chunks [from, to); at: next byte; hedge: the same chunk is asked for elsewhere
- * @typedef {{artifact: Artifact, size: number | null, chunkSize: number, sink: Sink, pool: import('./pool.js').Pool, parallel: number, ramp: number, retries: number, begun: number,
- *   signal?: AbortSignal, gate?: import('./types.js').DownloadOptions['gate'], onArrival: (loaded: number, source: string) => void}} TransferInit begun: bytes that the first request has asked for
+ * @typedef {{artifact: Artifact, size: number | null, chunkSize: number, sink: Sink, pool: import('./pool.js').Pool, parallel: number, ramp: number, retries: number, begun: {at: number, bytes: number},
+ *   signal?: AbortSignal, gate?: import('./types.js').DownloadOptions['gate'], onArrival: (loaded: number, source: string) => void}} TransferInit begun: what the first request has asked for
  */
 
 export class Transfer {
@@ -168,7 +168,7 @@ export class Transfer {
     const from = this.#taken.indexOf(0);
     if (from >= 0) {
       const fair = Math.min(RUN.most, Math.max(RUN.least, this.#left / (2 * parallel)));
-      const most = parallel === 1 || sink.inOrder ? Infinity : from === 0 ? Math.max(begun / chunkSize, fair) : fair;
+      const most = parallel === 1 || sink.inOrder ? Infinity : from * chunkSize === begun.at ? Math.max(begun.bytes / chunkSize, fair) : fair;
       let to = from;
       do this.#taken[to++] = 1; while (to < this.#taken.length && !this.#taken[to] && to + 1 - from <= most);
       return this.#add({ from, to });

@@ -58,7 +58,8 @@ export interface Source {
   readonly kind: SourceKind;
   /** Requests at once at most. */
   readonly parallel: number;
-  open(artifact: Artifact, signal?: AbortSignal): Promise<Reader>;
+  /** from: where reading is likely to begin, so that the first request need not be for the start. */
+  open(artifact: Artifact, signal?: AbortSignal, from?: number): Promise<Reader>;
 }
 
 /** A source as plain data. `headers` go only to the origin of their URL, never on with a redirect. */
@@ -148,6 +149,8 @@ export interface Store {
   blob(id: string): Promise<Blob | null>;
   /** Go on with a download or begin one; another `version`, size or chunk size begins anew. Call it inside `lock`. */
   begin(artifact: Artifact, plan: { size: number | null; version: string | null; chunkSize: number; places?: readonly string[] }): Promise<Part>;
+  /** Start of the first chunk that a broken-off download lacks, as far as its journal tells; 0: there is none. */
+  missingFrom(id: string): Promise<number>;
   /** Alone with this artifact, across tabs and processes. `waiting` is told what the holder says with `tell` (Progress). */
   lock<T>(id: string, work: (tell: (news: unknown) => void) => Promise<T>, options?: { signal?: AbortSignal; waiting?: (news: any) => void }): Promise<T>;
   /** Chunks of a stored file that do not have their recorded (or the artifact's) hash; they are gone from its journal, so that begin() fetches them anew. */
@@ -175,7 +178,7 @@ export interface DownloadOptions {
   maxBytes?: number | null;
   policy?: EvictionPolicy;
   /** Waits while paused. */
-  gate?: { readonly paused: boolean; wait(signal?: AbortSignal): Promise<void> };
+  gate?: import('./gate.js').Gate;
 }
 
 /** download.js: fetch an artifact into the store and verify it; rejects when it cannot be kept. */

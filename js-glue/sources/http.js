@@ -14,13 +14,13 @@ const MAX_RETRY_AFTER = 120_000;
 
 /** @param {string} id @param {'http' | 'hf'} kind @param {string} url @param {Asking} asking @returns {import('../fetch/types.js').Source} */
 export function httpSource(id, kind, url, asking) {
-  return { id, kind, parallel: 16, open: (artifact, signal) => openHttp(url, asking, artifact, signal) };
+  return { id, kind, parallel: 16, open: (artifact, signal, from) => openHttp(url, asking, artifact, signal, from) };
 }
 
-/** @param {string} url @param {Asking} asking @param {Artifact} artifact @param {AbortSignal} [signal] @returns {Promise<Reader>} */
-async function openHttp(url, asking, artifact, signal) {
+/** @param {string} url @param {Asking} asking @param {Artifact} artifact @param {AbortSignal} [signal] @param {number} [from] @returns {Promise<Reader>} */
+async function openHttp(url, asking, artifact, signal, from = 0) {
   const file = new HttpFile(url, asking, artifact);
-  if (!file.known) await file.first(signal);
+  if (!file.known) await file.first(from, signal);
   return file;
 }
 
@@ -30,7 +30,8 @@ class HttpFile {
   #asking;
   #html;
   #pinned;
-  /** @type {Answer | null} the first answer, until read(0) takes it */ #begun = null;
+  /** @type {Answer | null} the first answer, until a read from its start takes it */ #begun = null;
+  #begunAt = 0;
   /** @type {number | null} */ size = null;
   /** @type {string | null} */ version = null;
   ranges = true;
@@ -48,9 +49,10 @@ class HttpFile {
   /** Length and hashes are known: there is nothing to ask before the bytes. */
   get known() { return this.#pinned && this.size !== null; }
 
-  /** Ask for the beginning: it tells length and version, and is not wasted. @param {AbortSignal} [signal] */
-  async first(signal) {
-    let answer = await this.#ask(`bytes=0-${Number.isFinite(this.#asking.span) ? this.#asking.span - 1 : ''}`, signal);
+  /** Ask for what is wanted first: it tells length and version, and is not wasted. @param {number} from @param {AbortSignal} [signal] @returns {Promise<void>} */
+  async first(from, signal) {
+    let answer = await this.#ask(`bytes=${from}-${Number.isFinite(this.#asking.span) ? from + this.#asking.span - 1 : ''}`, signal);
+    if (answer.status === 416 && from > 0) { answer.stop(); return this.first(0, signal); } // a shorter file by now
     if (answer.status === 206 && !/\/\d+$/.test(answer.headers.get('content-range') ?? '')) { // unknown length, or hidden by CORS rules: what cannot be checked is not used
       answer.stop();
       answer = await this.#ask(null, signal);
@@ -58,7 +60,8 @@ class HttpFile {
     this.version = this.#pinned ? null : versionOf(answer);
     const { status } = answer;
     if (status === 416 && /^bytes \*\/0$/.test(answer.headers.get('content-range') ?? '')) { answer.stop(); this.#known(0); return; }
-    if (status === 206) this.#known(this.#range(answer, 0).total);
+    this.#begunAt = status === 206 ? from : 0;
+    if (status === 206) this.#known(this.#range(answer, from).total);
     else if (status === 200) {
       this.ranges = false;
       const length = Number(answer.headers.get('content-length') ?? NaN);
@@ -94,7 +97,7 @@ class HttpFile {
   async #answerFor(offset, length, signal) {
     const begun = this.#begun;
     this.#begun = null;
-    if (begun && offset === 0) { begun.link(signal); return begun; }
+    if (begun && offset === this.#begunAt) { begun.link(signal); return begun; }
     begun?.stop();
     if (!this.ranges) {
       if (offset !== 0) throw broken(`${this.#url}: the server gives no ranges, so it cannot continue at byte ${offset}`);

@@ -112,13 +112,24 @@ export class ModelStore {
   }
   /** How far the holder of the lock is, as its journal shows. @param {string} id */
   async #peek(id) {
+    const journal = await this.#glance(id);
+    return journal && { loaded: Math.min(journal.count * journal.chunkSize, journal.size ?? Infinity), total: journal.size };
+  }
+  /** @param {string} id @returns {Promise<JournalFile | null>} as it was when its file, closed again, was read */
+  async #glance(id) {
     const name = (await this.#volume.names()).find((n) => n.startsWith(`${fileName(id)}.`) && n.endsWith('.journal'));
     const file = name && await this.#volume.openShared(name).catch(() => null);
     if (!file) return null;
-    try {
-      const journal = await JournalFile.open(file);
-      return journal && { loaded: Math.min(journal.count * journal.chunkSize, journal.size ?? Infinity), total: journal.size };
-    } finally { await file.close(); }
+    try { return await JournalFile.open(file); } finally { await file.close(); }
+  }
+  /** @param {string} id */
+  async missingFrom(id) {
+    const journal = await this.find(id) ? null : await this.#glance(id); // what is stored is of another version
+    if (!journal) return 0;
+    const last = journal.size === null ? Infinity : Math.ceil(journal.size / journal.chunkSize) - 1;
+    let i = 0;
+    while (journal.has(i) && i < last) i++;
+    return i * journal.chunkSize;
   }
 
   /** @param {string} id @param {{artifact?: Artifact, signal?: AbortSignal, onProgress?: (done: number, total: number) => void}} [options] */

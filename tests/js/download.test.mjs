@@ -8,6 +8,7 @@ import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { download } from '../../js-glue/fetch/download.js';
+import { Gate } from '../../js-glue/fetch/gate.js';
 import { withReader } from '../../js-glue/cache.js';
 import { artifactOf, openSource } from '../../js-glue/sources.js';
 import { openStore } from '../../js-glue/stores/store.js';
@@ -27,6 +28,16 @@ const http = (url, parallel = patience.parallel) => openSource({ kind: 'url', ur
 const memory = () => openStore({ kind: 'memory' });
 /** @param {string} url */
 const plain = (url) => ({ ...artifactOf({ kind: 'url', url }), chunkSize: CHUNK });
+
+/** Do something when so many chunks were written. @param {import('../../js-glue/fetch/types.js').Store} store @param {number} count @param {() => void} act @returns {() => void} ends it */
+function afterChunks(store, count, act) {
+  const { begin } = store;
+  store.begin = async (...plan) => {
+    const part = await begin.apply(store, plan), write = part.write.bind(part);
+    return Object.assign(part, { /** @type {typeof write} */ write: async (...chunk) => { await write(...chunk); if (--count === 0) act(); } });
+  };
+  return () => { store.begin = begin; };
+}
 
 for (const [kind, open] of STORES) {
   test(`${kind}: a file arrives whole, with and without known hashes`, () => served(() => null, async (server) => {
@@ -114,16 +125,12 @@ test('an abort keeps the chunks, the next download fetches the rest', () => serv
   for (const [, open] of STORES) {
     const store = await open();
     const control = new AbortController();
-    const options = { store, sources: [http(server.at('/m.gguf'))], patience };
+    const steady = { ...patience, timeout: 5000 };
+    const options = { store, sources: [openSource({ kind: 'url', url: server.at('/m.gguf') }, steady)], patience: steady };
     server.setPlan((asked) => (asked.range && asked.range.start > file.length / 4 ? 'stall' : null));
-    const begin = store.begin.bind(store);
-    let written = 0;
-    store.begin = async (...plan) => {
-      const part = await begin(...plan), write = part.write.bind(part);
-      return Object.assign(part, { /** @type {typeof write} */ write: async (...chunk) => { await write(...chunk); if (++written === 3) control.abort(); } });
-    };
-    await assert.rejects(download(artifact, { ...options, patience: { ...patience, timeout: 5000 }, sources: [openSource({ kind: 'url', url: server.at('/m.gguf') }, { ...patience, timeout: 5000 })], signal: control.signal }), { code: 'ABORTED' });
-    store.begin = begin;
+    const whole = afterChunks(store, 8, () => control.abort());
+    await assert.rejects(download(artifact, { ...options, signal: control.signal }), { code: 'ABORTED' });
+    whole();
     assert.equal(await store.find(artifact.id), null);
     server.setPlan(() => null);
     const kept = (await store.usage()).partial;
@@ -134,6 +141,35 @@ test('an abort keeps the chunks, the next download fetches the rest', () => serv
     assert.ok(server.sent(middle) < file.length, `${server.sent(middle)} of ${file.length} bytes the second time`);
     assert.equal((await store.usage()).partial, 0);
   }
+}));
+
+test('without hashes too, the first request of the next download is for what is missing', () => served(() => null, async (server) => {
+  const wanted = plain(server.at('/m.gguf'));
+  for (const [, open] of STORES) {
+    const store = await open(), control = new AbortController();
+    const whole = afterChunks(store, 8, () => control.abort());
+    server.setPlan((asked) => (asked.range && asked.range.start > 0 ? 'stall' : 'drip'));
+    await assert.rejects(download(wanted, { store, sources: [http(server.at('/m.gguf'), 1)], patience: { ...patience, parallel: 1 }, signal: control.signal }), { code: 'ABORTED' });
+    whole();
+    server.setPlan(() => null);
+    const from = server.log.length;
+    await download(wanted, { store, sources: [http(server.at('/m.gguf'), 1)], patience: { ...patience, parallel: 1 } });
+    assert.ok((await readStored(store, wanted.id))?.equals(file));
+    assert.ok((server.log[from].range?.start ?? 0) >= 8 * CHUNK, `${store.kind}: ${JSON.stringify(server.log[from].range)}`);
+    assert.ok(server.log.slice(from).every((asked) => (asked.range?.start ?? 0) > 0));
+  }
+}));
+
+test('a file that is shorter by now is fetched anew', () => served(() => 'drip', async (server) => {
+  const wanted = plain(server.at('/m.gguf')), store = await memory(), control = new AbortController();
+  const whole = afterChunks(store, 8, () => control.abort());
+  await assert.rejects(download(wanted, { store, sources: [http(server.at('/m.gguf'), 1)], patience: { ...patience, parallel: 1 }, signal: control.signal }), { code: 'ABORTED' });
+  whole();
+  const short = randomFile(3 * CHUNK, 5);
+  await served(() => null, async (other) => {
+    await download(wanted, { store, sources: [http(other.at('/m.gguf'))], patience });
+    assert.ok((await readStored(store, wanted.id))?.equals(short));
+  }, short);
 }));
 
 test('a file that changed meanwhile is an error, not a mixture, and the next download is of the new one', () => served((asked) => (asked.number === 1 ? 'short' : 'changed'), async (server) => {
@@ -227,17 +263,15 @@ test('a process that is killed leaves a lock that counts for nothing, and its ch
 }));
 
 test('pause holds the bytes back, resume goes on', () => served(() => 'drip', async (server) => {
-  let open = () => {};
-  const gate = { paused: false, wait: () => (gate.paused ? new Promise((/** @type {(v: void) => void} */ resolve) => { open = resolve; }) : Promise.resolve()) };
+  const gate = new Gate();
   const store = await memory();
   let pausedAt = 0;
-  const going = download(artifact, { store, gate, sources: [http(server.at('/m.gguf'), 1)], patience: { ...patience, parallel: 1 }, onProgress: ({ loaded }) => { if (!pausedAt) { gate.paused = true; pausedAt = loaded; } } });
+  const going = download(artifact, { store, gate, sources: [http(server.at('/m.gguf'), 1)], patience: { ...patience, parallel: 1 }, onProgress: ({ loaded }) => { if (!pausedAt) { gate.set(true); pausedAt = loaded; } } });
   await new Promise((resolve) => { setTimeout(resolve, 300); });
   const now = (await store.usage()).partial;
   await new Promise((resolve) => { setTimeout(resolve, 100); });
   assert.deepEqual([(await store.usage()).partial, await store.find(artifact.id)], [now, null]);
-  gate.paused = false;
-  open();
+  gate.set(false);
   await going;
   assert.ok((await readStored(store, artifact.id))?.equals(file));
 }));

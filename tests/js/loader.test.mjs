@@ -56,6 +56,39 @@ for (const [what, listener, message, code] of BROKEN) {
 /** A server that sends half the file and waits. */
 const half = (/** @type {any} */ req, /** @type {any} */ res) => { res.writeHead(200, { 'content-length': model.length }); res.write(model.subarray(0, model.length >> 1)); };
 
+for (const worker of [false, true]) {
+  test(`pause and resume, ${worker ? 'in a worker' : 'in this thread'}`, async () => {
+    /** @type {() => void} */ let sendRest = () => {};
+    await served((req, res) => { half(req, res); sendRest = () => res.end(model.subarray(model.length >> 1)); }, async (url, requests) => {
+      let arrived = () => {}, settled = false;
+      const first = new Promise((/** @type {(v: void) => void} */ resolve) => { arrived = resolve; });
+      const l = loader({ download: { progressCallback: (/** @type {any} */ p) => { if (p.phase === 'download') arrived(); } } });
+      const wait = () => new Promise((resolve) => { setTimeout(resolve, 150); });
+      l.pause();
+      const going = l.load(url, { worker }).finally(() => { settled = true; });
+      await wait();
+      assert.deepEqual([requests.length, settled, l.paused], [0, false, true]);
+      l.resume();
+      await first;
+      l.pause();
+      await wait(); // the message to the worker is on its way
+      sendRest();
+      await wait();
+      assert.equal(settled, false);
+      l.resume();
+      const session = await going;
+      assert.deepEqual([requests.length, session.info.fileBytes, session.cache.state], [1, model.length, 'stored']);
+      l.pause();
+      await (await l.load(url, { worker })).dispose(); // what is stored needs no network
+      const control = new AbortController();
+      const other = l.preload(`${url}?other`, { signal: control.signal, worker });
+      setTimeout(() => control.abort(), 100);
+      await assert.rejects(other, { code: 'ABORTED' });
+      await session.dispose();
+    });
+  });
+}
+
 test('an aborted download leaves nothing, and the next one works', () => served((req, res) => (stuck ? half(req, res) : good(req, res)), async (url) => {
   const directory = temporaryFolder();
   const l = loader({ cache: { directory } });
