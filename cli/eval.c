@@ -126,6 +126,18 @@ static void say(const evaluation *e, answer *x, int32_t id) {
   x->over = x->n == e->n_new || x->n_prompt + x->n > e->n_ctx;
 }
 
+/* The sequence as it was after the first n ids. A recurrent model has to read them again. */
+static int32_t go_back(const evaluation *e, uint32_t seq, const int32_t *ids, uint32_t n, en_why *why) {
+  uint32_t seqs[ROWS];
+  uint8_t want[ROWS] = {0};
+  if (en_seq_keep(e->session, seq, n) == EN_OK) return EN_OK;
+  EN_TRY(en_seq_keep(e->session, seq, 0));
+  for (uint32_t i = 0; i < ROWS; i++) seqs[i] = seq;
+  for (uint32_t at = 0; at < n; at += ROWS)
+    EN_TRY(en_eval(e->session, &(en_batch){.n = EN_MIN(n - at, (uint32_t)ROWS), .ids = ids + at, .seq = seqs, .want = want}, why));
+  return EN_OK;
+}
+
 /* The wanted answer through the model: how surprising it is, and what the model itself would say for as long as that is the same; these tokens, but for
  * the last, stay in the cache. */
 static int32_t read_sample(evaluation *e, answer *x, uint32_t seq, en_why *why) {
@@ -146,7 +158,7 @@ static int32_t read_sample(evaluation *e, answer *x, uint32_t seq, en_why *why) 
     }
   }
   e->targets += x->n_reference;
-  return x->n ? en_seq_keep(e->session, seq, x->n_prompt + x->n - 1) : EN_OK;
+  return x->n ? go_back(e, seq, ids, x->n_prompt + x->n - 1, why) : EN_OK;
 }
 
 static int32_t answer_all(evaluation *e, answer *batch, uint32_t n, en_why *why) {

@@ -98,9 +98,10 @@ class Exam {
       const answer = this.#slots[s];
       if (!answer) continue;
       const { reading, fed, prompt, said, sample } = answer;
-      const from = ids.length, source = reading ? sample.ids.subarray(fed, -1) : said.slice(-1);
+      const from = ids.length;
+      const source = reading ? sample.ids.subarray(fed, -1) : fed < prompt ? [...sample.ids.subarray(fed, prompt), ...said] : said.slice(fed - prompt);
       for (let i = 0; i < source.length && ids.length < nBatch; i++) {
-        const wanted = reading && fed + i + 1 < prompt ? 0 : 1;
+        const wanted = fed + i + 1 < prompt ? 0 : 1;
         if (rows + wanted > nLogits) break;
         rows += wanted;
         ids.push(source[i]);
@@ -129,8 +130,7 @@ class Exam {
       }
       if (answer.reading && answer.fed === ids.length - 1) { // the cache keeps what both have said, but the last token
         answer.reading = false;
-        answer.fed = prompt + Math.max(0, said.length - 1);
-        w.keep(session, seq, answer.fed);
+        answer.fed = w.keep(session, seq, prompt + Math.max(0, said.length - 1)); // 0: a recurrent model, which reads them again
       }
       if (answer.reading || !answer.over) continue;
       w.keep(session, seq, 0);

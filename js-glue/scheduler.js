@@ -197,8 +197,7 @@ export class Scheduler {
     slot.job = job;
     slot.used = ++this.#clock;
     // The last prompt token is always computed: its logits choose the first new one.
-    const keep = Math.min(commonPrefix(slot.cached, job.ids), job.ids.length - 1);
-    w.keep(session, slot.seq, keep);
+    const keep = w.keep(session, slot.seq, Math.min(commonPrefix(slot.cached, job.ids), job.ids.length - 1));
     slot.cached.length = keep;
     job.cachedTokens = keep;
     job.pending = job.ids.slice(keep);

@@ -324,8 +324,12 @@ export class WasmInstance {
     if (!at) throw new EdgeNetError('INTERNAL', `no embedding in row ${row}`);
     into.set(new Float32Array(this.#memory.buffer, at, into.length));
   }
-  /** @param {number} session @param {number} seq @param {number} n */
-  keep(session, seq, n) { this.#must('w_seq_keep', session, seq, n); }
+  /** Forget positions from n on. A recurrent model cannot go back and forgets all. @param {number} session @param {number} seq @param {number} n @returns {number} positions kept */
+  keep(session, seq, n) {
+    if (this.#run('w_seq_keep', session, seq, n) === 0) return n;
+    this.#must('w_seq_keep', session, seq, 0);
+    return 0;
+  }
   /** The cache of a sequence, after `lead` bytes that the caller fills. @param {number} session @param {number} seq @param {number} lead @returns {Uint8Array} */
   saveSeq(session, seq, lead) {
     const n = this.#run('w_seq_state_bytes', session, seq) >>> 0;

@@ -115,12 +115,32 @@ static int32_t read_rope(reader_t *r, en_config *c) {
   return en_fail(r->why, EN_E_UNSUPPORTED, "rope scaling of type %S is not supported", (size_t)n, type);
 }
 
+/* What every architecture has. */
+static int32_t read_base(reader_t *r, en_config *c, const char *eps_key) {
+  memset(c, 0, sizeof *c);
+  EN_TRY(read_int(r, "block_count", -1, 1, 1024, &c->L));
+  EN_TRY(read_int(r, "embedding_length", -1, 1, 1 << 20, &c->D));
+  EN_TRY(read_int(r, "context_length", -1, 1, 1 << 30, &c->n_ctx_train));
+  EN_TRY(read_float(r, eps_key, -1.0f, 0.0f, 1.0f, &c->norm_eps));
+  en_value tokens;
+  const int32_t has_tokens = en_gguf_get(r->g, "tokenizer.ggml.tokens", &tokens) && tokens.type == EN_GGUF_ARR && tokens.n <= 1 << 24;
+  const int64_t n_tokens = has_tokens ? (int64_t)tokens.n : -1;
+  EN_TRY(read_int(r, "vocab_size", n_tokens, 1, 1 << 24, &c->V));
+  int32_t pooling;
+  EN_TRY(read_int(r, "pooling_type", 0, 0, 4, &pooling));
+  c->pooling = pooling ? pooling + EN_POOL_TOKENS : 0; /* 1 mean, 2 first token, 3 last, 4 rank */
+  c->embed_scale = 1;
+  return EN_OK;
+}
+
+int32_t en_config_recurrent(en_config *c, const en_gguf *g, const char *arch, const char *eps_key, en_why *why) {
+  reader_t r = {g, arch, why, {0}};
+  return read_base(&r, c, eps_key);
+}
+
 int32_t en_config_common(en_config *c, const en_gguf *g, const char *arch, const char *eps_key, en_why *why) {
   reader_t r = {g, arch, why, {0}};
-  memset(c, 0, sizeof *c);
-  EN_TRY(read_int(&r, "block_count", -1, 1, 1024, &c->L));
-  EN_TRY(read_int(&r, "embedding_length", -1, 1, 1 << 20, &c->D));
-  EN_TRY(read_int(&r, "context_length", -1, 1, 1 << 30, &c->n_ctx_train));
+  EN_TRY(read_base(&r, c, eps_key));
   EN_TRY(read_int(&r, "feed_forward_length", -1, 1, 1 << 22, &c->F));
   EN_TRY(read_int(&r, "attention.head_count", -1, 1, 4096, &c->H));
   EN_TRY(read_int(&r, "attention.head_count_kv", c->H, 1, c->H, &c->K));
@@ -129,21 +149,13 @@ int32_t en_config_common(en_config *c, const en_gguf *g, const char *arch, const
   int32_t value_length;
   EN_TRY(read_int(&r, "attention.value_length", c->E, 2, 4096, &value_length));
   if (value_length != c->E) return en_fail(why, EN_E_UNSUPPORTED, "%s: keys of %d and values of %d elements are not supported", arch, c->E, value_length);
-  EN_TRY(read_float(&r, eps_key, -1.0f, 0.0f, 1.0f, &c->norm_eps));
   EN_TRY(read_rope(&r, c));
   EN_TRY(read_int(&r, "expert_count", 0, 0, EN_MAX_EXPERTS, &c->n_experts));
   EN_TRY(read_int(&r, "expert_used_count", c->n_experts ? -1 : 0, c->n_experts > 0, EN_MIN(c->n_experts, EN_MAX_USED), &c->n_used));
-  en_value tokens;
-  const int32_t has_tokens = en_gguf_get(g, "tokenizer.ggml.tokens", &tokens) && tokens.type == EN_GGUF_ARR && tokens.n <= 1 << 24;
-  const int64_t n_tokens = has_tokens ? (int64_t)tokens.n : -1;
-  EN_TRY(read_int(&r, "vocab_size", n_tokens, 1, 1 << 24, &c->V));
-  int32_t causal, pooling;
+  int32_t causal;
   EN_TRY(read_bool(&r, "attention.causal", 1, &causal));
   c->bidirectional = !causal;
-  EN_TRY(read_int(&r, "pooling_type", 0, 0, 4, &pooling));
-  c->pooling = pooling ? pooling + EN_POOL_TOKENS : 0; /* 1 mean, 2 first token, 3 last, 4 rank */
   c->attn_scale = (float)(1 / sqrt(c->E));
-  c->embed_scale = 1;
   return EN_OK;
 }
 

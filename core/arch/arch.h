@@ -54,6 +54,8 @@ const en_arch *en_arch_find(const en_gguf *g, en_why *why);
 /* Reads what all decoders share (numerics: llama.cpp's key names): sizes, head counts, rope, rms or layer norm epsilon. Checks them.
  * `eps_key`: "attention.layer_norm_rms_epsilon" or the like, after the architecture's prefix. */
 int32_t en_config_common(en_config *c, const en_gguf *g, const char *arch, const char *eps_key, en_why *why);
+/* The same for models without attention. */
+int32_t en_config_recurrent(en_config *c, const en_gguf *g, const char *arch, const char *eps_key, en_why *why);
 /* One more value under "<arch>.<key>", within [lo, hi]; a negative dflt: the key is required. */
 int32_t en_config_int(int32_t *out, const en_gguf *g, const char *arch, const char *key, int64_t dflt, int64_t lo, int64_t hi, en_why *why);
 int32_t en_config_bool(int32_t *out, const en_gguf *g, const char *arch, const char *key, int32_t dflt, en_why *why);

@@ -172,7 +172,7 @@ void en_eval_drop(en_session *s);
 uint32_t en_logits_rows(const en_session *s);                    /* rows that the last en_eval produced, in batch order */
 float *en_logits(en_session *s, uint32_t row);                   /* [n_vocab], valid until the next en_eval; NULL past the end; may be changed */
 uint32_t en_seq_length(const en_session *s, uint32_t seq);       /* positions in the cache */
-int32_t en_seq_keep(en_session *s, uint32_t seq, uint32_t n);    /* forget positions >= n */
+int32_t en_seq_keep(en_session *s, uint32_t seq, uint32_t n);    /* forget positions >= n. EN_E_UNSUPPORTED: a recurrent model can only forget all (n 0) */
 int32_t en_seq_copy(en_session *s, uint32_t from, uint32_t to);  /* fork: `to` becomes a copy of `from` */
 uint32_t en_session_n_ctx(const en_session *s);
 /* ---- embeddings: a session with spec.pooling set. Texts stand packed side by side, no padding, in one forward pass; none sees another and none is kept, so

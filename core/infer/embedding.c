@@ -52,6 +52,7 @@ static void lay_text(en_session *s, int32_t t0, int32_t end) {
     s->cell[t] = (uint32_t)t;
     s->lo[t] = t0;
     s->hi[t] = s->m->c.bidirectional ? end : t + 1;
+    en_session_chain(s, t, (uint32_t)t0); /* a text by its first row */
     if (s->m->c.window) s->lo_window[t] = EN_MAX(t0, t + 1 - s->m->c.window);
     if (s->spec.pooling <= EN_POOL_MEAN) s->want[s->job.n_want++] = t;
     if ((t - t0) % EN_ATTEND_TILE == 0) s->tiles[s->run.n_tiles++] = (en_tile){t, EN_MIN(EN_ATTEND_TILE, end - t), 0};

@@ -6,6 +6,9 @@
 
 enum { PART_BEGIN, PART_LAYERS, PART_END };
 
+/* Sequences have states instead of keys and values. */
+static int32_t has_states(const en_session *s) { return s->m->c.n_state && !s->spec.pooling; }
+
 /* ---- memory ---- */
 
 static int32_t settle_spec(en_session_spec *s, const en_model *m) {
@@ -34,8 +37,9 @@ static size_t carve(en_session *at, void **self, const en_model *m, const en_ses
   size_t scratch = en_matmul_scratch(&m->k, (int32_t)widest, (int32_t)s->n_batch, lanes);
   scratch = EN_MAX(scratch, (size_t)widest * 8); /* one row of any weight type, packed and decoded */
   const uint64_t kv = kv_layer_bytes(m, s);
-  if (!kv) return 0;
-  enum { FIXED = 17 };
+  if (!kv && !m->c.n_state) return 0;
+  const uint64_t chained = m->c.n_state ? s->n_batch : 0, kept = s->pooling || !m->c.n_state ? 0 : s->n_seq;
+  enum { FIXED = 22 };
   en_piece pieces[FIXED + EN_S_LOGITS] = {
     {self, 1, sizeof(en_session)},
     {(void **)&at->length, s->n_seq, sizeof(uint32_t)},
@@ -52,6 +56,11 @@ static size_t carve(en_session *at, void **self, const en_model *m, const en_ses
     {(void **)&at->tiles, s->n_batch, sizeof(en_tile)},
     {(void **)&at->logits, s->n_logits, en_embed_width(s, m) * sizeof(float)},
     {(void **)&at->kv, kv_layers(m, s) * 2, kv},
+    {(void **)&at->chains, chained, sizeof(en_chain)},
+    {(void **)&at->next, chained, sizeof(int32_t)},
+    {(void **)&at->state_at, kept, 1},
+    {(void **)&at->state_now, kept, 1},
+    {(void **)&at->state, s->pooling ? (uint64_t)lanes : (uint64_t)m->c.L * 2 * kept, (uint64_t)m->c.n_state * sizeof(float)},
     {&at->run.scratch, scratch, 1},
     {(void **)&at->run.lora_u, s->n_batch, EN_LORA_MAX_RANK * sizeof(float)},
   };
@@ -72,7 +81,9 @@ size_t en_session_kv_bytes(const en_model *m, const en_session_spec *spec) {
   en_session_spec s = *spec;
   uint64_t bytes;
   size_t out;
-  if (!settle_spec(&s, m) || !en_mul_u64(kv_layer_bytes(m, &s), kv_layers(m, &s) * 2, &bytes) || !en_fit_size(bytes, &out)) return 0;
+  if (!settle_spec(&s, m)) return 0;
+  const uint64_t layer = m->c.n_state ? (uint64_t)s.n_seq * (uint64_t)m->c.n_state * sizeof(float) : kv_layer_bytes(m, &s);
+  if (!en_mul_u64(layer, kv_layers(m, &s) * 2, &bytes) || !en_fit_size(bytes, &out)) return 0;
   return out;
 }
 
@@ -89,6 +100,7 @@ int32_t en_session_init(en_session **out, void *mem, size_t mem_bytes, const en_
   if ((uintptr_t)mem % EN_ALIGN) return en_fail(why, EN_E_ARG, "memory for a session must be aligned to %d bytes", EN_ALIGN);
   carve(&at, &self, m, &at.spec, mem);
   memset(at.length, 0, at.spec.n_seq * sizeof *at.length);
+  if (has_states(&at)) memset(at.state_at, 0, at.spec.n_seq);
   at.layer_kv_bytes = kv_layer_bytes(m, &at.spec);
   for (int32_t l = 0; l < m->c.L; l++) at.ropes |= 1 << en_arch_kind(m->arch, &m->c, l, (int32_t)at.spec.n_ctx).rope;
   en_session *s = self;
@@ -101,6 +113,9 @@ int32_t en_session_init(en_session **out, void *mem, size_t mem_bytes, const en_
   s->run.cell = s->spec.pooling ? s->cell : s->pos;
   s->run.tiles = s->tiles;
   s->run.hi = s->hi;
+  s->run.chains = s->chains;
+  s->run.next = s->next;
+  s->run.state_now = s->spec.pooling ? NULL : s->state_now;
   s->run.kv_type = s->spec.kv_type;
   s->run.n_ctx = (int32_t)n_cells(&s->spec);
   *out = s;
@@ -126,10 +141,30 @@ static int32_t check_batch(en_session *s, const en_batch *b, en_why *why) {
   return EN_OK;
 }
 
+/* A batch leaves a sequence's state where it is and works on the other one, so that nothing has changed until all of it is done. */
+static void begin_states(en_session *s) {
+  for (uint32_t i = 0; has_states(s) && i < s->spec.n_seq; i++)
+    s->state_now[i] = (uint8_t)((s->state_at[i] ? EN_STATE_FROM : EN_STATE_TO) | (s->length[i] ? 0 : EN_STATE_NEW));
+}
+
+/* The slice is done: the next one goes on from where it left the states of its sequences. */
+static void pass_states(en_session *s) {
+  for (int32_t i = 0; has_states(s) && i < s->run.n_chains; i++) {
+    uint8_t *now = &s->state_now[s->chains[i].seq];
+    *now = *now & EN_STATE_TO ? EN_STATE_TO | EN_STATE_FROM : 0;
+  }
+}
+
+/* The batch is done. Sequences that were not in it would go on from the state that they are at. */
+static void settle_states(en_session *s) {
+  for (uint32_t i = 0; has_states(s) && i < s->spec.n_seq; i++) s->state_at[i] = s->state_now[i] & EN_STATE_FROM ? 1 : 0;
+}
+
 int32_t en_eval_begin(en_session *s, const en_batch *b, en_why *why) {
   s->job.active = 0;
   if (!b->n || !b->ids) return en_fail(why, EN_E_ARG, "the batch is empty");
   EN_TRY(s->spec.pooling ? en_embed_check(s, b, why) : check_batch(s, b, why));
+  begin_states(s);
   s->job = (progress_t){.batch = *b, .active = 1, .part = PART_BEGIN, .step = -1};
   s->n_rows = 0;
   return EN_OK;
@@ -152,6 +187,16 @@ static void rope_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
     for (int32_t t = lo; s->ropes >> table & 1 && t < hi; t++) fill_rope(s, table, t, t > lo);
 }
 
+void en_session_chain(en_session *s, int32_t t, uint32_t seq) {
+  int32_t i = 0;
+  if (!s->m->c.n_state) return;
+  while (i < s->run.n_chains && s->chains[i].seq != seq) i++;
+  if (i == s->run.n_chains) s->chains[s->run.n_chains++] = (en_chain){t, t, seq};
+  else s->next[s->chains[i].last] = t;
+  s->chains[i].last = t;
+  s->next[t] = -1;
+}
+
 /* The next tokens of the batch, which continue their sequences. */
 static void lay_out(en_session *s) {
   const en_batch *b = &s->job.batch;
@@ -164,6 +209,7 @@ static void lay_out(en_session *s) {
     s->hi[t] = (int32_t)s->pos[t] + 1;
     if (s->m->c.window) s->lo_window[t] = EN_MAX(0, s->hi[t] - s->m->c.window);
     if (wanted(b, i)) s->want[s->job.n_want++] = t;
+    en_session_chain(s, t, seq);
     en_tile *last = s->run.n_tiles ? &s->tiles[s->run.n_tiles - 1] : NULL;
     if (last && last->seq == seq && last->n < EN_ATTEND_TILE) last->n++;
     else s->tiles[s->run.n_tiles++] = (en_tile){t, 1, seq};
@@ -171,7 +217,7 @@ static void lay_out(en_session *s) {
 }
 
 static void start_slice(en_session *s) {
-  s->run.n_tiles = 0;
+  s->run.n_tiles = s->run.n_chains = 0;
   if (s->spec.pooling) en_embed_slice(s);
   else lay_out(s);
   const int32_t T = (int32_t)s->job.T;
@@ -205,6 +251,7 @@ static const en_step *program(en_session *s, int32_t *n) {
   s->run.w = en_model_layer(s->m, j->layer);
   s->run.kv_k = s->kv + (size_t)(s->layer_kv_bytes * 2 * (s->spec.pooling ? 0 : (uint64_t)j->layer));
   s->run.kv_v = s->run.kv_k + (size_t)s->layer_kv_bytes;
+  s->run.state = s->state + (has_states(s) ? (size_t)j->layer * s->spec.n_seq * 2 * (size_t)s->m->c.n_state : 0);
   for (; s->run.n_lora < EN_LORA_MAX_STACK && s->adapters[s->run.n_lora]; s->run.n_lora++)
     s->run.lora[s->run.n_lora] = en_adapter_layer(s->adapters[s->run.n_lora], j->layer);
   *n = arch->n_each;
@@ -226,6 +273,7 @@ static int32_t next_part(en_session *s) {
     gather_wanted(s);
     return 0;
   }
+  pass_states(s);
   j->done_rows += s->spec.pooling ? en_embed_pool(s) : (uint32_t)j->n_want;
   j->at += j->T;
   j->part = PART_BEGIN;
@@ -267,6 +315,7 @@ int32_t en_eval_run(en_session *s, uint32_t n_steps, en_why *why) {
     if (j->step >= n && next_part(s)) {
       j->active = 0;
       if (!s->spec.pooling) memcpy(s->length, s->pending, s->spec.n_seq * sizeof *s->length);
+      settle_states(s);
       s->n_rows = j->done_rows;
       return EN_OK;
     }
@@ -293,6 +342,7 @@ uint32_t en_session_n_ctx(const en_session *s) { return s->spec.n_ctx; }
 
 int32_t en_seq_keep(en_session *s, uint32_t seq, uint32_t n) {
   if (seq >= s->spec.n_seq || n > s->length[seq]) return EN_E_ARG;
+  if (has_states(s) && n && n < s->length[seq]) return EN_E_UNSUPPORTED;
   s->length[seq] = n;
   return EN_OK;
 }

@@ -32,6 +32,10 @@ struct en_session {
   float *cs;            /* [n_rope, n_batch, rot] */
   int32_t ropes;        /* bit k: some layer uses table k */
   en_tile *tiles;       /* [n_batch] */
+  en_chain *chains;     /* [n_batch] and the next three: for models with a state */
+  int32_t *next;        /* [n_batch] */
+  uint8_t *state_at, *state_now; /* [n_seq] which of its two states a sequence is at; EN_STATE_* of the batch in work; without pooling */
+  float *state;         /* [L, n_seq, 2, n_state]; with pooling [lanes, n_state] */
   float *logits;        /* [n_logits, V], or rows of embeddings */
   uint8_t *kv;          /* [L, 2, n_seq, K, n_ctx] rows of E values (en_kv_row_bytes); with pooling one layer and n_batch cells */
   uint64_t layer_kv_bytes; /* one layer's keys, or values */
@@ -39,6 +43,8 @@ struct en_session {
   uint32_t n_rows;
   cost_t cost[EN_OP_COUNT];
 };
+
+void en_session_chain(en_session *s, int32_t t, uint32_t seq); /* row t of the slice goes on with the sequence */
 
 /* ---- embedding.c: what differs when spec.pooling is set ---- */
 int32_t en_embed_settle(en_session_spec *s, const en_model *m);  /* defaults and bounds; 0: out of range */

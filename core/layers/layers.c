@@ -23,6 +23,16 @@ int64_t en_dim_size(const en_config *c, en_dim d) {
     case EN_DIM_XD: return (int64_t)c->n_experts * c->D;
     case EN_DIM_UF: return EN_MAX((int64_t)c->n_used, 1) * c->F;
     case EN_DIM_UD: return (int64_t)c->n_used * c->D;
+    case EN_DIM_I: return c->ssm.I;
+    case EN_DIM_IN: return (int64_t)c->ssm.I * c->ssm.N;
+    case EN_DIM_2I: return 2 * (int64_t)c->ssm.I;
+    case EN_DIM_CONV: return c->ssm.I + 2 * (int64_t)c->ssm.G * c->ssm.N;
+    case EN_DIM_CONVK: return en_dim_size(c, EN_DIM_CONV) * c->ssm.conv;
+    case EN_DIM_DT: return c->ssm.heads;
+    case EN_DIM_R: return c->ssm.R;
+    case EN_DIM_R2N: return c->ssm.R ? c->ssm.R + 2 * (int64_t)c->ssm.N : 0;
+    case EN_DIM_I_CONV: return c->ssm.I + en_dim_size(c, EN_DIM_CONV);
+    case EN_DIM_ALL_IN: return c->ssm.I + en_dim_size(c, EN_DIM_CONV) + c->ssm.heads;
   }
   return 0;
 }
@@ -62,6 +72,7 @@ int32_t en_step_reads(const en_step *step, int32_t slot) {
   };
   const int32_t r = reads[step->op];
   return (r & EN_READS_IN && step->in == slot) || (r & EN_READS_IN2 && step->in2 == slot) || (r & EN_READS_KV && (slot == EN_S_K || slot == EN_S_V)) ||
+         (r & EN_READS_P && slot == EN_S_P) ||
          (step->add && step->out == slot);
 }
 
@@ -87,6 +98,10 @@ void en_step_backward(const en_back *b, const en_step *step) {
 #undef EN_OP
   };
   backwards[step->op](b, step);
+}
+
+size_t en_back_floats(const en_config *c, int32_t n_tokens, int32_t n_lanes) {
+  return c->n_state ? en_scan_back_floats(c, n_tokens, n_lanes) : (size_t)n_lanes * en_attend_back_floats(c, n_tokens);
 }
 
 void en_step_cost(const en_run *r, const en_step *step, double *macs, double *bytes) {

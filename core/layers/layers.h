@@ -12,7 +12,9 @@
 typedef enum {
   EN_DIM_0, EN_DIM_1, EN_DIM_D, EN_DIM_E, EN_DIM_HE, EN_DIM_KE, EN_DIM_F, EN_DIM_V, EN_DIM_HALF_ROT,
   EN_DIM_QK /* (H + K) E */, EN_DIM_QKV /* (H + 2K) E */, EN_DIM_2F, EN_DIM_CTX /* n_ctx_train */, EN_DIM_TYPES, EN_DIM_LABELS,
-  EN_DIM_X /* experts */, EN_DIM_XF, EN_DIM_XD, EN_DIM_UF, EN_DIM_UD /* F and D of all experts that a token uses; a dense model is one expert */
+  EN_DIM_X /* experts */, EN_DIM_XF, EN_DIM_XD, EN_DIM_UF, EN_DIM_UD /* F and D of all experts that a token uses; a dense model is one expert */,
+  EN_DIM_I, EN_DIM_IN, EN_DIM_2I, EN_DIM_CONV /* channels of the convolution: I + 2 G N */, EN_DIM_CONVK, EN_DIM_DT, EN_DIM_R, EN_DIM_R2N,
+  EN_DIM_I_CONV, EN_DIM_ALL_IN /* I + CONV + DT */
 } en_dim;
 
 /* One table of rotary angles: angle of pair i at position p = p * base^(-2i/rot) / factor[i] * scale. With yarn > 0 (Peng et al. 2023) pairs that
@@ -24,12 +26,16 @@ typedef struct en_rope {
 } en_rope;
 enum { EN_ROPES = 2 };
 
-enum { EN_MAX_EXPERTS = 256, EN_MAX_USED = 16 };
+enum { EN_MAX_EXPERTS = 256, EN_MAX_USED = 16, EN_MAX_STATE = 512 /* numbers of a channel */, EN_MAX_CONV = 64 };
 /* What differs between layers of one model. */
 typedef struct en_layer_kind {
   uint8_t rope;   /* its table of angles, below n_rope */
   uint8_t window; /* 1: a token sees itself and the `window` - 1 positions before it, 0: all before it */
 } en_layer_kind;
+
+/* State-space layers (Mamba): I inner channels, N numbers of state each, a convolution over `conv` tokens, time steps from R numbers (Mamba 1: one of every
+ * channel) or of `heads` groups of channels (Mamba 2: R is 0, and G groups of heads share B and C). */
+typedef struct en_ssm { int32_t I, N, conv, R, G, heads; } en_ssm;
 
 typedef struct en_config {
   int32_t L, D, H, K, E, F, V;
@@ -46,6 +52,8 @@ typedef struct en_config {
   int32_t n_types;        /* token types (segments of BERT) */
   int32_t n_labels;       /* scores of a rank head */
   int32_t n_experts, n_used; /* feed-forward blocks of a layer, and those that a token goes through; 0: one for all */
+  int32_t n_state;        /* floats that a layer keeps of a sequence, however long it is; 0: keys and values instead */
+  en_ssm ssm;
   int32_t n_ctx_orig;     /* context before its rotary angles were stretched */
   int32_t n_rope;         /* tables in use, 1 to EN_ROPES */
   en_rope rope[EN_ROPES];
@@ -55,6 +63,7 @@ int64_t en_dim_size(const en_config *c, en_dim d);
 /* Activation slots and their widths. LOGITS has rows only for the tokens that asked, SCORES (of a rank head) for texts. */
 #define EN_SLOTS(SLOT) \
   SLOT(X, D) SLOT(H, D) SLOT(Q, HE) SLOT(K, KE) SLOT(V, KE) SLOT(A, HE) SLOT(G, UF) SLOT(U, UF) SLOT(ROUTES, X) SLOT(PAIRS, UD) \
+  SLOT(CX, CONV) SLOT(C, CONV) SLOT(Z, I) SLOT(Y, I) SLOT(P, R2N) SLOT(DT, DT) \
   SLOT(SCORES, LABELS) SLOT(LOGITS, V)
 typedef enum {
 #define SLOT(name, dim) EN_S_##name,
@@ -73,7 +82,7 @@ typedef enum {
 } en_op;
 const char *en_op_name(en_op op);
 /* What an operation reads, for ops.def. */
-enum { EN_READS_NONE = 0, EN_READS_IN = 1, EN_READS_IN2 = 2, EN_READS_KV = 4 /* slots K and V */ };
+enum { EN_READS_NONE = 0, EN_READS_IN = 1, EN_READS_IN2 = 2, EN_READS_KV = 4 /* slots K and V */, EN_READS_P = 8 };
 
 enum { EN_NONE = -1 }; /* no weight */
 enum { EN_ACT_NONE, EN_ACT_TANH, EN_ACT_SIGMOID }; /* what DOTS does to its sums */
@@ -89,6 +98,9 @@ int32_t en_steps_touch(const en_step *steps, int32_t n_steps, int32_t slot); /* 
 /* Tokens of one sequence that sit side by side in the slice: attention works on one tile at a time. */
 enum { EN_ATTEND_TILE = 8 };
 typedef struct { int32_t t0, n; uint32_t seq; } en_tile;
+/* All tokens of one sequence in the slice, in order: rows first, next[first], ... last, behind which next is -1. What carries a state from token to token goes along them. */
+typedef struct { int32_t first, last; uint32_t seq; } en_chain;
+enum { EN_STATE_FROM = 1, EN_STATE_TO = 2, EN_STATE_NEW = 4 }; /* which of its two states a sequence begins the slice with, which it leaves behind; it begins with zeros */
 
 /* A low-rank update of one matrix (Hu et al. 2021): W x becomes W x + scale * B (A x). A is [rank, cols]; B is kept transposed, [rank, rows],
  * so that every product over it is a contiguous one. rank 0: this matrix has none. */
@@ -110,6 +122,11 @@ typedef struct en_run {
   const en_tile *tiles;        /* cover the T tokens in order */
   int32_t n_tiles;
   const int32_t *lo, *hi;      /* [T] visible positions [lo, hi) */
+  const en_chain *chains;      /* for layers with a state */
+  int32_t n_chains;
+  const int32_t *next;         /* [T] */
+  float *state;                /* this layer's: [sequence, 2, n_state], or, without state_now, [lanes, n_state] */
+  const uint8_t *state_now;    /* [sequence] EN_STATE_*; NULL: every chain begins with zeros, and nothing is left behind */
   uint8_t *kv_k, *kv_v;        /* this layer's caches: [sequence, K, n_ctx] rows of E values as kv_type says (en_kv_row_bytes) */
   uint32_t kv_type;            /* EN_KV_* */
   int32_t n_ctx;
@@ -145,13 +162,13 @@ typedef struct en_back {
   const float *out;
   const en_lora *dlora;        /* or NULL */
   float *du;                   /* [T, EN_LORA_MAX_RANK] scratch */
-  float *attend;               /* [lanes, en_attend_back_floats(c, r->n_ctx)] scratch */
+  float *attend;               /* [en_back_floats(c, r->n_ctx, lanes)] scratch of attention and recurrences */
   int32_t need_in;             /* 0: nothing below this step is trained, dx of its inputs may be left out */
   const float *weights;        /* where the model's numbers begin, or NULL: they are frozen */
   float *dweights;
 } en_back;
 void en_step_backward(const en_back *b, const en_step *step);
-size_t en_attend_back_floats(const en_config *c, int32_t n_tokens); /* scratch of one lane for sequences of up to so many tokens */
+size_t en_back_floats(const en_config *c, int32_t n_tokens, int32_t n_lanes); /* for so many tokens */
 
 /* 1 if the tensor exists in this file (optional ones may not). */
 static inline int en_weight_given(const en_weight *w) { return w->data != NULL; }

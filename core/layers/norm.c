@@ -2,8 +2,13 @@
 #include "layers_internal.h"
 #include <math.h>
 
-/* RMS_NORM works on whole rows, HEAD_NORM on every head of a row by itself: both are rows of n values. */
-static int32_t norm_width(const en_run *r, const en_step *s) { return s->op == EN_OP_HEAD_NORM ? r->c->E : (int32_t)en_slot_width(r, s->in); }
+/* RMS_NORM works on whole rows, HEAD_NORM on every head of a row by itself, GROUP_RMS on parts of it: all are rows of n values. */
+static int32_t norm_width(const en_run *r, const en_step *s) {
+  const int32_t width = (int32_t)en_slot_width(r, s->in);
+  return s->op == EN_OP_HEAD_NORM ? r->c->E : s->op == EN_OP_GROUP_RMS ? width / r->c->ssm.G : width;
+}
+/* From one part's weights to the next part's: heads share theirs. */
+static int32_t weight_step(const en_step *s, int32_t n) { return s->op == EN_OP_HEAD_NORM ? 0 : n; }
 
 static void rms_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
@@ -11,7 +16,8 @@ static void rms_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   const int32_t n = norm_width(j->r, j->s), width = (int32_t)en_slot_width(j->r, j->s->in);
   const float *w = en_vector(j->r, j->s->w);
   for (int32_t t = lo; t < hi; t++)
-    for (int32_t i = 0; i < width; i += n) j->r->k->rms_norm(en_slot_row(j->r, j->s->out, t) + i, en_slot_row(j->r, j->s->in, t) + i, w, n, j->r->c->norm_eps);
+    for (int32_t i = 0, at = 0; i < width; i += n, at += weight_step(j->s, n))
+      j->r->k->rms_norm(en_slot_row(j->r, j->s->out, t) + i, en_slot_row(j->r, j->s->in, t) + i, w + at, n, j->r->c->norm_eps);
 }
 
 int32_t en_rms_norm_forward(const en_run *r, const en_step *step, int32_t n_steps) {
@@ -22,6 +28,7 @@ int32_t en_rms_norm_forward(const en_run *r, const en_step *step, int32_t n_step
 }
 
 int32_t en_head_norm_forward(const en_run *r, const en_step *step, int32_t n_steps) { return en_rms_norm_forward(r, step, n_steps); }
+int32_t en_group_rms_forward(const en_run *r, const en_step *step, int32_t n_steps) { return en_rms_norm_forward(r, step, n_steps); }
 
 /* r = 1/sqrt(mean x^2 + eps), g = dy w:  dx += r g - x r^3 mean(g x). In place dx takes the place of dy. */
 static void rms_back(float *dx, const float *dy, const float *x, const float *w, int32_t n, float eps) {
@@ -41,11 +48,12 @@ static void rms_back(float *dx, const float *dy, const float *x, const float *w,
 static void rms_back_weight(const en_back *b, const en_step *s, float *dw) {
   const en_run *r = b->r;
   const int32_t n = norm_width(r, s);
-  const size_t all = (size_t)r->T * en_slot_width(r, s->in);
+  const size_t width = en_slot_width(r, s->in), all = (size_t)r->T * width;
   for (size_t at = 0; at < all; at += (size_t)n) {
+    float *to = dw + (weight_step(s, n) ? at % width : 0);
     const float *x = r->slot[s->in] + at, *dy = b->d[s->out] + at;
     const float inv = 1 / sqrtf(r->k->dot(x, x, n) / (float)n + r->c->norm_eps);
-    for (int32_t i = 0; i < n; i++) dw[i] += dy[i] * x[i] * inv;
+    for (int32_t i = 0; i < n; i++) to[i] += dy[i] * x[i] * inv;
   }
 }
 
@@ -56,8 +64,8 @@ static void rms_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane)
   const int32_t n = norm_width(r, j->s), width = (int32_t)en_slot_width(r, j->s->in);
   const float *w = en_vector(r, j->s->w);
   for (int32_t t = lo; t < hi; t++)
-    for (int32_t i = 0; i < width; i += n)
-      rms_back(en_grad_row(j->b, j->s->in, t) + i, en_grad_row(j->b, j->s->out, t) + i, en_slot_row(r, j->s->in, t) + i, w, n, r->c->norm_eps);
+    for (int32_t i = 0, at = 0; i < width; i += n, at += weight_step(j->s, n))
+      rms_back(en_grad_row(j->b, j->s->in, t) + i, en_grad_row(j->b, j->s->out, t) + i, en_slot_row(r, j->s->in, t) + i, w + at, n, r->c->norm_eps);
 }
 
 void en_rms_norm_backward(const en_back *b, const en_step *step) {
@@ -69,6 +77,7 @@ void en_rms_norm_backward(const en_back *b, const en_step *step) {
 }
 
 void en_head_norm_backward(const en_back *b, const en_step *step) { en_rms_norm_backward(b, step); }
+void en_group_rms_backward(const en_back *b, const en_step *step) { en_rms_norm_backward(b, step); }
 
 static void layer_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;

@@ -157,7 +157,7 @@ static int32_t bind(en_model *m, en_weight *w, const en_tensor_spec *spec, int32
   const int32_t part = is_part(m, spec, t), vector = spec->flags & EN_T_VECTOR;
   const int64_t whole = en_dim_size(&m->c, (en_dim)spec->whole), first = part ? en_dim_size(&m->c, (en_dim)spec->first) : 0;
   const uint64_t want_cols = (uint64_t)(part && vector ? whole : cols), want_rows = (uint64_t)(part && !vector ? whole : rows);
-  if (t->ne[0] != want_cols || n_rows(t) != want_rows)
+  if (vector ? t->n_elems != want_cols : t->ne[0] != want_cols || n_rows(t) != want_rows)
     return en_fail(why, EN_E_FORMAT, "tensor %s is %z x %z, expected %z x %z", name, t->ne[0], n_rows(t), want_cols, want_rows);
   const en_type *type = en_type_by_id(t->type);
   if (!type) return en_fail(why, EN_E_UNSUPPORTED, "tensor %s has a weight type that is not supported", name);

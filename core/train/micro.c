@@ -21,7 +21,7 @@ static int32_t check_batch(const en_trainer *t, const en_train_batch *b, int32_t
 /* Rows, positions and tiles of a batch, and what the loss aims at. Returns its weight. */
 static double lay_out(en_trainer *t, const en_train_batch *b) {
   const int32_t n = (int32_t)b->n, rot = t->m->c.rot;
-  int32_t start = 0, n_tiles = 0;
+  int32_t start = 0, n_tiles = 0, n_chains = 0;
   for (int32_t i = 0; i < n; i++) {
     if (i && b->segment && b->segment[i] != b->segment[i - 1]) start = i;
     t->lo[i] = start;
@@ -31,12 +31,16 @@ static double lay_out(en_trainer *t, const en_train_batch *b) {
     if (t->m->c.window) t->lo_window[i] = EN_MAX(start, i + 1 - t->m->c.window);
     for (int32_t table = 0; table < t->m->c.n_rope; table++)
       en_rope_angles(t->cs + ((size_t)table * t->spec.n_tokens + (size_t)i) * (size_t)rot, en_model_freq(t->m, table), rot, t->m->c.rope[table].mscale, i - start);
+    t->next[i] = -1;
+    if (i > start) t->next[i - 1] = t->chains[n_chains - 1].last = i;
+    else t->chains[n_chains++] = (en_chain){i, i, 0};
     if (i % EN_ATTEND_TILE == 0) t->tiles[n_tiles++] = (en_tile){i, EN_MIN(EN_ATTEND_TILE, n - i), 0};
   }
   for (int32_t i = n - 1; t->m->c.bidirectional && i >= 0; i--) t->hi[i] = i + 1 < n && t->lo[i + 1] == t->lo[i] ? t->hi[i + 1] : i + 1;
   t->run.T = n;
   t->run.ids = b->ids;
   t->run.n_tiles = n_tiles;
+  t->run.n_chains = n_chains;
   return t->loss->aim(t, b);
 }
 

@@ -58,7 +58,9 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->live, en_tape_floats(m, at->spec.n_tokens, at->kept_steps, m->arch->n_each), sizeof(float)},
     {(void **)&at->lse, (at->kept_steps ? layers : 1) * T, (uint64_t)m->c.H * sizeof(float)},
     {(void **)&at->kv, 2 * T, (uint64_t)en_dim_size(&m->c, EN_DIM_KE) * sizeof(float)},
-    {(void **)&at->attend, (uint64_t)en_lanes(&at->host), en_attend_back_floats(&m->c, (int32_t)T) * sizeof(float)},
+    {(void **)&at->attend, en_back_floats(&m->c, (int32_t)T, en_lanes(&at->host)), sizeof(float)},
+    {(void **)&at->state, (uint64_t)en_lanes(&at->host), (uint64_t)m->c.n_state * sizeof(float)},
+    {(void **)&at->next, T, sizeof(int32_t)}, {(void **)&at->chains, T, sizeof(en_chain)},
     {(void **)&at->du, T, EN_LORA_MAX_RANK * sizeof(float)},
     {(void **)&at->run.lora_u, T, EN_LORA_MAX_RANK * sizeof(float)},
     {(void **)&at->dlora, n_lora, sizeof(en_lora)},
@@ -113,6 +115,7 @@ static int32_t plan_model(en_trainer *at, const en_train_spec *s, en_why *why) {
     if (t->type != EN_F32) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is not F32: only then can the weights themselves be trained", (size_t)t->name_bytes, (const char *)t->name);
     if (t->n_elems > INT32_MAX) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is too large to be trained", (size_t)t->name_bytes, (const char *)t->name);
   }
+  if (m->c.n_state) return en_fail(why, EN_E_UNSUPPORTED, "all weights of %s models cannot be trained yet", m->arch->name);
   for (int32_t i = 0; i < m->arch->n_begin; i++) /* their backward runs without a tape */
     if (m->arch->begin[i].op != EN_OP_EMBED && m->arch->begin[i].op != EN_OP_SCALE_EMBED) return en_fail(why, EN_E_UNSUPPORTED, "all weights of %s models cannot be trained yet", m->arch->name);
   return EN_OK;
@@ -150,6 +153,9 @@ static void link_run(en_trainer *t) {
   r->cell = t->pos;
   r->pos = t->place;
   r->tiles = t->tiles;
+  r->chains = t->chains;
+  r->next = t->next;
+  r->state = t->state;
   r->hi = t->hi;
   r->n_ctx = (int32_t)t->spec.n_tokens;
   r->lora_scale[0] = 1;

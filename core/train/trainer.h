@@ -42,6 +42,9 @@ struct en_trainer {
   float *loss_mem;        /* what the loss asked for */
   float *cs;              /* [n_rope, n_tokens, rot] */
   en_tile *tiles;
+  en_chain *chains;       /* [n_tokens] the sequences, and */
+  int32_t *next;          /* [n_tokens] the row behind a row; both for layers with a state */
+  float *state;           /* [lanes, n_state] */
   float *inputs;          /* [L - first + 1, n_tokens, D]: X at the start of every trained layer, and after the last */
   float *kept, *live;     /* [L - first, floats of the kept steps]; floats of the other steps, of the layer in work */
   float *lse;             /* [L - first or 1, n_tokens, H] */

@@ -48,6 +48,7 @@ static void check_rows(const en_kernels *k, const char *what, call_fn call, floa
 static void call_rms_norm(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)c; k->rms_norm(y, a, b, n, 1e-5f); }
 static void call_layer_norm(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { k->layer_norm(y, a, b, n % 2 ? c : NULL, n, 1e-5f); }
 static void call_add(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)c; k->add(y, a, b, n); }
+static void call_times(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)c; k->times(y, a, b, n); }
 static void call_scale(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)b, (void)c; k->scale(y, a, 1.7f, n); }
 static void call_axpy(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) {
   (void)c;
@@ -67,6 +68,7 @@ static void call_exp_sum(const en_kernels *k, float *y, const float *a, const fl
 static void check_rms_norm(const en_kernels *k) { check_rows(k, "rms_norm", call_rms_norm, 3, 1e-6, 0, 1, 1); }
 static void check_layer_norm(const en_kernels *k) { check_rows(k, "layer_norm", call_layer_norm, 3, 2e-6, 3e-6, 1, 1); }
 static void check_add(const en_kernels *k) { check_rows(k, "add", call_add, 3, 0, 0, 0, 1); }
+static void check_times(const en_kernels *k) { check_rows(k, "times", call_times, 3, 0, 0, 0, 1); }
 static void check_scale(const en_kernels *k) { check_rows(k, "scale", call_scale, 3, 0, 0, 0, 1); }
 static void check_axpy(const en_kernels *k) { check_rows(k, "axpy", call_axpy, 3, 2e-7, 3e-7, 0, 0); }
 static void check_dot(const en_kernels *k) {

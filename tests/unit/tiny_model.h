@@ -47,6 +47,24 @@ static inline void add_tensor(tensors_t *w, const char *name, const en_type *t, 
   add_parts(w, name, t, n_dims, n_cols, &n_rows, 1, mean, spread);
 }
 
+/* The whole file; kv and w are used up. */
+static inline bytes_t gguf_close(bytes_t *kv, uint64_t n_kv, tensors_t *w) {
+  static const unsigned char zero[32];
+  bytes_t b = {0};
+  put(&b, "GGUF", 4);
+  put_u32(&b, 3);
+  put_u64(&b, w->n_tensors);
+  put_u64(&b, n_kv);
+  put(&b, kv->p, kv->n);
+  put(&b, w->infos.p, w->infos.n);
+  put(&b, zero, (32 - b.n % 32) % 32);
+  put(&b, w->data.p, w->data.n);
+  free(kv->p);
+  free(w->infos.p);
+  free(w->data.p);
+  return b;
+}
+
 enum { TINY_L = 2, TINY_D = 64, TINY_H = 4, TINY_K = 2, TINY_F = 96, TINY_V = 90 /* not a multiple of 16 */ };
 /* What the families differ in. */
 typedef struct {
@@ -110,7 +128,7 @@ static inline void tiny_layer(tensors_t *w, const tiny_t *s, const en_type *t, i
 /* The caller frees .p. */
 static inline bytes_t tiny_build(const tiny_t *s, const en_type *t) {
   const en_type *f32 = en_type_by_id(EN_F32);
-  bytes_t b = {0}, kv = {0};
+  bytes_t kv = {0};
   tensors_t w = {.seed = 100};
   char key[80];
   const char *const arch = s->experts ? "llama" : s->arch;
@@ -145,19 +163,7 @@ static inline bytes_t tiny_build(const tiny_t *s, const en_type *t) {
     kv_u32(&kv, key, s->yarn);
   }
   kv_str(&kv, "tokenizer.ggml.model", "no_vocab");
-  put(&b, "GGUF", 4);
-  put_u32(&b, 3);
-  put_u64(&b, w.n_tensors);
-  put_u64(&b, (uint64_t)n_numbers + (s->yarn ? 8 : 5));
-  put(&b, kv.p, kv.n);
-  put(&b, w.infos.p, w.infos.n);
-  static const unsigned char zero[32];
-  put(&b, zero, (32 - b.n % 32) % 32);
-  put(&b, w.data.p, w.data.n);
-  free(kv.p);
-  free(w.infos.p);
-  free(w.data.p);
-  return b;
+  return gguf_close(&kv, (uint64_t)n_numbers + (s->yarn ? 8 : 5), &w);
 }
 static inline bytes_t tiny_gguf(const char *arch, const en_type *t) {
   const tiny_t s = tiny_of(arch);

@@ -60,6 +60,10 @@ static void add(float *y, const float *a, const float *b, int32_t n) {
   for (int32_t i = 0; i < n; i++) y[i] = a[i] + b[i];
 }
 
+static void times(float *y, const float *a, const float *b, int32_t n) {
+  for (int32_t i = 0; i < n; i++) y[i] = a[i] * b[i];
+}
+
 static void scale(float *y, const float *x, float s, int32_t n) {
   for (int32_t i = 0; i < n; i++) y[i] = s * x[i];
 }

@@ -55,6 +55,10 @@ static void add(float *y, const float *a, const float *b, int32_t n) {
   for (int32_t i = 0; i < n; i += VL) v_store_n(y + i, v_add(v_load_n(a + i, n - i), v_load_n(b + i, n - i)), n - i);
 }
 
+static void times(float *y, const float *a, const float *b, int32_t n) {
+  for (int32_t i = 0; i < n; i += VL) v_store_n(y + i, v_mul(v_load_n(a + i, n - i), v_load_n(b + i, n - i)), n - i);
+}
+
 static void scale(float *y, const float *x, float s, int32_t n) {
   for (int32_t i = 0; i < n; i += VL) v_store_n(y + i, v_mul(v_set(s), v_load_n(x + i, n - i)), n - i);
 }
