@@ -163,12 +163,12 @@ export class Engine {
     if (ids.length) return ids;
     throw new EdgeNetError('ARG', 'the prompt is empty and the model has no token to begin with', { detail: { option: 'prompt' } });
   }
-  /** @param {import('./chat.js').Message[]} messages @param {import('./options.js').GenerateSpec} spec */
+  /** @param {import('./chat.js').Checked[]} messages @param {import('./options.js').GenerateSpec} spec */
   async #chatIds(messages, spec) {
     const own = this.info.metadata['tokenizer.chat_template'];
     const { bos, eos } = this.#needTokenizer();
     const textOf = (/** @type {number} */ id) => (id >= 0 ? this.detokenize([id], { specialTokens: true }) : '');
-    const text = await renderChat(messages, { template: spec.chatTemplate ?? (typeof own === 'string' ? own : undefined), bos: textOf(bos), eos: textOf(eos) });
+    const text = await renderChat(messages, { template: spec.chatTemplate ?? (typeof own === 'string' ? own : undefined), bos: textOf(bos), eos: textOf(eos), tools: spec.tools });
     const ids = [...this.tokenize(text, { addBos: spec.addBos, specialTokens: true })];
     return ids[0] === bos && ids[1] === bos ? ids.slice(1) : ids; // many templates write the first token themselves
   }

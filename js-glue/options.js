@@ -19,17 +19,18 @@ import { PARAMS } from './params.js';
  * @property {boolean} [specialTokens] read special tokens such as <|im_end|> in the prompt as such (true)
  * @property {boolean} [addBos] put the model's first token before the prompt if its file says so (true)
  * @property {string} [chatTemplate] for chats: use this Jinja template instead of the file's
+ * @property {readonly object[]} [tools] for chats: what the model may call, as its template wants it: { type: 'function', function: { name, description, parameters } }
  * @property {AbortSignal} [signal]
  */
 /**
  * @typedef {{maxTokens: number, settings: [number, number][], bias: [number, number][], stopSequences: string[], ignoreEos: boolean, specialTokens: boolean,
- *   addBos: boolean, window: number, seed: number, chatTemplate?: string}} GenerateSpec checked, ready to be posted to a worker
+ *   addBos: boolean, window: number, seed: number, chatTemplate?: string, tools?: readonly object[]}} GenerateSpec checked, ready to be posted to a worker
  */
 
 const MAX_STOPS = 64;
 const MAX_BIAS = 100000;
 /** Everything besides the sampler's own knobs (PARAMS). */
-const OTHERS = Object.freeze(['maxTokens', 'stopSequences', 'ignoreEos', 'logitBias', 'specialTokens', 'addBos', 'chatTemplate', 'signal']);
+const OTHERS = Object.freeze(['maxTokens', 'stopSequences', 'ignoreEos', 'logitBias', 'specialTokens', 'addBos', 'chatTemplate', 'tools', 'signal']);
 
 /** @param {string} name @param {string} rule @param {unknown} got @returns {never} */
 function wrong(name, rule, got) {
@@ -80,6 +81,7 @@ export function generateSpec(options = {}, where = 'options') {
     addBos: options.addBos === undefined ? true : boolean('addBos', options.addBos),
     window: settings[PARAMS.repetitionWindow.id][1],
     seed: settings[PARAMS.seed.id][1],
+    ...(options.tools === undefined ? {} : { tools: Array.isArray(options.tools) ? options.tools : wrong('tools', 'an array of objects', options.tools) }),
     ...(options.chatTemplate === undefined ? {} : { chatTemplate: typeof options.chatTemplate === 'string' ? options.chatTemplate : wrong('chatTemplate', 'a string', options.chatTemplate) }),
   };
 }
