@@ -1,5 +1,6 @@
 /* adapters.c - see adapters.h. */
 #include "adapters.h"
+#include "folder.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,11 +20,6 @@ static char *join(const char *folder, size_t n_folder, const char *name) {
 static int ends_with(const char *text, const char *end) {
   const size_t n = strlen(text), n_end = strlen(end);
   return n >= n_end && !strcmp(text + n - n_end, end);
-}
-
-static int is_folder(const char *path) {
-  struct stat s;
-  return !stat(path, &s) && S_ISDIR(s.st_mode);
 }
 
 int cli_write_file(const char *path, const void *data, size_t n_bytes) {
@@ -60,7 +56,7 @@ static int32_t init_peft(const cli_model *m, const char *file, size_t n, const c
 }
 
 int cli_adapter_load(const cli_model *m, const char *path, en_adapter **out, void **mem) {
-  const int folder = is_folder(path), peft = folder || ends_with(path, ".safetensors");
+  const int folder = cli_is_folder(path), peft = folder || ends_with(path, ".safetensors");
   const char *slash = strrchr(path, '/');
   const size_t n_folder = folder ? strlen(path) : slash ? (size_t)(slash - path) + 1 : 0;
   char *tensors = folder ? join(path, n_folder, MODEL_FILE) : NULL;

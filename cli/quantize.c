@@ -1,4 +1,4 @@
-/* quantize.c - edge-net quantize: a model's weights in another type, tensor by tensor, on all lanes. Needs memory for a few megabytes of rows, whatever the
+/* quantize.c - edge-net quantize and convert: a model's weights in another type, or a Hugging Face folder as one file; tensor by tensor, on all lanes. Needs memory for a few megabytes of rows, whatever the
  * size of the model. Without importance the blocks are byte for byte those of ggml's encoders. */
 #include "../core/format/gguf_write.h"
 #include "../core/quant/quant.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { Q_IMATRIX, Q_TENSOR_TYPE, Q_PURE, Q_REQUANTIZE, Q_THREADS, Q_QUIET };
+enum { Q_IMATRIX, Q_TENSOR_TYPE, Q_PURE, Q_REQUANTIZE, Q_THREADS, Q_QUIET, Q_TYPE /* of convert only */ };
 static const arg_option options[] = {
     [Q_IMATRIX] = {.name = "imatrix", .value = "FILE.gguf", .help = "importance of the columns, from edge-net imatrix or llama.cpp", .kind = ARG_TEXT},
     [Q_TENSOR_TYPE] = {.name = "tensor-type", .value = "PATTERN=TYPE", .help = "a type for the tensors whose name holds PATTERN (* stands for anything); may be given several times, the first that fits counts", .kind = ARG_TEXTS},
@@ -16,11 +16,12 @@ static const arg_option options[] = {
     [Q_REQUANTIZE] = {.name = "requantize", .help = "allow weights that are quantized already: they get worse twice", .kind = ARG_FLAG},
     [Q_THREADS] = {.name = "threads", .value = "N", .help = "threads (default: one for each core)", .kind = ARG_INT, .max = EN_POOL_MAX_LANES},
     [Q_QUIET] = {.name = "quiet", .help = "no progress on stderr", .kind = ARG_FLAG},
+    [Q_TYPE] = {.name = "type", .value = "TYPE", .help = "weight type, as for quantize (default: as they are)", .kind = ARG_TEXT},
 };
 
 typedef struct {
   const cli_args *a;
-  const mixture *mix;
+  const mixture *mix;  /* NULL: all stays as it is */
   cli_source in;
   mixture_model model;
   imatrix importance;
@@ -75,6 +76,7 @@ static int check_overrides(const cli_args *a) {
 
 static int choose(work *w, uint64_t i, en_why *why) {
   const en_gguf_tensor *t = &w->in.g.tensors[i];
+  if (!w->mix) { w->types[i] = t->type; return EN_OK; }
   const int32_t wanted = mixture_may_quantize(t) ? overridden(w, t) : t->type;
   w->types[i] = !mixture_may_quantize(t) ? t->type : wanted >= 0 ? mixture_fit(wanted, t->ne[0]) : mixture_type(&w->model, w->mix, t, args_given(w->a, Q_PURE));
   if (w->types[i] == t->type) return EN_OK;
@@ -90,15 +92,18 @@ static int choose(work *w, uint64_t i, en_why *why) {
 
 static void put_head(const work *w, en_gguf_writer *g, void *dst, size_t cap) {
   static const char *const ours[] = {"general.file_type", "general.quantization_version", "general.alignment"};
+  enum { ALIGNMENT = 2 };
   en_gguf_begin(g, dst, cap);
   for (uint64_t i = 0; i < w->in.g.n_kv; i++) {
     const en_gguf_kv *kv = &w->in.g.kv[i];
     int skip = 0;
-    for (int32_t k = 0; k < EN_COUNT(ours); k++) skip |= en_str_is(kv->key, kv->key_bytes, ours[k]);
+    for (int32_t k = w->mix ? 0 : ALIGNMENT; k < EN_COUNT(ours); k++) skip |= en_str_is(kv->key, kv->key_bytes, ours[k]);
     if (!skip) en_gguf_copy(g, kv);
   }
-  en_gguf_key_u32(g, ours[0], (uint32_t)w->mix->file_type);
-  en_gguf_key_u32(g, ours[1], 2);
+  if (w->mix) {
+    en_gguf_key_u32(g, ours[0], (uint32_t)w->mix->file_type);
+    en_gguf_key_u32(g, ours[1], 2);
+  }
   for (uint64_t i = 0; i < w->in.g.n_tensors; i++) {
     const en_gguf_tensor *t = &w->in.g.tensors[i];
     en_gguf_declare(g, (const char *)t->name, t->name_bytes, w->types[i], t->ne, t->n_dims);
@@ -207,7 +212,7 @@ static int32_t quantize(work *w, en_why *why) {
   EN_TRY(cli_out_open(&w->out, w->a->argv[1]) ? EN_OK : EN_E_FULL);
   EN_TRY(write_head(w, why));
   EN_TRY(write_tensors(w, why));
-  printf("%s: %s, %.1f MB of weights became %.1f MB, %.3g bits each", w->a->argv[1], w->mix->name, (double)before * 1e-6, (double)after * 1e-6, (double)after * 8 / (double)w->all);
+  printf("%s: %s, %.1f MB of weights became %.1f MB, %.3g bits each", w->a->argv[1], w->mix ? w->mix->name : "as it was", (double)before * 1e-6, (double)after * 1e-6, (double)after * 8 / (double)w->all);
   if (w->n_fallback) printf("; %d tensors have rows of another length than its blocks need", w->n_fallback);
   printf("\n");
   return EN_OK;
@@ -220,10 +225,10 @@ static int unknown_type(const char *name) {
   return 2;
 }
 
-static int run(const cli_args *a) {
-  work w = {.a = a, .mix = mixture_find(a->argv[2])};
+static int work_on(const cli_args *a, const char *type) {
+  work w = {.a = a, .mix = type ? mixture_find(type) : NULL};
   en_why why = {""};
-  if (!w.mix) return unknown_type(a->argv[2]);
+  if (type && !w.mix) return unknown_type(type);
   if (!check_overrides(a)) return 2;
   if (args_text(a, Q_IMATRIX) && imatrix_open(&w.importance, args_text(a, Q_IMATRIX), &why) != EN_OK) return cli_fail(args_text(a, Q_IMATRIX), "%s", why.text);
   int32_t status = cli_source_open(&w.in, a->argv[0], 1, &why);
@@ -241,9 +246,18 @@ static int run(const cli_args *a) {
   return status != EN_OK;
 }
 
+static int run_quantize(const cli_args *a) { return work_on(a, a->argv[2]); }
+static int run_convert(const cli_args *a) { return work_on(a, args_text(a, Q_TYPE)); }
+
+#define TYPES "F32 F16 BF16 Q8_0 Q6_K Q5_K_M Q5_K_S Q5_1 Q5_0 Q4_K_M Q4_K_S IQ4_NL IQ4_XS Q4_1 Q4_0 Q3_K_L Q3_K_M Q3_K_S Q2_K Q2_K_S TQ2_0 TQ1_0"
 const cli_command cli_command_quantize = {
-    .name = "quantize", .operands = "IN.gguf OUT.gguf TYPE", .summary = "store a model's weights in fewer bits",
-    .notes = "TYPE is one of F32 F16 BF16 Q8_0 Q6_K Q5_K_M Q5_K_S Q5_1 Q5_0 Q4_K_M Q4_K_S IQ4_NL IQ4_XS Q4_1 Q4_0 Q3_K_L Q3_K_M Q3_K_S Q2_K Q2_K_S TQ2_0 TQ1_0.\n"
+    .name = "quantize", .operands = "IN OUT.gguf TYPE", .summary = "store a model's weights in fewer bits",
+    .notes = "TYPE is one of " TYPES ".\n"
              "These are llama.cpp's mixtures: some tensors get more bits (--pure: none). Rows that are no multiple of 256 long get the next type with blocks of 32.\n"
-             "Norms, biases and small tables stay as they are. OUT.gguf appears whole or not at all.",
-    .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 3, .max_operands = 3, .run = run};
+             "Norms, biases and small tables stay as they are. IN is a GGUF file or a Hugging Face folder. OUT.gguf appears whole or not at all.",
+    .options = options, .n_options = Q_TYPE, .min_operands = 3, .max_operands = 3, .run = run_quantize};
+const cli_command cli_command_convert = {
+    .name = "convert", .operands = "FOLDER OUT.gguf", .summary = "make a GGUF file of a Hugging Face folder",
+    .notes = "FOLDER holds config.json, model.safetensors (or the files that model.safetensors.index.json names) and, for texts, tokenizer.json and tokenizer_config.json.\n"
+             "Other commands take such a folder wherever they take a model. TYPE: " TYPES ".",
+    .options = options, .n_options = sizeof options / sizeof *options, .min_operands = 2, .max_operands = 2, .run = run_convert};

@@ -34,16 +34,31 @@ static int32_t make_index(cli_source *s, en_why *why) {
   return en_gguf_index(&s->g, block + at, n, why);
 }
 
+static int32_t open_folder(cli_source *s, const char *path, en_why *why) {
+  const unsigned char *head;
+  s->folder = cli_folder_open(path, &head, &s->n_head, why);
+  if (!s->folder) return EN_E_FORMAT;
+  s->head = malloc(s->n_head);
+  if (!s->head) return en_fail(why, EN_E_NOMEM, "no memory for a head of %z bytes", (uint64_t)s->n_head);
+  memcpy(s->head, head, s->n_head);
+  return en_gguf_scan(&s->g, s->head, s->n_head, why);
+}
+
+static int32_t open_file(cli_source *s, const char *path, en_why *why) {
+  s->f = fopen(path, "rb");
+  return s->f ? read_head(s, why) : en_fail(why, EN_E_ARG, "%s", strerror(errno));
+}
+
 int32_t cli_source_open(cli_source *s, const char *path, int index, en_why *why) {
-  *s = (cli_source){.f = fopen(path, "rb")};
-  if (!s->f) return en_fail(why, EN_E_ARG, "%s", strerror(errno));
-  int32_t status = read_head(s, why);
+  *s = (cli_source){.n_head = 0};
+  int32_t status = cli_is_folder(path) ? open_folder(s, path, why) : open_file(s, path, why);
   if (status == EN_OK && index) status = make_index(s, why);
   if (status != EN_OK) cli_source_close(s);
   return status;
 }
 
 int32_t cli_source_read(cli_source *s, uint64_t at, void *dst, size_t n, en_why *why) {
+  if (s->folder) return cli_folder_read(s->folder, at - s->g.data_offset, dst, n, why); /* the head is read at once */
   if (fseeko(s->f, (off_t)at, SEEK_SET)) return en_fail(why, EN_E_FORMAT, "it cannot be read: %s", strerror(errno));
   const size_t got = fread(dst, 1, n, s->f);
   if (got == n) return EN_OK;
@@ -53,6 +68,7 @@ int32_t cli_source_read(cli_source *s, uint64_t at, void *dst, size_t n, en_why 
 
 void cli_source_close(cli_source *s) {
   if (s->f) fclose(s->f);
+  cli_folder_close(s->folder);
   free(s->head);
   *s = (cli_source){0};
 }

@@ -186,17 +186,28 @@ static int32_t unescape(const char **p, const char *end, char out[4]) {
   return n;
 }
 
-int en_json_is(en_json string, const char *text) {
+int32_t en_json_char(en_json string, const char **cursor, char out[4]) {
   size_t n;
-  const char *p = en_json_raw(string, &n);
-  if (!p) return 0;
-  for (const char *end = p + n; p < end;) {
-    char piece[4];
-    const int32_t len = unescape(&p, end, piece);
-    for (int32_t i = 0; i < len; i++)
+  const char *from = en_json_raw(string, &n);
+  if (!from) return 0;
+  if (!*cursor) *cursor = from;
+  return *cursor < from + n ? unescape(cursor, from + n, out) : 0;
+}
+
+int en_json_is(en_json string, const char *text) {
+  const char *cursor = NULL;
+  char piece[4];
+  if (en_json_kind_of(string) != EN_JSON_STRING) return 0;
+  for (int32_t n; (n = en_json_char(string, &cursor, piece)) > 0;)
+    for (int32_t i = 0; i < n; i++)
       if (!*text || *text++ != piece[i]) return 0;
-  }
   return !*text;
+}
+
+void en_json_put(en_writer *w, en_json string) {
+  const char *cursor = NULL;
+  char piece[4];
+  for (int32_t n; (n = en_json_char(string, &cursor, piece)) > 0;) en_put(w, piece, (size_t)n);
 }
 
 int en_json_u64(en_json v, uint64_t *out) {

@@ -2,7 +2,7 @@
  * For the heads of safetensors files and for adapter settings. Bytes of strings are taken as they are (no check of UTF-8). */
 #ifndef EN_JSON_H
 #define EN_JSON_H
-#include "../base/base.h"
+#include "writer.h"
 
 /* A value inside a checked text (kept by the caller). at NULL: absent; everything of an absent value is absent too. */
 typedef struct { const char *at, *end; } en_json;
@@ -19,6 +19,9 @@ size_t en_json_count(en_json container);              /* elements or members; 0 
 int en_json_is(en_json string, const char *text);     /* 1: a string that equals text, escapes undone */
 /* The bytes between the quotes, as written. For names that are compared piece by piece: one with escapes equals none of them. */
 const char *en_json_raw(en_json string, size_t *n_bytes);
+/* A string's next character with escapes undone, UTF-8, in out: its bytes, 0 at the end. *cursor is NULL at first. */
+int32_t en_json_char(en_json string, const char **cursor, char out[4]);
+void en_json_put(en_writer *w, en_json string); /* all of its bytes, escapes undone; nothing of what is no string */
 int en_json_number(en_json v, double *out);           /* 1 if it is a number; within 2 units of the last place */
 int en_json_u64(en_json v, uint64_t *out);            /* 1 if it is a whole number, written plainly, that fits */
 #endif

@@ -3,7 +3,6 @@
 
 static const struct { char name[8]; uint32_t bytes; } dtypes[] = {{"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F64", 8}, {"I64", 8}, {"I32", 4},
   {"I16", 2}, {"I8", 1}, {"U64", 8}, {"U32", 4}, {"U16", 2}, {"U8", 1}, {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
-enum { F32, F16, BF16, N_FLOAT };
 
 static int32_t fail(en_why *why, int32_t status, const en_st_tensor *t, const char *what) { return en_fail(why, status, "tensor %S %s", t->name_bytes, t->name, what); }
 
@@ -24,9 +23,10 @@ static int32_t read_entry(const en_safetensors *s, en_json key, en_json entry, e
   for (int i = 0; i < 2; i++)
     if (!en_json_next(offsets, &cursor, &none, &v) || !en_json_u64(v, &range[i])) return fail(why, EN_E_FORMAT, t, "has no data_offsets");
   if (range[0] > range[1] || range[1] > s->n_data) return fail(why, EN_E_FORMAT, t, "lies outside the file");
+  t->offset = range[0];
   t->n_bytes = range[1] - range[0];
   if (!en_mul_u64(t->n_elems, dtypes[t->dtype].bytes, &want) || want != t->n_bytes) return fail(why, EN_E_FORMAT, t, "has a size that does not follow from its shape");
-  t->data = s->data + (size_t)range[0];
+  if (s->data) t->data = s->data + (size_t)range[0];
   return EN_OK;
 }
 
@@ -37,26 +37,39 @@ int en_safetensors_next(const en_safetensors *s, const char **cursor, en_st_tens
   return 0;
 }
 
-int32_t en_safetensors_open(en_safetensors *s, const void *file, size_t n_bytes, en_why *why) {
+/* What the entries say without looking at the file's length: the sum of their bytes, if nothing lies behind it. */
+int32_t en_safetensors_scan(en_safetensors *s, const void *file, size_t n_bytes, en_why *why) {
   const uint8_t *p = file;
   const uint64_t head = n_bytes >= 8 ? en_rd64(p) : 0;
   const char *cursor = NULL;
-  en_safetensors at = {0};
+  en_safetensors at = {.n_data = UINT64_MAX};
   en_json key, value;
   en_st_tensor t;
-  uint64_t sum = 0;
-  if (n_bytes < 8 || head > EN_ST_MAX_HEAD || head > n_bytes - 8) return en_fail(why, EN_E_FORMAT, "the safetensors file is cut short, or is none");
+  uint64_t sum = 0, end = 0;
+  if (head > EN_ST_MAX_HEAD) return en_fail(why, EN_E_FORMAT, "this is no safetensors file");
+  if (n_bytes < 8 || head > n_bytes - 8) return en_fail(why, EN_E_MORE, "the safetensors file is cut short, or is none");
   EN_TRY(en_json_open(&at.head, p + 8, (size_t)head, why));
   if (en_json_kind_of(at.head) != EN_JSON_OBJECT) return en_fail(why, EN_E_FORMAT, "the head of the safetensors file is no object");
-  at.data = p + 8 + (size_t)head;
-  at.n_data = n_bytes - 8 - head;
+  at.data_offset = 8 + head;
   while (en_json_next(at.head, &cursor, &key, &value)) {
     if (en_json_is(key, "__metadata__")) continue;
     EN_TRY(read_entry(&at, key, value, &t, why));
     at.n_tensors++;
+    end = EN_MAX(end, t.offset + t.n_bytes);
     if (!en_add_u64(sum, t.n_bytes, &sum) || !en_add_u64(at.n_elems, t.n_elems, &at.n_elems)) return en_fail(why, EN_E_FORMAT, "the sizes of the tensors overflow");
   }
-  if (sum != at.n_data) return en_fail(why, EN_E_FORMAT, "the tensors have %z bytes, the file has data of %z", sum, at.n_data);
+  at.n_data = sum;
+  if (end != sum || sum > INT64_MAX) return en_fail(why, EN_E_FORMAT, "the tensors have %z bytes, their data end at %z", sum, end);
+  *s = at;
+  return EN_OK;
+}
+
+int32_t en_safetensors_open(en_safetensors *s, const void *file, size_t n_bytes, en_why *why) {
+  en_safetensors at;
+  const int32_t status = en_safetensors_scan(&at, file, n_bytes, why);
+  if (status != EN_OK) return status == EN_E_MORE ? EN_E_FORMAT : status;
+  if (at.n_data != n_bytes - at.data_offset) return en_fail(why, EN_E_FORMAT, "the tensors have %z bytes, the file has data of %z", at.n_data, n_bytes - at.data_offset);
+  at.data = (const uint8_t *)file + (size_t)at.data_offset;
   *s = at;
   return EN_OK;
 }
@@ -68,12 +81,12 @@ int en_safetensors_find(const en_safetensors *s, const char *name, en_st_tensor 
   return 0;
 }
 
-int en_st_is_float(const en_st_tensor *t) { return t->dtype < N_FLOAT; }
+int en_st_is_float(const en_st_tensor *t) { return t->dtype <= EN_ST_BF16; }
 
 void en_st_read(float *out, const en_st_tensor *t, uint64_t first, uint64_t n) {
   const uint8_t *p = t->data + (size_t)(first * dtypes[t->dtype].bytes);
   for (size_t i = 0; i < (size_t)n; i++)
-    out[i] = t->dtype == F32 ? en_rdf32(p + 4 * i) : t->dtype == F16 ? en_f16_to_f32(en_rd16(p + 2 * i)) : en_bf16_to_f32(en_rd16(p + 2 * i));
+    out[i] = t->dtype == EN_ST_F32 ? en_rdf32(p + 4 * i) : t->dtype == EN_ST_F16 ? en_f16_to_f32(en_rd16(p + 2 * i)) : en_bf16_to_f32(en_rd16(p + 2 * i));
 }
 
 /* ---- write ---- */

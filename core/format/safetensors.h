@@ -14,17 +14,22 @@ typedef struct {
   size_t name_bytes;
   int32_t dtype;
   uint32_t n_dims;
-  uint64_t shape[EN_ST_MAX_DIMS], n_elems, n_bytes;
-  const uint8_t *data;
+  uint64_t shape[EN_ST_MAX_DIMS], n_elems, n_bytes, offset; /* offset: from the start of the data */
+  const uint8_t *data; /* NULL if only the head was given */
 } en_st_tensor;
-typedef struct { en_json head; const uint8_t *data; uint64_t n_data, n_elems, n_tensors; } en_safetensors; /* n_elems: of all tensors */
+/* data: NULL after en_safetensors_scan. n_elems: of all tensors. data_offset: of the data part in the file. */
+typedef struct { en_json head; const uint8_t *data; uint64_t data_offset, n_data, n_elems, n_tensors; } en_safetensors;
 
-/* file: all n_bytes of it (kept). Checks every entry: known dtype, shape and size agree, inside the data, all data is accounted for. */
+/* The head alone: the first n_bytes of a file (kept). Checks every entry: known dtype, shape and size agree, the data are dense. What the whole file must
+ * have is data_offset + n_data. EN_E_MORE: the head goes on past n_bytes. */
+int32_t en_safetensors_scan(en_safetensors *s, const void *file, size_t n_bytes, en_why *why);
+/* file: all n_bytes of it (kept). */
 int32_t en_safetensors_open(en_safetensors *s, const void *file, size_t n_bytes, en_why *why);
 /* Tensors in the order of the head; *cursor is NULL at first. 1 and *out, 0 at the end. */
 int en_safetensors_next(const en_safetensors *s, const char **cursor, en_st_tensor *out);
 int en_safetensors_find(const en_safetensors *s, const char *name, en_st_tensor *out); /* 1 if it is there */
 int en_st_is_float(const en_st_tensor *t);
+enum { EN_ST_F32, EN_ST_F16, EN_ST_BF16 }; /* dtypes that are floats */
 /* Numbers first .. first + n - 1 of a tensor that en_st_is_float. */
 void en_st_read(float *out, const en_st_tensor *t, uint64_t first, uint64_t n);
 

@@ -10,7 +10,6 @@ import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { InferenceSession } from '../../dist/index.js';
-import { convertBert } from '../../tools/convert-bert.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const python = process.env.EDGE_NET_PYTHON ?? '';
@@ -65,8 +64,9 @@ test('all-MiniLM-L6-v2 gives sentence-transformers\' vectors', options, async ()
         console.log(`${type}, ${where}: cosine of sentences at least ${found[0]}, of fragments ${found[1]}`);
         assert.ok(found[0] >= whole && found[1] >= fragment);
       };
-      fs.writeFileSync(file(`${type}.gguf`), convertBert(model, type));
-      execFileSync(path.join(root, 'build/native/edge-net'), ['embed', file(`${type}.gguf`), '-f', file('lines'), '--out', file('got.f32')]);
+      const command = path.join(root, 'build/native/edge-net');
+      execFileSync(command, ['convert', model, file(`${type}.gguf`), '--type', type, '--quiet']);
+      execFileSync(command, ['embed', file(`${type}.gguf`), '-f', file('lines'), '--out', file('got.f32')]);
       check('native', floats('got.f32'));
       const session = await InferenceSession.create(file(`${type}.gguf`), { storage: 'none' });
       const rows = await session.embedBatch(sentences);

@@ -1,0 +1,5 @@
+/* hf_qwen.c - Qwen 2, 2.5 and 3. */
+#include "hf.h"
+
+static const en_hf_line lines[] = {{NULL, NULL, 0}};
+const en_hf_model en_hf_models_qwen[] = {{"qwen2", "qwen2", " silu ", lines, NULL, NULL, NULL}, {"qwen3", "qwen3", " silu ", lines, NULL, NULL, NULL}, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};

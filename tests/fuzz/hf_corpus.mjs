@@ -1,0 +1,36 @@
+// @ts-check
+// Seeds of the hf target: the texts and safetensors heads of tiny folders, one behind the other, each with its length.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const out = path.join(path.dirname(fileURLToPath(import.meta.url)), 'corpus/hf');
+mkdirSync(out, { recursive: true });
+/** @param {Buffer} bytes */
+const counted = (bytes) => { const n = Buffer.alloc(4); n.writeUInt32LE(bytes.length); return Buffer.concat([n, bytes]); };
+/** @param {Record<string, number[]>} tensors @param {string} dtype @param {number} size */
+function shard(tensors, dtype, size) {
+  let at = 0;
+  const head = Buffer.from(JSON.stringify(Object.fromEntries(Object.entries(tensors).map(([name, shape]) => {
+    const from = at;
+    at += shape.reduce((a, b) => a * b, size);
+    return [name, { dtype, shape, data_offsets: [from, at] }];
+  }))));
+  const n = Buffer.alloc(8);
+  n.writeBigUInt64LE(BigInt(head.length));
+  return Buffer.concat([n, head]);
+}
+/** @param {string} name @param {(object | null)[]} texts config, tokenizer, tokenizer_config, generation_config, pooling @param {Buffer[]} shards */
+const seed = (name, texts, ...shards) => writeFileSync(path.join(out, name), Buffer.concat([...texts, null].slice(0, 6).map((t) => counted(t ? Buffer.from(JSON.stringify(t)) : Buffer.alloc(0))).concat(shards.map(counted))));
+
+const sizes = { hidden_size: 4, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 1, intermediate_size: 4, max_position_embeddings: 8, vocab_size: 5, rms_norm_eps: 1e-5 };
+const layer = { 'model.layers.0.self_attn.q_proj.weight': [4, 4], 'model.layers.0.self_attn.k_proj.weight': [2, 4], 'model.layers.0.self_attn.k_proj.bias': [2] };
+const bytes = { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: ['a b'] };
+seed('llama', [{ ...sizes, model_type: 'llama', hidden_act: 'silu', rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8 } },
+  { added_tokens: [{ id: 3, content: '<s>', special: true }], model: { ...bytes, byte_fallback: true, unk_token: 'a', merges: [['a', 'b']] }, post_processor: { type: 'TemplateProcessing', single: [{ SpecialToken: { id: '<s>' } }, {}] } },
+  { bos_token: '<s>', eos_token: { content: 'b' }, chat_template: [{ name: 'default', template: 'x' }] }, { eos_token_id: [1, 2, 3] }, null], shard({ ...layer, 'model.norm.weight': [4] }, 'BF16', 2), shard({ 'lm_head.weight': [5, 4] }, 'F16', 2));
+seed('mixtral', [{ ...sizes, model_type: 'mixtral', num_local_experts: 2, num_experts_per_tok: 1 }], shard({ 'model.layers.0.block_sparse_moe.experts.1.w1.weight': [4, 4], 'model.layers.0.block_sparse_moe.experts.0.w1.weight': [4, 4] }, 'F32', 4));
+seed('qwen2', [{ ...sizes, model_type: 'qwen2', rope_scaling: { type: 'yarn', factor: 4 } }, { model: bytes, pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Digits', individual_digits: true }, { type: 'ByteLevel' }] } }], shard(layer, 'F32', 4));
+seed('phi3', [{ ...sizes, model_type: 'phi3', rope_scaling: { type: 'longrope', short_factor: [1], long_factor: [2] } }], shard({ 'model.layers.0.mlp.gate_up_proj.weight': [8, 4] }, 'F32', 4));
+seed('gemma3', [{ model_type: 'gemma3', text_config: { ...sizes, head_dim: 2, query_pre_attn_scalar: 2, layer_types: ['sliding_attention', 'full_attention'] } }], shard({ 'language_model.model.norm.weight': [4], 'vision_tower.x': [1] }, 'BF16', 2));
+seed('bert', [{ ...sizes, model_type: 'bert', hidden_act: 'gelu', type_vocab_size: 2 }, { model: { type: 'WordPiece', vocab: { '[CLS]': 0, a: 1, '##b': 2 } }, normalizer: { lowercase: true, strip_accents: false } }, null, null, { pooling_mode_cls_token: true }], shard({ 'embeddings.LayerNorm.weight': [4], 'pooler.dense.weight': [4, 4] }, 'F32', 4));
