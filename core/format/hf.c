@@ -67,16 +67,13 @@ static int32_t find_model(en_hf *h, en_why *why) {
 }
 
 static int32_t check_act(const en_hf *h, en_why *why) {
-  const char *keys[] = {"hidden_activation", "hidden_act"}, *cursor = NULL;
-  char spaced[40] = " ", piece[4];
-  size_t n = 1, shown;
-  en_json act = en_hf_get(h, keys[0]);
-  if (en_json_kind_of(act) != EN_JSON_STRING) act = en_hf_get(h, keys[1]);
-  if (en_json_kind_of(act) != EN_JSON_STRING) return EN_OK;
-  for (int32_t k; (k = en_json_char(act, &cursor, piece)) > 0 && n + 6 < sizeof spaced; n += (size_t)k) memcpy(spaced + n, piece, (size_t)k);
-  spaced[n] = ' ';
-  const char *name = en_json_raw(act, &shown);
-  return strstr(h->model->act, spaced) ? EN_OK : en_fail(why, EN_E_UNSUPPORTED, "%s with the activation \"%S\" is not supported", h->model->type, shown, name);
+  en_json act = en_hf_get(h, "hidden_activation");
+  size_t n;
+  if (en_json_kind_of(act) != EN_JSON_STRING) act = en_hf_get(h, "hidden_act");
+  const char *name = en_json_raw(act, &n);
+  for (const char *known = h->model->act; *known; known += strlen(known) + 1)
+    if (!name || en_json_is(act, known)) return EN_OK;
+  return en_fail(why, EN_E_UNSUPPORTED, "%s with the activation \"%S\" is not supported", h->model->type, n, name);
 }
 
 /* ---- tensors ---- */

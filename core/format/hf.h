@@ -43,7 +43,7 @@ typedef enum { EN_HF_INT, EN_HF_FLOAT } en_hf_kind;
 typedef struct { const char *from, *to /* behind "<arch>." */; en_hf_kind kind; } en_hf_key;
 typedef struct en_hf_model {
   const char *type, *arch;      /* model_type of config.json, general.architecture */
-  const char *act;              /* the activation that arch computes, as config.json calls it: names between spaces */
+  const char *act;              /* the activation that arch computes, as config.json calls it: one or more names, a NUL behind each, another one behind the last */
   const en_hf_line *lines;      /* before the ones that all decoders share; {NULL} ends them */
   const en_hf_key *keys;        /* beside the shared ones; {NULL} ends them, or NULL */
   int32_t (*check)(const en_hf *h, en_why *why);       /* NULL, or what arch cannot compute */

@@ -23,4 +23,4 @@ static void extra(const en_hf *h, en_gguf_writer *g) {
   en_gguf_key_u32(g, "tokenizer.ggml.token_type_count", en_hf_u32(en_hf_number(h, "type_vocab_size", 2)));
 }
 
-const en_hf_model en_hf_models_bert[] = {{"bert", "bert", " gelu ", lines, NULL, check, extra}, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};
+const en_hf_model en_hf_models_bert[] = {{"bert", "bert", "gelu\0", lines, NULL, check, extra}, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};

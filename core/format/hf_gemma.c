@@ -34,5 +34,5 @@ static void put_pattern(const en_hf *h, en_gguf_writer *g) {
 }
 
 const en_hf_model en_hf_models_gemma[] = {
-  {"gemma", "gemma", " gelu gelu_pytorch_tanh ", gemma, NULL, NULL, NULL}, {"gemma2", "gemma2", " gelu_pytorch_tanh ", later, keys, check, NULL},
-  {"gemma3_text", "gemma3", " gelu_pytorch_tanh ", later, keys, check, put_pattern}, {"gemma3", "gemma3", " gelu_pytorch_tanh ", later, keys, check, put_pattern}, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};
+  {"gemma", "gemma", "gelu\0gelu_pytorch_tanh\0", gemma, NULL, NULL, NULL}, {"gemma2", "gemma2", "gelu_pytorch_tanh\0", later, keys, check, NULL},
+  {"gemma3_text", "gemma3", "gelu_pytorch_tanh\0", later, keys, check, put_pattern}, {"gemma3", "gemma3", "gelu_pytorch_tanh\0", later, keys, check, put_pattern}, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};

@@ -9,4 +9,4 @@ static int32_t check(const en_hf *h, en_why *why) {
   return en_json_kind_of(en_hf_get(h, "qk_layernorm")) == EN_JSON_TRUE ? en_fail(why, EN_E_UNSUPPORTED, "phi with qk_layernorm is not supported") : EN_OK;
 }
 const en_hf_model en_hf_models_phi[] = {
-  {"phi", "phi2", " gelu_new gelu_pytorch_tanh ", phi, NULL, check, NULL}, {"phi3", "phi3", " silu ", phi3, NULL, NULL, NULL}, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};
+  {"phi", "phi2", "gelu_new\0gelu_pytorch_tanh\0", phi, NULL, check, NULL}, {"phi3", "phi3", "silu\0", phi3, NULL, NULL, NULL}, {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};
