@@ -35,12 +35,12 @@ import { random } from './random.js';
 export const RECIPE = Object.freeze({
   /** What learns. */
   adapter: Object.freeze({ rank: 4, alpha: 8, layers: 3 }),
-  training: Object.freeze({ learningRate: 1e-2, batchSize: 16, scheduler: /** @type {const} */ ('cosine'), gradientCheckpointing: false, loraPlus: 1 }),
+  training: Object.freeze({ learningRate: 2e-2, batchSize: 16, scheduler: /** @type {const} */ ('cosine'), gradientCheckpointing: false }),
   /** New and old samples of one round. */
   fresh: 240, old: 240,
   /** New and old samples of a check, kept apart. */
   checks: 20,
-  rounds: 3,
+  rounds: 4,
   maxLength: 96,
 });
 
@@ -64,9 +64,9 @@ export async function teach(session, examples, { frame, seed = 1, signal, recipe
     const before = await check(session, frame, tests, signal);
     /** @type {{ check: Check, adapter: Lesson['adapter'] } | null} */ let best = null;
     let steps = 0, bytes = 0, rounds = 0;
-    for (; rounds < recipe.rounds && !(best && good(best.check, before)); rounds++) {
+    while (rounds < recipe.rounds && !(best && good(best.check, before, rounds))) {
       onPhase?.(rounds === 0 ? 'Learning' : 'Learning what is not right yet');
-      const lesson = lessonFor(examples, frame, seed + rounds, recipe).map(sample);
+      const lesson = lessonFor(examples, frame, seed + rounds++, recipe).map(sample);
       if (!bytes) {
         ({ bytes } = await trainer.plan(lesson, { epochs: 1 }));
         onPlan?.({ bytes });
@@ -125,5 +125,8 @@ async function withAdapter(session, adapter, work) {
 export const rightOnes = (list) => list.filter(({ ok }) => ok).length;
 /** @param {Check} c */
 const score = (c) => rightOnes(c.fresh) + rightOnes(c.old);
-/** Every new one right, and no old one lost. @param {Check} now @param {Check} before */
-const good = (now, before) => rightOnes(now.fresh) === now.fresh.length && rightOnes(now.old) >= rightOnes(before.old);
+/** Every new one right, and no old one lost; from the second round on, one of each may be wrong: more rounds would not be worth their time. @param {Check} now @param {Check} before @param {number} rounds */
+function good(now, before, rounds) {
+  const spared = rounds > 1 ? 1 : 0;
+  return rightOnes(now.fresh) >= now.fresh.length - spared && rightOnes(now.old) >= rightOnes(before.old) - spared;
+}
