@@ -120,6 +120,7 @@ export class TeachTab {
     const seconds = () => `${((performance.now() - begun) / 1000).toFixed(1)} s`;
     byId('lesson').hidden = false;
     byId('verdict').hidden = true;
+    byId('lesson').scrollIntoView({ block: 'nearest' });
     for (const id of ['step', 'loss', 'memory']) byId(`lesson-${id}`).textContent = '–';
     this.#curve.begin();
     this.#clock = setInterval(() => { byId('lesson-time').textContent = seconds(); }, 100);
@@ -165,6 +166,7 @@ export class TeachTab {
       el('details', {}, el('summary', {}, plural(after.fresh.length, 'wording that was checked', 'wordings that were checked')), el('ul', { class: 'marks' }, ...rows)),
       el('div', { class: 'verdict-actions' }, button));
     byId('verdict').hidden = false;
+    byId('verdict').scrollIntoView({ block: 'nearest' });
     announce(`${said} ${fresh} of ${after.fresh.length} unseen wordings are right.`);
   }
 
