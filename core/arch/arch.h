@@ -33,6 +33,7 @@ typedef struct en_arch {
   int32_t embed;      /* index of the token embedding in globals */
   const en_step *begin, *each, *end; /* before the layers (weights: globals), in every layer, after them (globals; only rows that want logits) */
   int32_t n_begin, n_each, n_end;
+  const char *const *lora; /* [7] what the targets of adapters (EN_LORA_*, in the order of the bits) are called here; NULL: attn_q, attn_k, ... ffn_down */
   const en_step *rank; /* from the first token's row of a text to its SCORES (weights: globals); NULL: none */
   int32_t n_rank;
   en_layer_kind (*kind)(const en_config *c, int32_t layer, int32_t n_ctx); /* NULL: table 0 and no window everywhere. n_ctx: positions that the context in use holds */

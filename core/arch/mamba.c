@@ -56,4 +56,5 @@ static const en_step steps[] = {
   {EN_OP_SILU_MUL, EN_S_Z, EN_S_Z, EN_S_Y, EN_NONE, EN_NONE, 0},
   EN_DECODER_RESIDUAL(EN_S_Z, OUT, EN_NONE),
 };
-const en_arch en_arch_mamba = {.name = "mamba", .configure = configure, EN_MAMBA_OUTER, EN_DECODER_LAYER(tensors, steps)};
+static const char *const lora[7] = {NULL, NULL, NULL, "ssm_out", "ssm_in_u", "ssm_in_z", NULL};
+const en_arch en_arch_mamba = {.name = "mamba", .configure = configure, .lora = lora, EN_MAMBA_OUTER, EN_DECODER_LAYER(tensors, steps)};

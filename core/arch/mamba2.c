@@ -36,4 +36,5 @@ static const en_step steps[] = {
   {EN_OP_GROUP_RMS, EN_S_Z, EN_S_Z, 0, GROUP_NORM, EN_NONE, 0},
   EN_DECODER_RESIDUAL(EN_S_Z, OUT, EN_NONE),
 };
-const en_arch en_arch_mamba2 = {.name = "mamba2", .configure = configure, EN_MAMBA_OUTER, EN_DECODER_LAYER(tensors, steps)};
+static const char *const lora[7] = {NULL, NULL, NULL, "ssm_out", "ssm_in_z", "ssm_in_u", "ssm_in_dt"};
+const en_arch en_arch_mamba2 = {.name = "mamba2", .configure = configure, .lora = lora, EN_MAMBA_OUTER, EN_DECODER_LAYER(tensors, steps)};

@@ -6,9 +6,11 @@
 /* GGUF names of the targets, in the order of the EN_LORA_* bits. */
 static const char *const target_names[EN_LORA_TARGETS] = {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
 
+static const char *target_name(const en_arch *arch, int32_t target) { return arch->lora && arch->lora[target] ? arch->lora[target] : target_names[target]; }
+
 /* "blk.*.<target><suffix>" */
-static void pattern_of(char *out, size_t cap, int32_t target, const char *suffix) {
-  const char *const parts[] = {"blk.*.", target_names[target], suffix};
+static void pattern_of(char *out, size_t cap, const en_arch *arch, int32_t target, const char *suffix) {
+  const char *const parts[] = {"blk.*.", target_name(arch, target), suffix};
   size_t n = 0;
   for (int i = 0; i < 3; i++)
     for (const char *p = parts[i]; *p && n + 1 < cap; p++) out[n++] = *p;
@@ -17,17 +19,19 @@ static void pattern_of(char *out, size_t cap, int32_t target, const char *suffix
 
 int32_t en_lora_tensor(const en_arch *arch, int32_t i) {
   char name[64];
-  pattern_of(name, sizeof name, i, ".weight");
+  pattern_of(name, sizeof name, arch, i, ".weight");
   for (int32_t t = 0; t < arch->n_layer; t++)
     if (!strcmp(arch->layer[t].name, name)) return t;
   return EN_NONE;
 }
 
-static const en_gguf_tensor *file_tensor(const en_gguf *g, int32_t layer, int32_t target, const char *suffix) {
+typedef struct { const en_gguf *g; const en_arch *arch; } file_t;
+
+static const en_gguf_tensor *file_tensor(const file_t *f, int32_t layer, int32_t target, const char *suffix) {
   char pattern[64], name[80];
-  pattern_of(pattern, sizeof pattern, target, suffix);
+  pattern_of(pattern, sizeof pattern, f->arch, target, suffix);
   en_tensor_name(name, sizeof name, pattern, layer);
-  return en_gguf_find_tensor(g, name);
+  return en_gguf_find_tensor(f->g, name);
 }
 
 static int32_t rank_in_spec(const void *ctx, int32_t layer, int32_t target) {
@@ -99,7 +103,7 @@ static int32_t check_spec(const en_model *m, const en_adapter_spec *s, en_why *w
   if (s->first_layer >= (uint32_t)m->c.L) return en_fail(why, EN_E_ARG, "first layer %u: the model has %d layers", s->first_layer, m->c.L);
   if (!(s->alpha > 0 && s->alpha < 1e6f)) return en_fail(why, EN_E_ARG, "alpha %g is not a positive number", (double)s->alpha);
   for (int32_t i = 0; i < EN_LORA_TARGETS; i++)
-    if (s->targets >> i & 1 && en_lora_tensor(m->arch, i) < 0) return en_fail(why, EN_E_ARG, "%s models have no %s to adapt", m->arch->name, target_names[i]);
+    if (s->targets >> i & 1 && en_lora_tensor(m->arch, i) < 0) return en_fail(why, EN_E_ARG, "%s models have no %s to adapt", m->arch->name, target_name(m->arch, i));
   return EN_OK;
 }
 
@@ -175,10 +179,10 @@ static int32_t check_file(const en_model *m, const en_gguf *g, float *alpha, en_
   if (!(*alpha >= 0 && *alpha < 1e6f)) return en_fail(why, EN_E_FORMAT, "adapter.lora.alpha is out of range");
   for (int32_t l = 0; l < m->c.L; l++)
     for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
-      const en_gguf_tensor *a = file_tensor(g, l, i, ".weight.lora_a"), *b = file_tensor(g, l, i, ".weight.lora_b");
+      const en_gguf_tensor *a = file_tensor(&(file_t){g, m->arch}, l, i, ".weight.lora_a"), *b = file_tensor(&(file_t){g, m->arch}, l, i, ".weight.lora_b");
       if (!a && !b) continue;
       const int32_t t = en_lora_tensor(m->arch, i);
-      if (t < 0) return en_fail(why, EN_E_ARG, "%s models have no %s to adapt", m->arch->name, target_names[i]);
+      if (t < 0) return en_fail(why, EN_E_ARG, "%s models have no %s to adapt", m->arch->name, target_name(m->arch, i));
       const en_weight *w = en_model_layer(m, l) + t;
       const uint64_t rank = b ? b->ne[0] : 0;
       if (b && (!rank || rank > EN_LORA_MAX_RANK)) return en_fail(why, EN_E_UNSUPPORTED, "an adapter of rank %z: at most %d is supported", rank, EN_LORA_MAX_RANK);
@@ -191,7 +195,7 @@ static int32_t check_file(const en_model *m, const en_gguf *g, float *alpha, en_
 }
 
 /* One buffer for one row of a factor. */
-static uint64_t widest(const en_model *m) { return (uint64_t)EN_MAX(EN_MAX(m->c.F, m->c.D), m->c.H * m->c.E); }
+static uint64_t widest(const en_model *m) { return (uint64_t)EN_MAX(EN_MAX(EN_MAX(m->c.F, m->c.D), m->c.H * m->c.E), en_dim_size(&m->c, EN_DIM_CONV)); }
 
 typedef struct { void *adapter, *index; float *row; size_t adapter_bytes; } file_memory;
 
@@ -221,7 +225,7 @@ static int32_t copy_factors(const en_adapter *a, const en_gguf *g, float *row, e
       const en_lora *e = t < 0 ? NULL : en_adapter_layer(a, l) + t;
       if (!e || !e->rank) continue;
       const en_weight *w = en_model_layer(a->m, l) + t;
-      const en_gguf_tensor *fa = file_tensor(g, l, i, ".weight.lora_a"), *fb = file_tensor(g, l, i, ".weight.lora_b");
+      const en_gguf_tensor *fa = file_tensor(&(file_t){g, a->m->arch}, l, i, ".weight.lora_a"), *fb = file_tensor(&(file_t){g, a->m->arch}, l, i, ".weight.lora_b");
       const en_type *ta = en_type_by_id(fa->type), *tb = en_type_by_id(fb->type);
       if (w->cols % ta->block || e->rank % tb->block) return en_fail(why, EN_E_FORMAT, "a factor of the adapter has rows that are no whole blocks");
       ta->decode(e->a, g->head + g->data_offset + fa->offset, (int64_t)e->rank * w->cols);
@@ -246,7 +250,8 @@ int32_t en_adapter_init_file(en_adapter **out, void *mem, size_t mem_bytes, cons
   carve_file(&f, m, &g, mem);
   EN_TRY(en_gguf_index(&g, f.index, en_gguf_bytes(&g), why));
   EN_TRY(check_file(m, &g, &alpha, why));
-  const en_ranks src = {rank_in_file, &g};
+  const file_t src_file = {&g, m->arch};
+  const en_ranks src = {rank_in_file, &src_file};
   en_adapter *a;
   EN_TRY(en_adapter_make(&a, f.adapter, f.adapter_bytes, m, &src, alpha, why));
   EN_TRY(copy_factors(a, &g, f.row, why));
@@ -272,7 +277,7 @@ static void put_factors(en_gguf_writer *g, const en_adapter *a, int32_t with_dat
       for (int32_t is_b = 0; is_b < 2; is_b++) {
         const uint64_t ne[] = {(uint64_t)(is_b ? e->rank : m->cols), (uint64_t)(is_b ? m->rows : e->rank)};
         char pattern[64], name[80];
-        pattern_of(pattern, sizeof pattern, i, is_b ? ".weight.lora_b" : ".weight.lora_a");
+        pattern_of(pattern, sizeof pattern, a->m->arch, i, is_b ? ".weight.lora_b" : ".weight.lora_a");
         en_tensor_name(name, sizeof name, pattern, l);
         if (!with_data) { en_gguf_declare(g, name, strlen(name), EN_F32, ne, 2); continue; }
         if (is_b) put_b(&g->w, e, m->rows);

@@ -4,21 +4,24 @@
 #include "../format/safetensors.h"
 #include <math.h>
 
+static int has_mixer(const en_model *m) { return !strncmp(m->arch->name, "mamba", 5); }
+
 /* What a checkpoint calls the module of target bit 1 << i. */
 static const char *module_of(const en_model *m, int32_t i) {
   static const char *const common[EN_LORA_TARGETS] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"};
   static const char *const phi3[EN_LORA_TARGETS] = {"self_attn.qkv_proj", "self_attn.qkv_proj", "self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_up_proj", "mlp.gate_up_proj", "mlp.down_proj"};
   static const char *const phi[EN_LORA_TARGETS] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.dense", "mlp.gate_proj", "mlp.fc1", "mlp.fc2"};
   if (!strcmp(m->arch->name, "phi3")) return phi3[i];
+  if (has_mixer(m)) return 1 << i == EN_LORA_O ? "mixer.out_proj" : m->arch->lora[i] ? "mixer.in_proj" : common[i];
   return strcmp(m->arch->name, "phi2") ? common[i] : phi[i];
 }
-static const char prefix[] = "base_model.model.model.layers.";
+static const char *prefix_of(const en_model *m) { return has_mixer(m) ? "base_model.model.backbone.layers." : "base_model.model.model.layers."; }
 
 /* Row of the model's matrix that row `row` of PEFT's B is. Checkpoints of the llama family keep the two halves of every rotated head apart
  * (h E + s E/2 + i); their GGUF files have them side by side (h E + 2 i + s), for q and k only. Other architectures are stored alike. */
 static size_t model_row(const en_model *m, int32_t target, size_t row) {
-  const size_t size = (size_t)m->c.E, in_head = row % size;
   if (1 << target > EN_LORA_K || strcmp(m->arch->name, "llama")) return row;
+  const size_t size = (size_t)m->c.E, in_head = row % size;
   return row - in_head + in_head % (size / 2) * 2 + in_head / (size / 2);
 }
 
@@ -107,7 +110,7 @@ static int starts(const char **p, const char *end, const char *with) {
 static en_st_tensor *place_of(const en_model *m, pair_t *pairs, const en_st_tensor *t) {
   const char *p = t->name, *end = p + t->name_bytes;
   int32_t layer = 0, n = 0;
-  if (!starts(&p, end, prefix)) return NULL;
+  if (!starts(&p, end, prefix_of(m))) return NULL;
   for (; p < end && *p >= '0' && *p <= '9' && n < 6; p++, n++) layer = layer * 10 + (*p - '0');
   if (!n || layer >= m->c.L || !starts(&p, end, ".")) return NULL;
   for (int32_t i = 0; i < EN_LORA_TARGETS; i++)
@@ -229,7 +232,7 @@ static int32_t module_rank(const en_adapter *a, int32_t layer, int32_t i) {
 static void declare(en_st_writer *s, const en_model *m, int32_t layer, int32_t target, const char *factor, size_t rows, size_t cols) {
   char name[96];
   en_writer w = {(uint8_t *)name, 0, sizeof name};
-  en_put_str(&w, prefix);
+  en_put_str(&w, prefix_of(m));
   en_put_decimal(&w, (uint64_t)layer);
   en_put_str(&w, ".");
   en_put_str(&w, module_of(m, target));
