@@ -1,11 +1,12 @@
 /* run.c - edge-net run: prompt in, text out as it comes. */
 #include "adapters.h"
 #include "chat.h"
+#include "grammar.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { RUN_P, RUN_N, RUN_TEMP, RUN_TOP_K, RUN_TOP_P, RUN_MIN_P, RUN_REPEAT, RUN_SEED, RUN_THREADS, RUN_CTX, RUN_STOP, RUN_CHAT, RUN_JSON, RUN_KERNELS, RUN_ADAPTER };
+enum { RUN_P, RUN_N, RUN_TEMP, RUN_TOP_K, RUN_TOP_P, RUN_MIN_P, RUN_REPEAT, RUN_SEED, RUN_THREADS, RUN_CTX, RUN_STOP, RUN_CHAT, RUN_JSON, RUN_KERNELS, RUN_ADAPTER, RUN_GRAMMAR, RUN_SCHEMA, RUN_JSON_ONLY };
 static const arg_option options[] = {
     [RUN_P] = {.name = "p", .value = "TEXT", .help = "the prompt", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
     [RUN_N] = {.name = "n", .value = "N", .help = "tokens to generate at most", .kind = ARG_INT, .max = 1 << 24, .fallback = 128},
@@ -22,6 +23,9 @@ static const arg_option options[] = {
     [RUN_JSON] = {.name = "json", .help = "print one JSON object at the end instead of the text", .kind = ARG_FLAG},
     [RUN_KERNELS] = {.name = "kernels", .value = "NAME", .help = "kernel table: auto, ref, or one that `capabilities` lists", .kind = ARG_TEXT},
     [RUN_ADAPTER] = CLI_ADAPTER_OPTION,
+    [RUN_GRAMMAR] = {.name = "grammar", .value = "FILE", .help = "the text keeps to this grammar (GBNF)", .kind = ARG_TEXT},
+    [RUN_SCHEMA] = {.name = "json-schema", .value = "FILE", .help = "the text is JSON that keeps to this schema", .kind = ARG_TEXT},
+    [RUN_JSON_ONLY] = {.name = "json-only", .help = "the text is JSON", .kind = ARG_FLAG},
 };
 
 /* Everything that one generation needs, and what comes out of it. */
@@ -31,6 +35,7 @@ typedef struct {
   en_session *session;
   en_sampler *sampler;
   en_stream *stream;
+  cli_grammar form;
   void *session_mem, *sampler_mem, *stream_mem;
   int32_t *ids;        /* the prompt, then what was generated */
   size_t n_prompt, n_ids;
@@ -83,6 +88,11 @@ static int32_t open_stream(generation *g, int32_t at_start, en_why *why) {
   return status == EN_OK ? EN_OK : en_fail(why, status, "--stop: the stop texts are not possible (%s)", en_status_name(status));
 }
 
+static int32_t open_grammar(generation *g, en_why *why) {
+  const cli_args *a = g->a;
+  return cli_grammar_open(&g->form, &g->m, args_given(a, RUN_GRAMMAR) ? args_text(a, RUN_GRAMMAR) : NULL, args_given(a, RUN_SCHEMA) ? args_text(a, RUN_SCHEMA) : NULL, args_given(a, RUN_JSON_ONLY), why);
+}
+
 /* Tokens of the prompt, with room for those to come. */
 static int32_t read_prompt(generation *g, const char *prompt, en_why *why) {
   const uint32_t n_ctx = en_session_n_ctx(g->session);
@@ -99,6 +109,17 @@ static int32_t read_prompt(generation *g, const char *prompt, en_why *why) {
   return EN_OK;
 }
 
+/* The next token from the logits, into *id; 1: the text ends here. */
+static int32_t choose(generation *g, int32_t *id, en_why *why) {
+  float *logits = en_logits(g->session, 0);
+  const int32_t open = g->form.grammar ? en_grammar_mask(g->form.grammar, logits, g->m.info.n_vocab, why) : 1;
+  if (open <= 0) return open ? open : 1;
+  const int32_t status = en_sample(g->sampler, logits, id);
+  if (status != EN_OK) return en_fail(why, status, "no token can be chosen from the model's logits (%s)", en_status_name(status));
+  if (g->form.grammar) EN_TRY(en_grammar_accept(g->form.grammar, *id));
+  return en_token_is_end(g->m.tokenizer, *id);
+}
+
 static int32_t generate(generation *g, en_why *why) {
   const size_t n_all = g->n_prompt + (size_t)args_int(g->a, RUN_N);
   const char *text;
@@ -109,9 +130,9 @@ static int32_t generate(generation *g, en_why *why) {
   g->finish = "length";
   while (status == EN_OK && g->n_ids < n_all) {
     int32_t id;
-    status = en_sample(g->sampler, en_logits(g->session, 0), &id);
-    if (status != EN_OK) return en_fail(why, status, "no token can be chosen from the model's logits (%s)", en_status_name(status));
-    if (en_token_is_end(g->m.tokenizer, id)) { g->finish = "stop"; break; }
+    const int32_t ends = choose(g, &id, why);
+    if (ends < 0) return ends;
+    if (ends) { g->finish = "stop"; break; }
     g->ids[g->n_ids++] = id;
     en_sampler_accept(g->sampler, id);
     const int32_t stopped = en_stream_push(g->stream, id, &text, &n);
@@ -147,7 +168,8 @@ static int32_t run_all(generation *g, const char *prompt, en_why *why) {
   if (!g->m.info.has_logits) return en_fail(why, EN_E_UNSUPPORTED, "this model gives embeddings, it cannot write text");
   EN_TRY(cli_session(&g->m, &spec, &g->session, &g->session_mem, why));
   EN_TRY(open_sampler(g, why));
-  EN_TRY(open_stream(g, args_given(g->a, RUN_CHAT) || !*prompt, why));
+  EN_TRY(open_grammar(g, why));
+  EN_TRY(open_stream(g, !g->form.grammar && (args_given(g->a, RUN_CHAT) || !*prompt), why)); /* a grammar counts every byte */
   EN_TRY(read_prompt(g, prompt, why));
   return generate(g, why);
 }
@@ -167,6 +189,7 @@ static int run(const cli_args *a) {
   free(g.text);
   free(g.ids);
   free(g.stream_mem);
+  cli_grammar_close(&g.form);
   free(g.sampler_mem);
   free(g.session_mem);
   cli_close(&g.m);

@@ -16,21 +16,28 @@ import { PARAMS } from './params.js';
  * @property {string[]} [stopSequences] the text ends before any of these
  * @property {boolean} [ignoreEos] go on after the model's end token (false)
  * @property {Record<number, number> | Map<number, number>} [logitBias] token id -> number added to its logit; -Infinity forbids it
+ * @property {string} [grammar] the text keeps to this grammar, in llama.cpp's notation (GBNF)
+ * @property {ResponseFormat} [responseFormat] the text is JSON, or JSON that keeps to a schema
  * @property {boolean} [specialTokens] read special tokens such as <|im_end|> in the prompt as such (true)
  * @property {boolean} [addBos] put the model's first token before the prompt if its file says so (true)
  * @property {string} [chatTemplate] for chats: use this Jinja template instead of the file's
  * @property {readonly object[]} [tools] for chats: what the model may call, as its template wants it: { type: 'function', function: { name, description, parameters } }
  * @property {AbortSignal} [signal]
  */
+/** schema: JSON schema; what cannot be kept to is an error that names it
+ * @typedef {{type: 'text'} | {type: 'json_object'} | {type: 'json_schema', schema: object}} ResponseFormat
+ */
 /**
  * @typedef {{maxTokens: number, settings: [number, number][], bias: [number, number][], stopSequences: string[], ignoreEos: boolean, specialTokens: boolean,
- *   addBos: boolean, window: number, seed: number, chatTemplate?: string, tools?: readonly object[]}} GenerateSpec checked, ready to be posted to a worker
+ *   addBos: boolean, window: number, seed: number, chatTemplate?: string, tools?: readonly object[], grammar?: Grammar}} GenerateSpec checked, ready to be posted to a worker
  */
+
+/** @typedef {{kind: 0 | 1, text: string}} Grammar en.h: EN_GRAMMAR_* */
 
 const MAX_STOPS = 64;
 const MAX_BIAS = 100000;
 /** Everything besides the sampler's own knobs (PARAMS). */
-const OTHERS = Object.freeze(['maxTokens', 'stopSequences', 'ignoreEos', 'logitBias', 'specialTokens', 'addBos', 'chatTemplate', 'tools', 'signal']);
+const OTHERS = Object.freeze(['maxTokens', 'stopSequences', 'ignoreEos', 'logitBias', 'grammar', 'responseFormat', 'specialTokens', 'addBos', 'chatTemplate', 'tools', 'signal']);
 
 /** @param {string} name @param {string} rule @param {unknown} got @returns {never} */
 function wrong(name, rule, got) {
@@ -82,8 +89,22 @@ export function generateSpec(options = {}, where = 'options') {
     window: settings[PARAMS.repetitionWindow.id][1],
     seed: settings[PARAMS.seed.id][1],
     ...(options.tools === undefined ? {} : { tools: Array.isArray(options.tools) ? options.tools : wrong('tools', 'an array of objects', options.tools) }),
+    ...grammar(options),
     ...(options.chatTemplate === undefined ? {} : { chatTemplate: typeof options.chatTemplate === 'string' ? options.chatTemplate : wrong('chatTemplate', 'a string', options.chatTemplate) }),
   };
+}
+
+/** @param {GenerateOptions} options @returns {{grammar?: Grammar}} */
+function grammar({ grammar: own, responseFormat: format }) {
+  if (own !== undefined && format !== undefined) wrong('responseFormat', 'left out beside a grammar', format);
+  if (own !== undefined) return { grammar: { kind: 0, text: typeof own === 'string' ? own : wrong('grammar', 'a string', own) } };
+  if (format === undefined) return {};
+  knownOnly(format, ['type', 'schema'], 'responseFormat');
+  const schema = /** @type {{schema?: unknown}} */ (format).schema;
+  if (format.type === 'json_schema') return { grammar: { kind: 1, text: schema !== null && typeof schema === 'object' ? JSON.stringify(schema) : wrong('responseFormat.schema', 'an object', schema) } };
+  if (schema !== undefined) wrong('responseFormat.schema', 'left out unless type is "json_schema"', schema);
+  if (format.type === 'json_object') return { grammar: { kind: 1, text: '{"type":"object"}' } };
+  return format.type === 'text' ? {} : wrong('responseFormat.type', '"text", "json_object" or "json_schema"', /** @type {any} */ (format).type);
 }
 
 /**

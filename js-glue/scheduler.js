@@ -28,6 +28,7 @@ class Job {
   /** Handles and memory blocks in the core, 0 when there is none. */
   sampler = { handle: 0, block: 0 };
   stream = { handle: 0, block: 0 };
+  grammar = { handle: 0, block: 0 };
   /** @type {number[]} ids that are not in the cache yet */ pending = [];
   cachedTokens = 0;
   promptMs = 0;
@@ -55,6 +56,7 @@ export class Scheduler {
   /** @type {{run: () => Promise<void>, fail: (e: Error) => void}[]} */ #exclusive = [];
   #running = false;
   #clock = 0;
+  #lexicon = 0;
   /** @type {EdgeNetError | null} */ #closed = null;
 
   /** @param {Place} place */
@@ -203,7 +205,12 @@ export class Scheduler {
     job.pending = job.ids.slice(keep);
     job.sampler = w.openSampler(vocab, job.spec.settings, job.spec.bias);
     w.accept(job.sampler.handle, job.spec.window ? job.ids.slice(-job.spec.window) : []);
-    if (tokenizer) job.stream = w.openStream(tokenizer, job.spec.stopSequences, job.atStart);
+    if (job.spec.grammar) {
+      if (!tokenizer) throw new EdgeNetError('UNSUPPORTED', "a grammar needs a tokenizer, and the model's file has none that this build knows");
+      this.#lexicon ||= w.openLexicon(tokenizer).handle;
+      job.grammar = w.openGrammar(this.#lexicon, job.spec.grammar);
+    }
+    if (tokenizer) job.stream = w.openStream(tokenizer, job.spec.stopSequences, job.atStart && !job.spec.grammar); // a grammar counts every byte
   }
 
   /** End the texts whose caller gave up, and those that have nothing left to do. */
@@ -248,7 +255,7 @@ export class Scheduler {
   #pick(slot, job, row) {
     const { w, session, tokenizer, nCtx } = this.#p;
     try {
-      const { id, text, end } = w.pick(session, row, job.sampler.handle, tokenizer, job.stream.handle, job.spec.ignoreEos);
+      const { id, text, end } = w.pick(session, row, job.sampler.handle, tokenizer, job.stream.handle, job.spec.ignoreEos, job.grammar.handle);
       job.firstAt ||= performance.now();
       if (end !== 1) job.tokens.push(id);
       job.text += text;
@@ -273,8 +280,8 @@ export class Scheduler {
   /** Give back what the job holds. @param {Slot} slot @param {Job} job @param {EdgeNetError} [error] */
   #end(slot, job, error) {
     slot.job = null;
-    try { for (const { block } of [job.sampler, job.stream]) this.#p.w.free(block); } catch (e) { error ??= asError(e); }
-    job.sampler = job.stream = { handle: 0, block: 0 };
+    try { for (const { block } of [job.sampler, job.stream, job.grammar]) this.#p.w.free(block); } catch (e) { error ??= asError(e); }
+    job.sampler = job.stream = job.grammar = { handle: 0, block: 0 };
     if (error) job.reject(error);
   }
 

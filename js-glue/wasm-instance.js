@@ -398,9 +398,15 @@ export class WasmInstance {
     const joined = stops.map((s) => s + '\0').join('');
     return this.#withText(joined, (at, n) => { this.#must('w_stream_open', t, at, n, stops.length, atStart ? 1 : 0); return this.#opened(); });
   }
-  /** Sample from a row of logits and add the token to the stream. @param {number} session @param {number} row @param {number} sampler @param {number} t @param {number} stream @param {boolean} ignoreEnd */
-  pick(session, row, sampler, t, stream, ignoreEnd) {
-    this.#must('w_pick', session, row, sampler, t, stream, ignoreEnd ? 1 : 0);
+  /** What grammars of a tokenizer share. @param {number} t */
+  openLexicon(t) { this.#must('w_lexicon_open', t); return this.#opened(); }
+  /** @param {number} lexicon @param {import('./options.js').Grammar} grammar */
+  openGrammar(lexicon, { kind, text }) {
+    return this.#withText(text, (at, n) => { this.#must('w_grammar_open', lexicon, kind, at, n); return this.#opened(); });
+  }
+  /** Sample from a row of logits and add the token to the stream. @param {number} session @param {number} row @param {number} sampler @param {number} t @param {number} stream @param {boolean} ignoreEnd @param {number} [grammar] */
+  pick(session, row, sampler, t, stream, ignoreEnd, grammar = 0) {
+    this.#must('w_pick', session, row, sampler, t, stream, ignoreEnd ? 1 : 0, grammar);
     const [id, at, n, end] = this.#mailbox(4);
     return { id, text: this.#text(at, n), end: /** @type {0 | 1 | 2} */ (end) };
   }

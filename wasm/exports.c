@@ -297,18 +297,41 @@ int32_t w_stream_end(en_stream *s) {
   mail_text(text, n_bytes);
   return status < 0 ? status : EN_OK; /* 1: a stop string ended the text */
 }
+int32_t w_lexicon_open(const en_tokenizer *t) {
+  en_lexicon *x = NULL;
+  void *block = w_open_block(en_lexicon_bytes(t), "ordered vocabulary");
+  if (!block) return EN_E_NOMEM;
+  return w_opened(en_lexicon_init(&x, block, (size_t)mail[2], t), x, block);
+}
+/* kind: EN_GRAMMAR_* */
+int32_t w_grammar_open(const en_lexicon *x, int32_t kind, const char *text, uint32_t n_bytes) {
+  en_grammar *g = NULL;
+  void *block = w_open_block(en_grammar_bytes(x), "grammar");
+  if (!block) return EN_E_NOMEM;
+  return w_opened(en_grammar_init(&g, block, (size_t)mail[2], x, kind, text, n_bytes, &why), g, block);
+}
 /* One token of text, in one crossing: sample from a row of logits, accept, add to the stream.
  * mail: id, text, bytes (valid until the next call with this stream), end: 0 go on, 1 the model's end token, 2 a stop string.
- * ignore_end: end tokens do not end the text (they print nothing). stream and t may be NULL: ids only. */
-int32_t w_pick(en_session *s, uint32_t row, en_sampler *sampler, const en_tokenizer *t, en_stream *stream, int32_t ignore_end) {
-  const float *logits = en_logits(s, row);
+ * ignore_end: end tokens do not end the text (they print nothing), except where a grammar ends with them. stream and t may be NULL: ids only; grammar NULL: any text.
+ * A text that its grammar ends without an end token has end 1 and id -1. */
+int32_t w_pick(en_session *s, uint32_t row, en_sampler *sampler, const en_tokenizer *t, en_stream *stream, int32_t ignore_end, en_grammar *grammar) {
+  float *logits = en_logits(s, row);
   int32_t id = -1, end = 0;
   if (!logits) return en_fail(&why, EN_E_STATE, "there are no logits in row %u", row);
+  const int32_t open = grammar ? en_grammar_mask(grammar, logits, info.n_vocab, &why) : 1;
+  if (open < 0) return open;
+  if (!open) {
+    mail[0] = -1;
+    mail_text(NULL, 0);
+    mail[3] = 1;
+    return EN_OK;
+  }
   if (en_sample(sampler, logits, &id) != EN_OK) return en_fail(&why, EN_E_NUMERIC, "every logit is NaN or -infinity: the model gives no token");
   en_sampler_accept(sampler, id);
   mail[0] = id;
   mail_text(NULL, 0);
-  if (t && !ignore_end && en_token_is_end(t, id)) end = 1;
+  if (grammar) EN_TRY(en_grammar_accept(grammar, id));
+  if (t && (grammar || !ignore_end) && en_token_is_end(t, id)) end = 1;
   else if (stream) {
     const char *text = NULL;
     size_t n_bytes = 0;

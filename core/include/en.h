@@ -120,6 +120,24 @@ int32_t en_stream_push(en_stream *s, int32_t id, const char **text, size_t *n_by
 /* The end: give out what was held back; an unfinished code point becomes U+FFFD. */
 int32_t en_stream_end(en_stream *s, const char **text, size_t *n_bytes);
 
+/* ---- grammar: tokens that keep a text to a form ---- */
+typedef struct en_lexicon en_lexicon; /* a vocabulary ordered for the purpose; read-only, any number of grammars share one */
+size_t en_lexicon_bytes(const en_tokenizer *t);
+int32_t en_lexicon_init(en_lexicon **out, void *mem, size_t mem_bytes, const en_tokenizer *t); /* t kept */
+typedef struct en_grammar en_grammar; /* a grammar and how far a text is in it: one per text */
+enum {
+  EN_GRAMMAR_GBNF = 0,  /* llama.cpp's notation; the rule "root" is the whole text */
+  EN_GRAMMAR_SCHEMA = 1 /* a JSON schema; "{}" is any JSON. Keywords that cannot be kept to are EN_E_UNSUPPORTED, by name */
+};
+size_t en_grammar_bytes(const en_lexicon *x); /* enough for every grammar that is taken: about 0.9 MB and a byte per token of the vocabulary */
+/* x kept; text is not. EN_E_FORMAT names the byte; EN_E_FULL: the grammar is too large, or allows nothing. */
+int32_t en_grammar_init(en_grammar **out, void *mem, size_t mem_bytes, const en_lexicon *x, int32_t kind, const char *text, size_t n_bytes, en_why *why);
+/* Set logits [n_logits] of tokens that may not come next to -INFINITY. 1: some may come (end tokens where the text may end); 0: the text is complete and
+ * nothing can follow; EN_E_STATE: no token fits, because the vocabulary lacks bytes; EN_E_FULL: the grammar is too ambiguous to be followed. */
+int32_t en_grammar_mask(en_grammar *g, float *logits, uint32_t n_logits, en_why *why);
+int32_t en_grammar_accept(en_grammar *g, int32_t id); /* the id is now part of the text; EN_E_ARG: it does not fit, nothing has changed */
+void en_grammar_reset(en_grammar *g);                 /* begin a new text */
+
 /* ---- how near a text is to what was wanted ---- */
 /* -log p(id) after logits [n], in nats; *best (may be NULL): the likeliest id, the lowest of equal ones. */
 double en_surprise(const float *logits, uint32_t n, int32_t id, int32_t *best);

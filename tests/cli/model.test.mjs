@@ -68,6 +68,21 @@ test('run: a full context ends the text, a prompt above it is refused', () => {
   assert.match(err, /the prompt has \d+ tokens, the context only 4/);
 });
 
+test('run: JSON, a schema, a grammar', () => {
+  const schema = temporary('schema.json', '{"type":"object","properties":{"a":{"type":"boolean"},"b":{"enum":["x","y"]}},"required":["a"]}');
+  for (const seed of ['1', '2', '3']) {
+    const { text, finish_reason } = json('run', home, '-p', 'Say', '--json-schema', schema, '--temp', '1.5', '--seed', seed, '--json');
+    const value = JSON.parse(text);
+    assert.ok(finish_reason === 'stop' && typeof value.a === 'boolean' && [undefined, 'x', 'y'].includes(value.b), text);
+  }
+  assert.match(ok('run', home, '-p', 'Say', '--grammar', temporary('form.gbnf', 'root ::= "a"{3} [0-9]{2}'), '--seed', '1').out, /^aaa\d\d\n$/);
+  const { text, finish_reason } = json('run', home, '-p', 'Say', '--json-only', '-n', '400', '--seed', '1', '--json');
+  if (finish_reason === 'stop') JSON.parse(text);
+  assert.match(edgeNet('run', home, '-p', 'x', '--grammar', temporary('bad.gbnf', 'root ::= x')).err, /rule x is used and not defined/);
+  assert.match(edgeNet('run', home, '-p', 'x', '--grammar', schema, '--json-only').err, /one can be given/);
+  assert.equal(edgeNet('run', home, '-p', 'x', '--json-schema', '/nowhere').code, 1);
+});
+
 test('run --chat knows the template of the placeholder model', () => {
   assert.equal(typeof json('run', home, '--chat', '-p', 'Hi', '-n', '2', '--temp', '0', '--json').text, 'string');
 });

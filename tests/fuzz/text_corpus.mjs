@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Writes the seeds of tokenizer_fuzz and stream_fuzz: what the formats at the head of those files mean, once each.
+ * Writes the seeds of tokenizer_fuzz, stream_fuzz and grammar_fuzz: what the formats at the head of those files mean, once each.
  * Usage: node tests/fuzz/text_corpus.mjs [folder]     default: tests/fuzz/corpus
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -47,3 +47,11 @@ seed("stream", "no-stops", bytes(0, 3, 9, 4, 5, 107 - 10, 0xe2));
 seed("stream", "one-stop", bytes(1), Buffer.from("abab\0"), bytes(97, 98, 97, 98, 7, 2));
 seed("stream", "two-stops", bytes(2), Buffer.from("stop\0\n\n\0"), bytes(3, 115, 116, 6, 2));
 seed("stream", "broken", bytes(1), Buffer.from("ä€\0"), bytes(4, 4, 5, 8, 0xac, 0xff, 0xc3, 0xa4));
+
+// ---- grammar_fuzz: the kind, the text, a NUL, then which of the allowed tokens comes next ----
+const grammar = (/** @type {string} */ name, /** @type {number} */ kind, /** @type {string} */ text) => seed("grammar", name, bytes(kind), Buffer.from(`${text}\0`), bytes(1, 50, 3, 99, 7, 0, 12, 31, 200, 4, 9, 16));
+grammar("groups", 0, 'root ::= ("a" | b{2,3})* [^c-e\\n]+ # x\nb ::= "\\x42" .? root?');
+grammar("left", 0, 'root ::= root "a" | [a-fä]');
+grammar("object", 1, '{"type":"object","properties":{"a":{"type":"integer"},"b":{"enum":["x",7]}},"required":["b"]}');
+grammar("tree", 1, '{"$ref":"#/$defs/t","$defs":{"t":{"anyOf":[{"type":["string","null"],"maxLength":2},{"type":"array","items":{"$ref":"#/$defs/t"},"minItems":1}]}}}');
+grammar("others", 1, '{"anyOf":[{"const":1},{"type":"array","prefixItems":[{},true]},{"type":"object","additionalProperties":{"type":"number"}}]}');

@@ -66,6 +66,18 @@ test('sources are recognised', () => {
   assert.equal(sourceSpec(new Blob(['x'])).kind, 'blob');
 });
 
+test('a grammar or a response format, one of them, and well formed', () => {
+  assert.deepEqual(generateSpec({ grammar: 'root ::= "a"' }).grammar, { kind: 0, text: 'root ::= "a"' });
+  assert.deepEqual(generateSpec({ responseFormat: { type: 'json_object' } }).grammar, { kind: 1, text: '{"type":"object"}' });
+  assert.deepEqual(generateSpec({ responseFormat: { type: 'json_schema', schema: { type: 'null' } } }).grammar, { kind: 1, text: '{"type":"null"}' });
+  assert.equal(generateSpec({ responseFormat: { type: 'text' } }).grammar, undefined);
+  /** @type {[object, RegExp][]} */
+  const wrong = [[{ grammar: 7 }, /grammar must be a string/], [{ grammar: '', responseFormat: { type: 'text' } }, /left out beside/], [{ responseFormat: 'json' }, /responseFormat must be an object/],
+    [{ responseFormat: { type: 'xml' } }, /"json_schema", not "xml"/], [{ responseFormat: { type: 'json_schema' } }, /schema must be an object/], [{ responseFormat: { type: 'json_object', schema: {} } }, /left out unless/],
+    [{ responseFormat: { type: 'text', strict: true } }, /no option "strict"/]];
+  for (const [options, message] of wrong) assert.throws(() => generateSpec(options), { code: 'ARG', message });
+});
+
 test('every status of the core has a code of the closed set', () => {
   for (let status = -1; status >= -9; status--) if (status !== -3) assert.ok(ERROR_CODES.includes(errorOfStatus(status, '').code) && errorOfStatus(status, '').code !== 'INTERNAL');
   assert.equal(errorOfStatus(-77, '').code, 'INTERNAL');
