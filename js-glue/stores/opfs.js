@@ -80,11 +80,16 @@ async function syncHandle(handle) {
   const open = /** @type {{createSyncAccessHandle?: () => Promise<SyncHandle>}} */ (/** @type {unknown} */ (handle));
   return typeof document === 'undefined' && open.createSyncAccessHandle ? open.createSyncAccessHandle() : null;
 }
+/** Chromium tells of a file whose storage was cleared by an error code where the number of bytes should be. @param {number} n @param {number} most */
+function counted(n, most) {
+  if (n >= 0 && n <= most) return n;
+  throw new EdgeNetError('STORAGE', 'the storage was cleared while a file of it was open');
+}
 /** @param {SyncHandle} sync @param {number} at @param {Uint8Array} bytes */
 function writeAll(sync, at, bytes) {
   for (let done = 0; done < bytes.length;) {
-    const n = sync.write(bytes.subarray(done), { at: at + done });
-    if (n <= 0) throw new EdgeNetError('STORAGE', 'the browser gives no more space');
+    const n = counted(sync.write(bytes.subarray(done), { at: at + done }), bytes.length - done);
+    if (n === 0) throw new EdgeNetError('STORAGE', 'the browser gives no more space');
     done += n;
   }
 }
@@ -92,10 +97,10 @@ function writeAll(sync, at, bytes) {
 function syncFile(sync) {
   return {
     read: (offset, length) => tried(async () => {
-      const bytes = new Uint8Array(Math.max(0, Math.min(length, sync.getSize() - offset)));
-      return bytes.subarray(0, sync.read(bytes, { at: offset }));
+      const bytes = new Uint8Array(Math.max(0, Math.min(length, counted(sync.getSize(), Number.MAX_SAFE_INTEGER) - offset)));
+      return bytes.subarray(0, counted(sync.read(bytes, { at: offset }), bytes.length));
     }),
-    readInto(offset, view) { try { return sync.read(view, { at: offset }); } catch (e) { throw asError(e, 'STORAGE'); } },
+    readInto(offset, view) { try { return counted(sync.read(view, { at: offset }), view.length); } catch (e) { throw asError(e, 'STORAGE'); } },
     write: (offset, bytes) => tried(async () => writeAll(sync, offset, bytes)),
     flush: () => tried(async () => sync.flush()),
     async close() { sync.close(); },

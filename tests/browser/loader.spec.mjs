@@ -70,3 +70,49 @@ test('a store without room says so, keeps nothing half, and works again afterwar
   expect((await page.evaluate(preload, place.url)).outcome).toBe(place.bytes.length);
   await place.close();
 });
+
+/** In the page: what the store at work does when its bytes are taken away. @param {{url: string, storage: 'opfs' | 'indexeddb'}} what */
+async function begin({ url, storage }) {
+  const { ModelLoader } = await import(/** @type {string} */ ('/dist/index.js'));
+  /** @type {() => void} */ let begun = () => {};
+  const first = new Promise((/** @type {(v: void) => void} */ resolve) => { begun = resolve; });
+  const loader = new ModelLoader({ cache: { storage }, trust: { allowUnsigned: true }, download: { parallel: 1, progressCallback: (/** @type {any} */ p) => { if (p.loaded) { loader.pause(); begun(); } } } });
+  const going = loader.preload(url).then((/** @type {any} */ r) => r.bytes, (/** @type {any} */ e) => `${e.code}: ${e.message}`);
+  await first;
+  Object.assign(globalThis, { again: async () => { loader.resume(); return { outcome: await going, cached: await loader.isCached(url) }; } });
+}
+for (const storage of /** @type {const} */ (['opfs', 'indexeddb'])) {
+  test(`${storage}: storage that is cleared in the middle of a download is told, and the next try works`, async ({ page, context, browserName }) => {
+    test.skip(browserName !== 'chromium', 'only Chromium lets a test clear what a worker has open');
+    const place = await openPlace(4);
+    await page.goto(place.page);
+    await page.evaluate(begin, { url: place.url, storage });
+    if (storage === 'opfs') {
+      const tools = await context.newCDPSession(page);
+      await tools.send('Storage.clearDataForOrigin', { origin: new URL(place.page).origin, storageTypes: 'all' });
+    } else {
+      await page.evaluate(() => new Promise((resolve, reject) => { const asked = indexedDB.deleteDatabase('edge-net'); asked.onsuccess = resolve; asked.onerror = reject; }));
+    }
+    const { outcome, cached } = await page.evaluate(() => /** @type {any} */ (globalThis).again());
+    expect(String(outcome)).toMatch(/^STORAGE: ./);
+    expect(cached).toBe(false);
+    const next = await page.evaluate(async ([url, kind]) => {
+      const { ModelLoader } = await import(/** @type {string} */ ('/dist/index.js'));
+      const loader = new ModelLoader({ cache: { storage: kind }, trust: { allowUnsigned: true } });
+      const { bytes } = await loader.preload(url);
+      return { bytes, cached: await loader.isCached(url) };
+    }, [place.url, storage]);
+    expect(next).toEqual({ bytes: place.bytes.length, cached: true });
+    await place.close();
+  });
+}
+
+test('storage that is cleared between two loads costs a download, no error', async ({ page }) => {
+  const place = await openPlace(5);
+  await page.goto(place.page);
+  expect((await page.evaluate(preload, place.url)).cached).toBe(true);
+  await page.evaluate(async () => { await (await navigator.storage.getDirectory()).removeEntry('edge-net', { recursive: true }); });
+  expect(await page.evaluate(([url]) => /** @type {any} */ (globalThis).loader.isCached(url), [place.url])).toBe(false);
+  expect(await page.evaluate(preload, place.url)).toMatchObject({ outcome: place.bytes.length, cached: true });
+  await place.close();
+});

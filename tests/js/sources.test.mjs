@@ -3,6 +3,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { download } from '../../js-glue/fetch/download.js';
+import { ModelLoader } from '../../js-glue/loader.js';
 import { DAG_PB, RAW, cidBytes, formatCid } from '../../js-glue/manifest/cid.js';
 import { rootOfLeaves } from '../../js-glue/manifest/unixfs.js';
 import { artifactOf, isRemote, openSource, sourceSpec } from '../../js-glue/sources.js';
@@ -12,7 +13,9 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CHUNK, collect, hashed, patience, randomFile, readStored, sha256 } from './support/artifacts.mjs';
+import { openFaultServer } from '../faults/fault-server.mjs';
 import { serve, temporaryFolder } from './support/env.mjs';
+import { publish } from './support/model-host.mjs';
 
 const file = randomFile(5 * CHUNK + 99);
 /** @param {import('node:http').IncomingMessage} req @param {import('node:http').ServerResponse} res @param {Uint8Array} [bytes] @param {Record<string, string>} [more] */
@@ -176,6 +179,27 @@ test('IPFS: a DAG of blocks, each checked; a gateway that lies is passed over', 
   }));
   await served(gateway(false), (liar) => assert.rejects(whole(openSource({ kind: 'ipfs', cid, gateways: [liar] }), { id: cid, name: cid }), { code: 'INTEGRITY', message: /no gateway has the block/ }));
   await assert.rejects(whole(openSource({ kind: 'ipfs', cid: 'nonsense' }), { id: 'x', name: 'x' }), { code: 'FORMAT' });
+});
+
+test('IPFS end to end: every block of one gateway is corrupt, and the model comes from the next', async () => {
+  const { cid, blocks } = blocksOf(file, 30_000);
+  const files = Object.fromEntries([...blocks].map(([name, block]) => [`/ipfs/${name}`, new Uint8Array(block)]));
+  const [liar, honest] = await Promise.all([openFaultServer({ files, plan: () => 'flip' }), openFaultServer({ files })]);
+  try {
+    const loader = new ModelLoader({ cache: { storage: 'filesystem', directory: temporaryFolder() }, trust: { allowUnsigned: true }, sources: { fallback: ['ipfs'] }, session: { worker: false } });
+    const { manifest, files: own } = await publish({ id: 'far', bytes: file, sources: [{ type: 'ipfs', cid, gateways: [liar.url, honest.url] }] });
+    const host = await openFaultServer({ files: { '/manifest.json': own['manifest.json'] } }); // the file itself lies nowhere else
+    try {
+      const { bytes } = await loader.preload(host.at('/manifest.json'));
+      assert.deepEqual([bytes, await loader.isCached(host.at('/manifest.json')), manifest.artifacts.model.size], [file.length, true, file.length]);
+      assert.ok(liar.log.length > 0 && liar.log.every((asked) => asked.fault === 'flip'));
+      assert.deepEqual(new Set(honest.log.map((asked) => asked.path)), new Set(Object.keys(files)), 'every block came from the honest one');
+      honest.setPlan(() => 'flip');
+      const none = new ModelLoader({ cache: { storage: 'memory' }, trust: { allowUnsigned: true }, download: { retries: 0 }, session: { worker: false } });
+      await assert.rejects(none.preload(host.at('/manifest.json')), { code: /^(INTEGRITY|NETWORK)$/ });
+      assert.equal(await none.isCached(host.at('/manifest.json')), false);
+    } finally { await host.close(); }
+  } finally { await Promise.all([liar.close(), honest.close()]); }
 });
 
 test('peers: asked for chunks, checked like everybody; the other source helps out', async () => {
