@@ -1,6 +1,6 @@
 /* adapters.c - see adapters.h. */
 #include "adapters.h"
-#include "folder.h"
+#include "parts.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* source.h - a model as the bytes of one GGUF file, wherever they come from. */
 #ifndef EN_CLI_SOURCE_H
 #define EN_CLI_SOURCE_H
-#include "folder.h"
+#include "parts.h"
 
 /* head: all bytes up to the tensor data and perhaps more, n_head of them. */
-typedef struct { en_gguf g; unsigned char *head; size_t n_head; FILE *f; cli_folder *folder; } cli_source;
-/* path: a GGUF file, or a Hugging Face folder (config.json, safetensors). */
+typedef struct { en_gguf g; unsigned char *head; size_t n_head; FILE *f; cli_parts *parts; } cli_source;
+/* path: a GGUF file, one of the files of a split model, or a Hugging Face folder (config.json, safetensors). */
 /* EN_OK, or a status with the reason in why; then nothing is open. index: make the tables of g, too. */
 int32_t cli_source_open(cli_source *s, const char *path, int index, en_why *why);
 /* Bytes [at, at + n) of the file, any of them. */

@@ -40,7 +40,7 @@ double en_hf_number(const en_hf *h, const char *key, double otherwise) {
 
 static int32_t open_texts(en_hf *h, en_why *why) {
   for (int32_t i = 0; i < EN_HF_TEMPLATE; i++) {
-    const en_hf_bytes_of *t = &h->files.texts[i];
+    const en_bytes *t = &h->files.texts[i];
     if (!t->bytes) continue;
     if (en_json_open(&h->json[i], t->bytes, t->n_bytes, why) != EN_OK) return en_fail(why, EN_E_FORMAT, "%s is not well-formed JSON", en_hf_file_name(i));
   }
@@ -234,7 +234,7 @@ static int32_t look(en_hf *h, const en_hf_files *files, en_why *why) {
   EN_TRY(check_act(h, why));
   if (h->model->check) EN_TRY(h->model->check(h, why));
   EN_TRY(en_hf_rope_check(h, why));
-  if (!files->n_shards || files->n_shards > EN_HF_MAX_SHARDS) return en_fail(why, EN_E_FORMAT, "the folder has %u safetensors files", files->n_shards);
+  if (!files->n_shards || files->n_shards > EN_MAX_SHARDS) return en_fail(why, EN_E_FORMAT, "the folder has %u safetensors files", files->n_shards);
   for (uint32_t i = 0; i < files->n_shards; i++) {
     en_safetensors s;
     EN_TRY(en_safetensors_scan(&s, files->shards[i].bytes, files->shards[i].n_bytes, why));
@@ -325,17 +325,17 @@ size_t en_hf_head(const en_hf *h, void *dst, size_t cap) {
 
 static int is_plain(const tensor_t *t) { return !(t->line->how & ~EN_HF_SKIP) && (t->n_dims > 1 || t->dtype == EN_ST_F32); }
 
-int en_hf_piece_at(const en_hf *h, uint32_t i, en_hf_piece *out) {
+int en_hf_piece_at(const en_hf *h, uint32_t i, en_file_piece *out) {
   if (i < h->n_made) {
     const tensor_t *t = &h->tensors[i];
-    *out = (en_hf_piece){.shard = EN_HF_MADE, .to = t->offset, .n_to = t->n_bytes};
+    *out = (en_file_piece){.shard = EN_MADE, .to = t->offset, .n_to = t->n_bytes};
     return 1;
   }
   if (i - h->n_made >= h->n_sources || h->pieces[i - h->n_made] == UINT32_MAX) return 0;
   const source_t *s = &h->sources[h->pieces[i - h->n_made]];
   const tensor_t *t = &h->tensors[s->tensor];
   const uint64_t n_to = t->n_bytes / t->n_parts;
-  *out = (en_hf_piece){(int32_t)s->shard, is_plain(t), s->from, s->n_bytes, t->offset + (i - h->n_made - t->first_piece) * n_to, n_to};
+  *out = (en_file_piece){(int32_t)s->shard, is_plain(t), s->from, s->n_bytes, t->offset + (i - h->n_made - t->first_piece) * n_to, n_to};
   return 1;
 }
 

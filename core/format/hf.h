@@ -4,31 +4,27 @@
 #ifndef EN_HF_H
 #define EN_HF_H
 #include "gguf_write.h"
+#include "pieces.h"
 #include "safetensors.h"
 
 typedef enum { EN_HF_CONFIG, EN_HF_TOKENIZER, EN_HF_TOKENIZER_CONFIG, EN_HF_GENERATION_CONFIG, EN_HF_POOLING, EN_HF_TEMPLATE, EN_HF_TEXTS } en_hf_text;
 /* What each text's file is called; config.json must be there, the others may be missing. All but the last are JSON. */
 const char *en_hf_file_name(int32_t text); /* NULL past the end */
-typedef struct { const void *bytes; size_t n_bytes; } en_hf_bytes_of;
 typedef struct {
-  en_hf_bytes_of texts[EN_HF_TEXTS];
-  const en_hf_bytes_of *shards; /* heads of the safetensors files in their order: at least 8 + the length that the first 8 bytes tell */
+  en_bytes texts[EN_HF_TEXTS];
+  const en_bytes *shards; /* heads of the safetensors files in their order: at least 8 + the length that the first 8 bytes tell */
   uint32_t n_shards;
   const char *name;             /* general.name */
 } en_hf_files;
 
 typedef struct en_hf en_hf;
-enum { EN_HF_MAX_SHARDS = 1024 };
 size_t en_hf_bytes(const en_hf_files *f);  /* memory for the tables; 0: these files cannot be read, en_hf_init says why */
 /* files and all they point to are kept. EN_E_UNSUPPORTED: a model, tokenizer or tensor that we do not know. */
 int32_t en_hf_init(en_hf **out, void *mem, size_t mem_bytes, const en_hf_files *files, en_why *why);
 size_t en_hf_head(const en_hf *h, void *dst, size_t cap); /* writes the GGUF head if it fits; its bytes, up to the tensor data */
 
-/* The data in the order of the GGUF file, gaps (padding) are zeros. n_from bytes at `from` of a shard's file become n_to bytes at `to` of the data.
- * plain: they are the same bytes. shard EN_HF_MADE: there is no source, en_hf_convert makes them from nothing. */
-enum { EN_HF_MADE = -1 };
-typedef struct { int32_t shard, plain; uint64_t from, n_from, to, n_to; } en_hf_piece;
-int en_hf_piece_at(const en_hf *h, uint32_t i, en_hf_piece *out); /* 0 past the end */
+/* The data in the order of the GGUF file: pieces.h. */
+int en_hf_piece_at(const en_hf *h, uint32_t i, en_file_piece *out); /* 0 past the end */
 void en_hf_convert(const en_hf *h, uint32_t i, void *dst, const void *src);
 
 /* ---- for the families ---- */

@@ -277,7 +277,7 @@ static void put_merges(const en_hf *h, en_gguf_writer *g) {
 /* A text that is no list of templates, or the one called default. */
 static void put_template(const en_hf *h, en_gguf_writer *g) {
   static const char key[] = "tokenizer.chat_template";
-  const en_hf_bytes_of *file = &h->files.texts[EN_HF_TEMPLATE];
+  const en_bytes *file = &h->files.texts[EN_HF_TEMPLATE];
   en_json t = en_json_get(en_hf_text_of(h, EN_HF_TOKENIZER_CONFIG), "chat_template"), none, v;
   for (const char *cursor = NULL; en_json_kind_of(t) == EN_JSON_ARRAY && en_json_next(t, &cursor, &none, &v);)
     if (en_json_is(en_json_get(v, "name"), "default")) t = en_json_get(v, "template");

@@ -125,7 +125,7 @@ test('what a folder lacks or what we do not know is told in one sentence', () =>
   assert.match(edgeNet('inspect', dir).err, /config\.json is not well-formed JSON/);
   writeFileSync(path.join(dir, 'config.json'), JSON.stringify(config));
   writeFileSync(path.join(dir, 'model.safetensors'), weights.subarray(0, -100));
-  assert.match(edgeNet('logits', dir, '--tokens', '1', '--out', temporary('x.f32')).err, /safetensors file 1 is cut short/);
+  assert.match(edgeNet('logits', dir, '--tokens', '1', '--out', temporary('x.f32')).err, /file 1 of the model is cut short/);
   writeFileSync(path.join(dir, 'model.safetensors'), weights.subarray(0, 100));
   assert.match(edgeNet('inspect', dir).err, /model\.safetensors ends inside its head/);
   writeFileSync(path.join(dir, 'model.safetensors'), safetensors([{ name: 'model.layers.0.strange.weight', shape: [4], bytes: Buffer.alloc(16) }]));

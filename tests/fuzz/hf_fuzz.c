@@ -8,16 +8,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum { MOST_SHARDS = 4, MOST_MEMORY = 64 << 20, MOST_TENSOR = 1 << 16 };
 
-static en_hf_bytes_of take(const uint8_t **p, const uint8_t *end) {
-  if (end - *p < 4) return (en_hf_bytes_of){NULL, 0};
+static en_bytes take(const uint8_t **p, const uint8_t *end) {
+  if (end - *p < 4) return (en_bytes){NULL, 0};
   const size_t n = EN_MIN(en_rd32(*p), (size_t)(end - *p) - 4);
-  const en_hf_bytes_of out = {n ? *p + 4 : NULL, n};
+  const en_bytes out = {n ? *p + 4 : NULL, n};
   *p += 4 + n;
   return out;
 }
 
 static void check_pieces(const en_hf *h, const en_gguf *g) {
-  en_hf_piece p;
+  en_file_piece p;
   uint64_t at = 0;
   for (uint32_t i = 0; en_hf_piece_at(h, i, &p); i++) {
     REQUIRE(p.to >= at && p.to - at < 32 && p.n_to && p.to + p.n_to <= g->file_bytes - g->data_offset);
@@ -34,7 +34,7 @@ static void check_pieces(const en_hf *h, const en_gguf *g) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
   const uint8_t *p = data, *end = data + n;
-  en_hf_bytes_of shards[MOST_SHARDS];
+  en_bytes shards[MOST_SHARDS];
   en_hf_files files = {.shards = shards, .name = "fuzz"};
   en_hf *h;
   en_gguf g;
