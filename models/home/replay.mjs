@@ -10,7 +10,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { samples } from './generate.mjs';
 
-const SAMPLES = 320, SEED = 20261121;
+const SAMPLES = 1000, SEED = 20261121;
 
 /** The file's text. */
 export function replayModule() {

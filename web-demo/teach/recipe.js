@@ -2,7 +2,7 @@
 /**
  * One button, one recipe: from a few examples of a new command to an adapter that has learned it, without forgetting the old ones.
  *
- * The lesson is paraphrases of the examples (augment.js) mixed with as many old commands (old-commands.js). A small adapter over the top layers learns it in
+ * The lesson is paraphrases of the examples (augment.js) mixed with more old commands (old-commands.js). A small adapter over the top layers learns it in
  * rounds; after each the model answers paraphrases and old commands that were kept apart, and the lesson ends when all of the former and no fewer of the
  * latter are right, or when another round brought nothing.
  */
@@ -35,17 +35,17 @@ import { random } from './random.js';
 export const RECIPE = Object.freeze({
   /** What learns. */
   adapter: Object.freeze({ rank: 4, alpha: 8, layers: 3 }),
-  training: Object.freeze({ learningRate: 2e-2, batchSize: 16, scheduler: /** @type {const} */ ('cosine'), gradientCheckpointing: false }),
+  training: Object.freeze({ learningRate: 1.5e-2, batchSize: 16, scheduler: /** @type {const} */ ('cosine'), gradientCheckpointing: false }),
   /** New and old samples of one round. */
-  fresh: 240, old: 240,
+  fresh: 200, old: 320,
   /** New and old samples of a check, kept apart. */
-  checks: 20,
+  freshChecks: 20, oldChecks: 40,
   rounds: 4,
   maxLength: 96,
 });
 
 /** Old commands that are only ever checked. */
-const CHECKED = OLD_COMMANDS.slice(-RECIPE.checks), REPLAYED = OLD_COMMANDS.slice(0, -RECIPE.checks);
+const CHECKED = OLD_COMMANDS.slice(-RECIPE.oldChecks), REPLAYED = OLD_COMMANDS.slice(0, -RECIPE.oldChecks);
 /** The adapter's name while it is checked. */
 const DRAFT = 'lesson';
 
@@ -85,7 +85,7 @@ export async function teach(session, examples, { frame, seed = 1, signal, recipe
   } finally { await trainer.dispose(); }
 }
 
-/** What is learned in a round: examples and paraphrases of them, and as many old commands, in any order. @param {readonly Example[]} examples @param {Frame} frame @param {number} seed @param {typeof RECIPE} recipe @returns {Example[]} */
+/** What is learned in a round: examples and paraphrases of them, and old commands, others in every round, in any order. @param {readonly Example[]} examples @param {Frame} frame @param {number} seed @param {typeof RECIPE} recipe @returns {Example[]} */
 export function lessonFor(examples, frame, seed, recipe = RECIPE) {
   const r = random(seed);
   const fresh = [...examples, ...examples, ...paraphrases(examples, { n: recipe.fresh - 2 * examples.length, seed, part: 'learn' })];
@@ -96,7 +96,7 @@ export function lessonFor(examples, frame, seed, recipe = RECIPE) {
 /** @param {readonly Example[]} examples @param {Frame} frame @param {number} seed @param {typeof RECIPE} recipe @returns {{ fresh: Example[], old: Example[] }} */
 export function testsFor(examples, frame, seed, recipe = RECIPE) {
   return {
-    fresh: paraphrases(examples, { n: recipe.checks, seed, part: 'check' }),
+    fresh: paraphrases(examples, { n: recipe.freshChecks, seed, part: 'check' }),
     old: frame.home ? CHECKED.map(([say, output]) => ({ say, do: output })) : [],
   };
 }
