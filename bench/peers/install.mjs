@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Where the peers come from: llama.cpp from npm's node-llama-cpp (prebuilt libraries, and its public headers out of the package's source bundle),
- * PyTorch, transformers and PEFT from PyPI. Everything is put under build/peers, once; nothing here is part of `npm test`.
+ * PyTorch, transformers and PEFT, and OpenSSF's model-signing, from PyPI. Everything is put under build/peers, once; nothing here is part of `npm test`.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -65,15 +65,19 @@ export function againstLlama(source, name) {
 }
 
 /** A Python that has requirements.txt: EDGE_NET_PYTHON, or an environment of our own (the default PyTorch wheel of PyPI takes about 7 GB of disk). */
-export function python() {
-  if (process.env.EDGE_NET_PYTHON) return process.env.EDGE_NET_PYTHON;
-  const venv = path.join(WORK, 'python'), exe = path.join(venv, 'bin', 'python'), done = path.join(venv, 'installed');
-  const wanted = fs.readFileSync(path.join(ROOT, 'bench', 'peers', 'requirements.txt'), 'utf8');
+export function python() { return process.env.EDGE_NET_PYTHON ?? environment('python', 'requirements.txt'); }
+/** A Python that has OpenSSF's model-signing. */
+export function signingPython() { return environment('python-signing', 'requirements-signing.txt'); }
+
+/** @param {string} name of its folder @param {string} requirements file beside this one @returns {string} its interpreter */
+function environment(name, requirements) {
+  const venv = path.join(WORK, name), exe = path.join(venv, 'bin', 'python'), done = path.join(venv, 'installed');
+  const wanted = fs.readFileSync(path.join(ROOT, 'bench', 'peers', requirements), 'utf8');
   if (!fs.existsSync(done) || fs.readFileSync(done, 'utf8') !== wanted) {
     fs.mkdirSync(WORK, { recursive: true });
-    process.stderr.write('installing the peers from PyPI (gigabytes)\n');
+    process.stderr.write(`installing ${requirements} from PyPI\n`);
     run('python3', ['-m', 'venv', venv]);
-    run(exe, ['-m', 'pip', 'install', '-q', '-r', path.join(ROOT, 'bench', 'peers', 'requirements.txt')]);
+    run(exe, ['-m', 'pip', 'install', '-q', '-r', path.join(ROOT, 'bench', 'peers', requirements)]);
     fs.writeFileSync(done, wanted);
   }
   return exe;
