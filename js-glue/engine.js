@@ -30,6 +30,7 @@ const LOGITS_BYTES = 1 << 20;
  * @property {number} threads
  * @property {number} [contextLength] tokens per sequence; default: what the model was trained for, at most 4096
  * @property {number} parallel sequences that can be worked on at once
+ * @property {number} promptLookup tokens to guess at most
  * @property {'f16' | 'f32' | 'q8_0'} kvType
  * @property {boolean} profile measure every step
  * @property {string} [kernels] a kernel table by name
@@ -89,7 +90,7 @@ export class Engine {
     this.#kvType = spec.kvType;
     this.#parallel = spec.nSeq;
     this.#profile = spec.profile;
-    this.#scheduler = session && new Scheduler({ w, session: session.handle, tokenizer: tokenizer?.handle ?? 0, vocab: model.info.vocab, nCtx: session.nCtx, nBatch: spec.nBatch, nSeq: spec.nSeq, nLogits: spec.nLogits });
+    this.#scheduler = session && new Scheduler({ w, session: session.handle, tokenizer: tokenizer?.handle ?? 0, vocab: model.info.vocab, nCtx: session.nCtx, nBatch: spec.nBatch, nSeq: spec.nSeq, nLogits: spec.nLogits, lookup: spec.lookup });
     this.#adapters = new Adapters({ w, model: model.handle, session: session?.handle ?? 0, layers: info.layers });
   }
 
@@ -311,14 +312,14 @@ export class Engine {
 }
 
 /** @typedef {{model: import('./load.js').LoadedModel, tokenizer: import('./wasm-instance.js').Opened | null, session: ReturnType<import('./wasm-instance.js').WasmInstance['openSession']> | null,
- *   info: ModelInfo, spec: {nBatch: number, nSeq: number, nLogits: number, kvType: number, embedContext: number, profile: boolean}}} Parts session null: an encoder */
+ *   info: ModelInfo, spec: {nBatch: number, nSeq: number, nLogits: number, lookup: number, kvType: number, embedContext: number, profile: boolean}}} Parts session null: an encoder */
 
 /** Tokenizer and context of a sealed model. @param {import('./wasm-instance.js').WasmInstance} w @param {import('./load.js').LoadedModel} model @param {EngineOptions} options @returns {Parts} */
-function open(w, model, { contextLength, parallel, kvType, profile }) {
+function open(w, model, { contextLength, parallel, promptLookup: lookup, kvType, profile }) {
   const info = w.info(model.handle);
   const tokenizer = info.hasTokenizer ? w.openTokenizer(model.image, model.head) : null;
   const nCtx = contextLength ?? Math.min(info.contextTrained || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
-  const spec = { nBatch: Math.max(BATCH, parallel), nSeq: parallel, nLogits: Math.max(parallel, Math.min(16, Math.floor(LOGITS_BYTES / (4 * info.vocab)))), kvType: KV_TYPES[kvType], embedContext: Math.min(info.contextTrained || EMBED_CONTEXT, contextLength ?? EMBED_CONTEXT), profile };
+  const spec = { nBatch: Math.max(BATCH, parallel), nSeq: parallel, lookup, nLogits: Math.max(parallel * (1 + lookup), Math.min(16, Math.floor(LOGITS_BYTES / (4 * info.vocab)))), kvType: KV_TYPES[kvType], embedContext: Math.min(info.contextTrained || EMBED_CONTEXT, contextLength ?? EMBED_CONTEXT), profile };
   const session = info.hasLogits ? w.openSession(model.handle, { nCtx, ...spec }) : null;
   const metadata = w.metadata(model.handle);
   return {

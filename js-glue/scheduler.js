@@ -1,7 +1,8 @@
 // @ts-check
 // Continuous batching over the sequences of one core session: whatever is asked at the same time is computed together.
 // Every turn of the loop takes one token from each running text and fills the rest of the batch with prompts that are still being
-// read.
+// read. Texts that begin alike read their beginning once: the others wait for it and copy it. Tokens can be guessed from what stands
+// earlier in a text, and checked together: what the model would have said anyway comes out, in fewer turns.
 import { EdgeNetError, abortError, asError } from './errors.js';
 import { Evaluation } from './evaluation.js';
 
@@ -12,14 +13,17 @@ const STATE_MAGIC = 0x31534e45;
  * @typedef {import('./wasm-instance.js').WasmInstance} WasmInstance
  * @typedef {import('./options.js').GenerateSpec} GenerateSpec
  * @typedef {'stop' | 'length' | 'abort'} FinishReason stop: end token or stop sequence; length: maxTokens or the context is full
- * @typedef {{promptTokens: number, cachedTokens: number, promptMs: number, tokens: number, tokenMs: number, ttftMs: number}} Timings
- *   cachedTokens: of the prompt, still in the KV cache from an earlier call; tokenMs: all tokens after the first; ttftMs: from the call to the first token
+ * @typedef {{promptTokens: number, cachedTokens: number, promptMs: number, tokens: number, guessedTokens: number, tokenMs: number, ttftMs: number}} Timings
+ *   cachedTokens: of the prompt, in the KV cache from another call; guessedTokens: of those made, guessed right (option promptLookup); tokenMs: all tokens after the first; ttftMs: from the call to the first token
  * @typedef {{text: string, tokens: number[], finishReason: FinishReason, timings: Timings, seed: number}} Completion
  * @typedef {{ids: number[], spec: GenerateSpec, atStart: boolean, signal?: AbortSignal, onToken: (text: string, id: number) => void}} Request
  *   ids: the prompt, at least one token; atStart: the text begins with the first new token; onToken: id -1 is text that was held back to the end
  * @typedef {{seq: number, cached: number[], job: Job | null, used: number}} Slot one sequence of the KV cache
- * @typedef {{w: WasmInstance, session: number, tokenizer: number, vocab: number, nCtx: number, nBatch: number, nSeq: number, nLogits: number}} Place
+ * @typedef {{w: WasmInstance, session: number, tokenizer: number, vocab: number, nCtx: number, nBatch: number, nSeq: number, nLogits: number, lookup: number}} Place lookup: tokens to guess at most
  */
+
+/** Tokens of a beginning that another text has, too, from which on it is worth waiting for. */
+const WORTH_WAITING = 16;
 
 /** A text in the making. */
 class Job {
@@ -31,6 +35,8 @@ class Job {
   grammar = { handle: 0, block: 0 };
   /** @type {number[]} ids that are not in the cache yet */ pending = [];
   cachedTokens = 0;
+  /** Tokens to guess next time: fewer after wrong guesses. */ trust = Infinity;
+  guessedTokens = 0;
   promptMs = 0;
   firstAt = 0;
   startedAt = performance.now();
@@ -181,23 +187,30 @@ export class Scheduler {
     }
   }
 
-  /** Waiting texts take free sequences: the one that already holds most of the prompt, else the one unused for longest. */
+  /** Waiting texts take free sequences: the one that already holds most of the prompt, else the one unused for longest. A longer beginning that another one holds is copied. */
   #admit() {
-    while (this.#waiting.length && !this.#exclusive.length) {
+    if (this.#exclusive.length) return;
+    for (const job of [...this.#waiting]) {
       const free = this.#slots.filter((s) => !s.job);
       if (!free.length) return;
-      const job = /** @type {Job} */ (this.#waiting.shift());
       const shared = (/** @type {Slot} */ s) => commonPrefix(s.cached, job.ids);
+      const longest = this.#slots.reduce((a, b) => (shared(b) > shared(a) ? b : a));
+      if (this.#slots.some((s) => s.job && s.job.pending.length > 1 && commonPrefix(s.job.ids, job.ids) >= shared(longest) + WORTH_WAITING)) continue;
+      this.#waiting.splice(this.#waiting.indexOf(job), 1);
       const slot = free.reduce((a, b) => (shared(b) > shared(a) || shared(b) === shared(a) && b.used < a.used ? b : a));
-      try { this.#begin(job, slot); } catch (e) { this.#end(slot, job, asError(e)); }
+      try { this.#begin(job, slot, shared(longest) > shared(slot) ? longest : slot); } catch (e) { this.#end(slot, job, asError(e)); }
     }
   }
 
-  /** @param {Job} job @param {Slot} slot */
-  #begin(job, slot) {
+  /** @param {Job} job @param {Slot} slot @param {Slot} from who has its beginning */
+  #begin(job, slot, from) {
     const { w, tokenizer, vocab, session } = this.#p;
     slot.job = job;
     slot.used = ++this.#clock;
+    if (from !== slot) {
+      w.copySeq(session, from.seq, slot.seq);
+      slot.cached = [...from.cached];
+    }
     // The last prompt token is always computed: its logits choose the first new one.
     const keep = w.keep(session, slot.seq, Math.min(commonPrefix(slot.cached, job.ids), job.ids.length - 1));
     slot.cached.length = keep;
@@ -228,7 +241,7 @@ export class Scheduler {
   /** One turn: one token of each running text, and prompt tokens up to a full batch. @param {Slot[]} active */
   async #turn(active) {
     const ids = /** @type {number[]} */ ([]), seq = /** @type {number[]} */ ([]), want = /** @type {number[]} */ ([]);
-    /** @type {{slot: Slot, job: Job, n: number, last: boolean}[]} */ const parts = [];
+    /** @type {{slot: Slot, job: Job, n: number, last: boolean, guesses: number[]}[]} */ const parts = [];
     let room = this.#p.nBatch;
     const order = [...active].sort((a, b) => pendingOf(a) - pendingOf(b));
     for (const slot of order) {
@@ -237,18 +250,44 @@ export class Scheduler {
       if (!n) continue;
       room -= n;
       const last = n === job.pending.length;
-      parts.push({ slot, job, n, last });
+      const guesses = job.tokens.length && n === 1 ? this.#guess(slot, job, room) : [];
+      room -= guesses.length;
+      parts.push({ slot, job, n, last, guesses });
       for (let i = 0; i < n; i++) { ids.push(job.pending[i]); seq.push(slot.seq); want.push(last && i === n - 1 ? 1 : 0); }
+      for (const id of guesses) { ids.push(id); seq.push(slot.seq); want.push(1); }
     }
     const t0 = performance.now();
     if (!await this.#evaluation.run(ids, seq, want, () => parts.some((p) => p.job.signal?.aborted) || this.#closed !== null)) return;
     const ms = performance.now() - t0;
     let row = 0;
-    for (const { slot, job, n, last } of parts) {
+    for (const { slot, job, n, last, guesses } of parts) {
       slot.cached.push(...job.pending.splice(0, n));
       if (!job.tokens.length) job.promptMs += ms;
-      if (last) this.#pick(slot, job, row++);
+      if (last) this.#pick(slot, job, row);
+      if (guesses.length) this.#check(slot, job, row + 1, guesses);
+      if (last) row += 1 + guesses.length;
     }
+  }
+
+  /** What may come next, by what came after the same tokens earlier. @param {Slot} slot @param {Job} job @param {number} room @returns {number[]} */
+  #guess(slot, job, room) {
+    const { lookup, nCtx } = this.#p;
+    return lookup ? continuation([...slot.cached, job.pending[0]], Math.min(lookup, job.trust, room, nCtx - slot.cached.length - 1, job.spec.maxTokens - job.tokens.length - 1)) : [];
+  }
+  /** Go on while the model says what was guessed; then forget the rest. @param {Slot} slot @param {Job} job @param {number} row @param {number[]} guesses */
+  #check(slot, job, row, guesses) {
+    const { w, session } = this.#p;
+    let right = 0;
+    while (right < guesses.length && slot.job === job && job.pending[0] === guesses[right]) {
+      slot.cached.push(guesses[right]);
+      job.guessedTokens++;
+      this.#pick(slot, job, row + right++);
+    }
+    job.trust = right < guesses.length ? Math.max(1, right) : 2 * right;
+    if (right === guesses.length || w.keep(session, slot.seq, slot.cached.length) === slot.cached.length) return;
+    // A model that cannot go back reads the text again, and is not asked to guess again.
+    this.#p.lookup = 0;
+    job.pending = [...slot.cached.splice(0), ...job.pending];
   }
 
   /** @param {Slot} slot @param {Job} job @param {number} row */
@@ -290,7 +329,7 @@ export class Scheduler {
     const now = performance.now();
     return {
       text: job.text, tokens: job.tokens, finishReason, seed: job.spec.seed,
-      timings: { promptTokens: job.ids.length, cachedTokens: job.cachedTokens, promptMs: job.promptMs, tokens: job.tokens.length,
+      timings: { promptTokens: job.ids.length, cachedTokens: job.cachedTokens, promptMs: job.promptMs, tokens: job.tokens.length, guessedTokens: job.guessedTokens,
         tokenMs: job.firstAt ? now - job.firstAt : 0, ttftMs: job.firstAt ? job.firstAt - job.startedAt : 0 },
     };
   }
@@ -311,6 +350,19 @@ export class Scheduler {
 
 /** @param {Slot} slot */
 function pendingOf(slot) { return slot.job?.pending.length ?? 0; }
+
+/** What followed when the last three tokens, or two, stood in the text before. @param {readonly number[]} text @param {number} most @returns {number[]} */
+export function continuation(text, most) {
+  const end = text.length - 1;
+  for (const n of most > 0 ? [3, 2] : []) {
+    for (let at = end - 1; at >= n - 1; at--) {
+      let k = 0;
+      while (k < n && text[at - k] === text[end - k]) k++;
+      if (k === n) return text.slice(at + 1, at + 1 + most);
+    }
+  }
+  return [];
+}
 
 /** @param {readonly number[]} a @param {readonly number[]} b */
 export function commonPrefix(a, b) {

@@ -36,6 +36,7 @@ import { VARIANTS, postableWasm } from './variants.js';
  * @property {number} [threads] compute threads; default: the cores, at most 8, where threads are allowed, else 1. Never more than cores.
  * @property {number} [contextLength] tokens per text, prompt included; default: what the model was trained for, at most 4096
  * @property {number} [parallel] texts that are worked on at once (1); each has its own KV cache
+ * @property {number} [promptLookup] tokens that are guessed from what stands earlier in a text, and checked together (0): the same text, sooner where answers repeat their prompt
  * @property {'auto' | 'wasm' | 'webgpu'} [backend] webgpu is not there yet and an error
  * @property {import('./variants.js').Variant} [variant] force a binary
  * @property {string} [kernels] force a kernel table of the binary
@@ -52,7 +53,7 @@ import { VARIANTS, postableWasm } from './variants.js';
  */
 /** What ModelLoader adds: @typedef {{maxStoreBytes: number | null, policy?: import('./fetch/types.js').EvictionPolicy, patience: import('./fetch/types.js').Patience}} LoaderPart */
 
-export const SESSION_OPTIONS = Object.freeze(['threads', 'contextLength', 'parallel', 'backend', 'variant', 'kernels', 'kvType', 'profile', 'worker', 'lane', 'wasm', 'storage', 'storageRoot', 'persist', 'signal', 'onProgress']);
+export const SESSION_OPTIONS = Object.freeze(['threads', 'contextLength', 'parallel', 'promptLookup', 'backend', 'variant', 'kernels', 'kvType', 'profile', 'worker', 'lane', 'wasm', 'storage', 'storageRoot', 'persist', 'signal', 'onProgress']);
 
 /** @template T @param {string} name @param {T | undefined} value @param {readonly T[]} allowed @param {T} dflt @returns {T} */
 function oneOf(name, value, allowed, dflt) {
@@ -73,6 +74,7 @@ async function engineOptions(o) {
     wasm: await postableWasm(o.wasm), variant, threads,
     contextLength: o.contextLength === undefined ? undefined : numberIn('contextLength', o.contextLength, 1, 1 << 24, true),
     parallel: o.parallel === undefined ? 1 : numberIn('parallel', o.parallel, 1, 256, true),
+    promptLookup: o.promptLookup === undefined ? 0 : numberIn('promptLookup', o.promptLookup, 0, 32, true),
     kvType: oneOf('kvType', o.kvType, ['f16', 'f32', 'q8_0'], 'f16'),
     kernels: o.kernels, profile: o.profile === true, inPlace: false,
   };
@@ -419,6 +421,6 @@ function checkText(input, i) {
 
 /** @param {number} seed @returns {Completion} of a call whose signal was aborted before it began */
 function aborted(seed) {
-  return { text: '', tokens: [], finishReason: 'abort', seed, timings: { promptTokens: 0, cachedTokens: 0, promptMs: 0, tokens: 0, tokenMs: 0, ttftMs: 0 } };
+  return { text: '', tokens: [], finishReason: 'abort', seed, timings: { promptTokens: 0, cachedTokens: 0, promptMs: 0, tokens: 0, guessedTokens: 0, tokenMs: 0, ttftMs: 0 } };
 }
 function disposedError() { return new EdgeNetError('STATE', 'the session was disposed'); }

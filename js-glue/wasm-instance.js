@@ -330,6 +330,8 @@ export class WasmInstance {
     this.#must('w_seq_keep', session, seq, 0);
     return 0;
   }
+  /** Fork: `to` becomes a copy of `from`. @param {number} session @param {number} from @param {number} to */
+  copySeq(session, from, to) { this.#must('w_seq_copy', session, from, to); }
   /** The cache of a sequence, after `lead` bytes that the caller fills. @param {number} session @param {number} seq @param {number} lead @returns {Uint8Array} */
   saveSeq(session, seq, lead) {
     const n = this.#run('w_seq_state_bytes', session, seq) >>> 0;
