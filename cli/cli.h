@@ -10,7 +10,7 @@
 /* Every command, in the order of the help: CLI_COMMAND(name) is cli_command_<name>, defined in a file of its own. */
 #define CLI_COMMANDS \
   CLI_COMMAND(run) CLI_COMMAND(tokens) CLI_COMMAND(detokenize) CLI_COMMAND(tokenizer) CLI_COMMAND(logits) CLI_COMMAND(embed) CLI_COMMAND(perplexity) CLI_COMMAND(eval) \
-  CLI_COMMAND(convert) CLI_COMMAND(quantize) CLI_COMMAND(init) CLI_COMMAND(train) CLI_COMMAND(adapter) CLI_COMMAND(bench) CLI_COMMAND(inspect) CLI_COMMAND(capabilities) CLI_COMMAND(parity) CLI_COMMAND(grads)
+  CLI_COMMAND(convert) CLI_COMMAND(quantize) CLI_COMMAND(imatrix) CLI_COMMAND(init) CLI_COMMAND(train) CLI_COMMAND(adapter) CLI_COMMAND(bench) CLI_COMMAND(inspect) CLI_COMMAND(capabilities) CLI_COMMAND(parity) CLI_COMMAND(grads)
 #define CLI_COMMAND(name) extern const cli_command cli_command_##name;
 CLI_COMMANDS
 #undef CLI_COMMAND

@@ -4,8 +4,6 @@
  * every sequence as it was (what the slices wrote lies beyond the lengths). */
 #include "session.h"
 
-enum { PART_BEGIN, PART_LAYERS, PART_END };
-
 /* Sequences have states instead of keys and values. */
 static int32_t has_states(const en_session *s) { return s->m->c.n_state && !s->spec.pooling; }
 

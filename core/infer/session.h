@@ -3,6 +3,7 @@
 #define EN_SESSION_H
 #include "../model/adapter.h"
 
+enum { PART_BEGIN, PART_LAYERS, PART_END };
 typedef struct { /* the batch in work */
   en_batch batch;
   uint32_t at;          /* first token of the slice */
