@@ -10,6 +10,7 @@ enum {
   EN_T_VECTOR = 2,   /* 1-D, f32: norm weights, biases, factors. Else a matrix of any type, packed */
   EN_T_HEAD = 4,     /* the output matrix: if missing, the token embedding takes its place */
   EN_T_ROPE = 8,     /* factors that divide the angles of rotary table 0; EN_T_ROPE << 1: of table 1 */
+  EN_T_ABOVE = 32,   /* the first layer has no use for it, whatever its file holds there */
   EN_T_PLAIN = 64,   /* a small matrix that DOTS reads: never packed */
   EN_T_EXPERTS = 128, /* n_experts matrices one after another */
   EN_T_BIAS = EN_T_VECTOR | EN_T_OPTIONAL

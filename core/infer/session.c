@@ -247,6 +247,7 @@ static const en_step *program(en_session *s, int32_t *n) {
   s->run.cs = angles_of(s, kind.rope);
   s->run.lo = kind.window ? s->lo_window : s->lo;
   s->run.w = en_model_layer(s->m, j->layer);
+  s->run.layer = j->layer;
   s->run.kv_k = s->kv + (size_t)(s->layer_kv_bytes * 2 * (s->spec.pooling ? 0 : (uint64_t)j->layer));
   s->run.kv_v = s->run.kv_k + (size_t)s->layer_kv_bytes;
   s->run.state = s->state + (has_states(s) ? (size_t)j->layer * s->spec.n_seq * 2 * (size_t)s->m->c.n_state : 0);

@@ -44,6 +44,7 @@ int32_t en_dots_forward(const en_run *r, const en_step *step, int32_t n_steps) {
   const en_row_job job = {r, step};
   const en_weight *w = &r->w[step->w];
   (void)n_steps;
+  if (!en_weight_given(w)) return 1; /* EN_T_ABOVE */
   en_parallel((int64_t)w->rows * w->cols * r->T < SERIAL_MACS ? NULL : r->host, dot_rows, &job, w->rows, EN_R);
   activate(r, step);
   return 1;

@@ -2,6 +2,7 @@
 #include "layers_internal.h"
 
 int64_t en_dim_size(const en_config *c, en_dim d) {
+  if (d >= EN_DIM_2D && d <= EN_DIM_6D) return (int64_t)(d - EN_DIM_2D + 2) * c->D;
   switch (d) {
     case EN_DIM_0: return 0;
     case EN_DIM_1: return 1;
@@ -33,6 +34,12 @@ int64_t en_dim_size(const en_config *c, en_dim d) {
     case EN_DIM_R2N: return c->ssm.R ? c->ssm.R + 2 * (int64_t)c->ssm.N : 0;
     case EN_DIM_I_CONV: return c->ssm.I + en_dim_size(c, EN_DIM_CONV);
     case EN_DIM_ALL_IN: return c->ssm.I + en_dim_size(c, EN_DIM_CONV) + c->ssm.heads;
+    case EN_DIM_DECAY: return c->wkv.decay;
+    case EN_DIM_RATE: return c->wkv.rate;
+    case EN_DIM_MIX: return c->wkv.mix;
+    case EN_DIM_GATE: return c->wkv.gate;
+    case EN_DIM_LOW: return EN_MAX(EN_MAX(c->wkv.decay, c->wkv.rate), EN_MAX(c->wkv.mix, c->wkv.gate));
+    default: break;
   }
   return 0;
 }
@@ -94,6 +101,7 @@ int32_t en_step_forward(const en_run *r, const en_step *step, int32_t n_steps) {
 void en_step_backward(const en_back *b, const en_step *step) {
   static void (*const backwards[EN_OP_COUNT])(const en_back *, const en_step *) = {
 #define EN_OP(NAME, function, reads) en_##function##_backward,
+#define EN_OP_INFER(NAME, function, reads) NULL,
 #include "ops.def"
 #undef EN_OP
   };

@@ -14,7 +14,8 @@ typedef enum {
   EN_DIM_QK /* (H + K) E */, EN_DIM_QKV /* (H + 2K) E */, EN_DIM_2F, EN_DIM_CTX /* n_ctx_train */, EN_DIM_TYPES, EN_DIM_LABELS,
   EN_DIM_X /* experts */, EN_DIM_XF, EN_DIM_XD, EN_DIM_UF, EN_DIM_UD /* F and D of all experts that a token uses; a dense model is one expert */,
   EN_DIM_I, EN_DIM_IN, EN_DIM_2I, EN_DIM_CONV /* channels of the convolution: I + 2 G N */, EN_DIM_CONVK, EN_DIM_DT, EN_DIM_R, EN_DIM_R2N,
-  EN_DIM_I_CONV, EN_DIM_ALL_IN /* I + CONV + DT */
+  EN_DIM_I_CONV, EN_DIM_ALL_IN /* I + CONV + DT */,
+  EN_DIM_2D, EN_DIM_3D, EN_DIM_4D, EN_DIM_5D, EN_DIM_6D, EN_DIM_DECAY, EN_DIM_RATE, EN_DIM_MIX, EN_DIM_GATE, EN_DIM_LOW /* the largest of these four ranks */
 } en_dim;
 
 /* One table of rotary angles: angle of pair i at position p = p * base^(-2i/rot) / factor[i] * scale. With yarn > 0 (Peng et al. 2023) pairs that
@@ -26,7 +27,7 @@ typedef struct en_rope {
 } en_rope;
 enum { EN_ROPES = 2 };
 
-enum { EN_MAX_EXPERTS = 256, EN_MAX_USED = 16, EN_MAX_STATE = 512 /* numbers of a channel */, EN_MAX_CONV = 64 };
+enum { EN_MAX_EXPERTS = 256, EN_MAX_USED = 16, EN_MAX_STATE = 512 /* numbers of a channel */, EN_MAX_CONV = 64, EN_MAX_WKV = 256 /* head size */ };
 /* What differs between layers of one model. */
 typedef struct en_layer_kind {
   uint8_t rope;   /* its table of angles, below n_rope */
@@ -36,6 +37,9 @@ typedef struct en_layer_kind {
 /* State-space layers (Mamba): I inner channels, N numbers of state each, a convolution over `conv` tokens, time steps from R numbers (Mamba 1: one of every
  * channel) or of `heads` groups of channels (Mamba 2: R is 0, and G groups of heads share B and C). */
 typedef struct en_ssm { int32_t I, N, conv, R, G, heads; } en_ssm;
+
+/* RWKV 7: ranks of the pairs of small matrices that make the decay, the learning rate, the mixing of values and the gate. */
+typedef struct en_wkv { int32_t decay, rate, mix, gate; } en_wkv;
 
 typedef struct en_config {
   int32_t L, D, H, K, E, F, V;
@@ -54,6 +58,7 @@ typedef struct en_config {
   int32_t n_experts, n_used; /* feed-forward blocks of a layer, and those that a token goes through; 0: one for all */
   int32_t n_state;        /* floats that a layer keeps of a sequence, however long it is; 0: keys and values instead */
   en_ssm ssm;
+  en_wkv wkv;
   int32_t n_ctx_orig;     /* context before its rotary angles were stretched */
   int32_t n_rope;         /* tables in use, 1 to EN_ROPES */
   en_rope rope[EN_ROPES];
@@ -64,6 +69,7 @@ int64_t en_dim_size(const en_config *c, en_dim d);
 #define EN_SLOTS(SLOT) \
   SLOT(X, D) SLOT(H, D) SLOT(Q, HE) SLOT(K, KE) SLOT(V, KE) SLOT(A, HE) SLOT(G, UF) SLOT(U, UF) SLOT(ROUTES, X) SLOT(PAIRS, UD) \
   SLOT(CX, CONV) SLOT(C, CONV) SLOT(Z, I) SLOT(Y, I) SLOT(P, R2N) SLOT(DT, DT) \
+  SLOT(SHIFT, D) SLOT(MIX, D) SLOT(WK, D) SLOT(WV, D) SLOT(FIRST, D) SLOT(DECAY, D) SLOT(RATE, D) SLOT(GATE, D) SLOT(LOW, LOW) \
   SLOT(SCORES, LABELS) SLOT(LOGITS, V)
 typedef enum {
 #define SLOT(name, dim) EN_S_##name,
@@ -115,6 +121,7 @@ typedef struct en_run {
   const en_weight *w;          /* tensors of the current list: this layer's, or the globals */
   float *slot[EN_S_COUNT];
   int32_t T;
+  int32_t layer;               /* the one in work, of inference */
   const int32_t *ids;          /* [T] */
   const uint32_t *pos;         /* [T] position in its text */
   const uint32_t *cell;        /* [T] where its key and value lie in the cache; decoders: pos */

@@ -8,6 +8,7 @@ typedef int32_t (*en_forward)(const en_run *r, const en_step *step, int32_t n_st
 #define EN_OP(NAME, function, reads) \
   int32_t en_##function##_forward(const en_run *r, const en_step *step, int32_t n_steps); \
   void en_##function##_backward(const en_back *b, const en_step *step);
+#define EN_OP_INFER(NAME, function, reads) int32_t en_##function##_forward(const en_run *r, const en_step *step, int32_t n_steps);
 #include "ops.def"
 #undef EN_OP
 

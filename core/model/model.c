@@ -152,6 +152,10 @@ static int32_t bind(en_model *m, en_weight *w, const en_tensor_spec *spec, int32
   char name[80];
   const en_gguf_tensor *t = find(m, spec, layer, name, sizeof name);
   *w = (en_weight){0};
+  if (spec->flags & EN_T_ABOVE && !layer) {
+    if (t) m->pack[t - m->g.tensors] = EN_TENSOR_KEPT;
+    return EN_OK;
+  }
   if (!t) return spec->flags & EN_T_OPTIONAL ? EN_OK : missing(m, spec, layer, name, why);
   const int64_t rows = en_dim_size(&m->c, (en_dim)spec->rows), cols = en_dim_size(&m->c, (en_dim)spec->cols);
   const int32_t part = is_part(m, spec, t), vector = spec->flags & EN_T_VECTOR;

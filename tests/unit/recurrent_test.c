@@ -58,7 +58,7 @@ static void given_up(const en_model *m, const float *truth) {
   en_session *s = open_session(m, &spec, NULL, &mem);
   memset(want, 1, sizeof want);
   rows_of(s, 0, ids, 6, 6, got);
-  for (int steps = 1; steps < 200; steps += 7) {
+  for (int steps = 1; steps < 600; steps += 7) {
     CHECK_EQ(en_eval_begin(s, &(en_batch){N - 6, ids + 6, NULL, want}, NULL), EN_OK);
     if (en_eval_run(s, (uint32_t)steps, NULL) != EN_E_MORE) break;
     en_eval_drop(s);

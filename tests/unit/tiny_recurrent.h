@@ -19,6 +19,17 @@ static const tiny_recurrent tiny_recurrents[] = {
     {{"output_norm.weight", 64, 0, 0, 1, 0.2f}},
     {{"attn_norm.weight", 64, 0, 0, 1, 0.2f}, {"ssm_in.weight", 64, 336, 0, 0, 0.2f}, {"ssm_conv1d.weight", 4, 192, 1, 0, 0.6f}, {"ssm_conv1d.bias", 192, 0, 0, 0, 0.3f},
       {"ssm_dt.bias", 16, 0, 0, -1, 0.5f}, {"ssm_a", 1, 16, 1, -1, 0.9f}, {"ssm_d", 1, 16, 1, 1, 0.2f}, {"ssm_norm.weight", 64, 2, 1, 1, 0.2f}, {"ssm_out.weight", 128, 64, 0, 0, 0.2f}}},
+  {"rwkv7", "attention.layer_norm_epsilon", {{"wkv.head_size", 16}, {"attention.decay_lora_rank", 8}, {"attention.iclr_lora_rank", 6},
+    {"attention.value_residual_mix_lora_rank", 4}, {"attention.gate_lora_rank", 10}},
+    {{"token_embd_norm.weight", 64, 0, 0, 1, 0.2f}, {"token_embd_norm.bias", 64, 0, 0, 0, 0.2f}, {"output_norm.weight", 64, 0, 0, 1, 0.2f}, {"output_norm.bias", 64, 0, 0, 0, 0.2f}},
+    {{"attn_norm.weight", 64, 0, 0, 1, 0.2f}, {"attn_norm.bias", 64, 0, 0, 0, 0.2f}, {"attn_norm_2.weight", 64, 0, 0, 1, 0.2f}, {"attn_norm_2.bias", 64, 0, 0, 0, 0.2f},
+      {"time_mix_lerp_fused.weight", 64, 6, 1, 0.5f, 0.5f}, {"time_mix_w0.weight", 64, 0, 0, 0, 1}, {"time_mix_w1.weight", 64, 8, 1, 0, 0.2f}, {"time_mix_w2.weight", 8, 64, 1, 0, 0.3f},
+      {"time_mix_a0.weight", 64, 0, 0, 0, 1}, {"time_mix_a1.weight", 64, 6, 1, 0, 0.2f}, {"time_mix_a2.weight", 6, 64, 1, 0, 0.3f},
+      {"time_mix_v0.weight", 64, 0, 0, 0, 1}, {"time_mix_v1.weight", 64, 4, 1, 0, 0.2f}, {"time_mix_v2.weight", 4, 64, 1, 0, 0.3f},
+      {"time_mix_g1.weight", 64, 10, 1, 0, 0.2f}, {"time_mix_g2.weight", 10, 64, 1, 0, 0.5f}, {"time_mix_k_k.weight", 64, 0, 0, 1, 0.3f}, {"time_mix_k_a.weight", 64, 0, 0, 1, 0.3f},
+      {"time_mix_r_k.weight", 64, 0, 0, 0, 0.3f}, {"time_mix_ln.weight", 64, 0, 0, 1, 0.2f}, {"time_mix_ln.bias", 64, 0, 0, 0, 0.2f},
+      {"time_mix_receptance.weight", 64, 64, 0, 0, 0.2f}, {"time_mix_key.weight", 64, 64, 0, 0, 0.2f}, {"time_mix_value.weight", 64, 64, 0, 0, 0.2f}, {"time_mix_output.weight", 64, 64, 0, 0, 0.2f},
+      {"channel_mix_lerp_k.weight", 64, 0, 0, 0.5f, 0.5f}, {"channel_mix_key.weight", 64, TINY_F, 0, 0, 0.2f}, {"channel_mix_value.weight", TINY_F, 64, 0, 0, 0.2f}}},
 };
 
 static inline void tiny_add(tensors_t *w, const tiny_tensor *t, const char *name, const en_type *type) {
