@@ -5,7 +5,7 @@
  *   vocab.c        token texts, text -> id hash, ids of the 256 bytes
  *   special.c      tokens that are cut out of the text before anything else; tokens that end a generation
  *   merge.c        the merging both kinds share: O(n log n) over a word of any length
- *   spm.c bpe.c wordpiece.c   one file per kind (tokenizers.def); bpe.c cuts words by pretokenize.c
+ *   spm.c bpe.c wordpiece.c rwkv.c   one file per kind (tokenizers.def); bpe.c cuts words by pretokenize.c
  *   stream.c       tokens in, printable text out
  *
  * A new kind (tokenizer.ggml.model) is one file with an en_tokenizer_kind and one line in tokenizers.def. */
