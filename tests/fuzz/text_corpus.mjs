@@ -32,6 +32,7 @@ seed("tokenizer", "spm-phi3-no-prefix", bytes(0x80, 1, spm.length, 1 + 2 + 16), 
 for (const [i, pre] of ["default", "gpt-2", "llama-bpe", "qwen2", "smollm"].entries()) {
   seed("tokenizer", `bpe-${pre}`, bytes(0x80, i << 1, bpe.length, 8), bytes(5), ...bpe, bytes(merges.length), ...merges, Buffer.from("hello hello111 'll<tag>  \n\nhell<|im_end|>"));
 }
+seed("tokenizer", "rwkv", bytes(0x80, 16, 3, 0), token("in"), token("\\n\\n"), token("it\\'s"), bytes(0), Buffer.from("the inn\n\nit's"));
 const wordpiece = [token("[UNK]", unknown), token("[CLS]", control), token("▁ab"), token("c"), token("▁e"), token("▁."), token("▁中")];
 for (const [name, flags] of [["wordpiece", 64], ["wordpiece-cased", 64 + 128]]) {
   seed("tokenizer", String(name), bytes(0x80, 0, wordpiece.length, Number(flags) + 8), bytes(0), ...wordpiece, Buffer.from("abcc É.[CLS] 中ab 각 x"));

@@ -22,10 +22,14 @@ static void take_text(bytes_t *b, head_t *h, size_t length) {
   b->n -= length;
 }
 
-static void take_tokens(bytes_t *b, head_t *h, uint64_t n) {
-  uint8_t kinds[256] = {0};
+/* The first n_bytes tokens are the single bytes, spelled as RWKV's files spell them. */
+static void take_tokens(bytes_t *b, head_t *h, uint64_t n, uint64_t n_bytes) {
+  uint8_t kinds[512] = {0};
+  char spelled[8];
+  n += n_bytes;
   head_array(h, "tokenizer.ggml.tokens", GGUF_STRING, n);
-  for (uint64_t i = 0; i < n; i++) {
+  for (uint64_t i = 0; i < n_bytes; i++) head_counted(h, spelled, (size_t)snprintf(spelled, sizeof spelled, "\\x%02x", (unsigned)i));
+  for (uint64_t i = n_bytes; i < n; i++) {
     const uint8_t head = take(b);
     kinds[i] = head >> 4;
     take_text(b, h, head & 15);
@@ -45,13 +49,13 @@ static head_t cook(bytes_t *b) {
   static const char *const pres[] = {"default", "gpt-2", "llama-bpe", "qwen2", "smollm", "jina-v2-de", "modern-bert", "?"};
   const uint8_t recipe = take(b), n_tokens = take(b), flags = take(b);
   head_t h = head_begin();
-  head_string(&h, "tokenizer.ggml.model", recipe & 1 ? "llama" : flags & 64 ? "bert" : "gpt2");
+  head_string(&h, "tokenizer.ggml.model", recipe & 16 ? "rwkv" : recipe & 1 ? "llama" : flags & 64 ? "bert" : "gpt2");
   head_string(&h, "tokenizer.ggml.pre", pres[recipe >> 1 & 7]);
   if (flags & 1) head_string(&h, "general.name", "phi-3");
   if (flags & 2) head_flag(&h, "tokenizer.ggml.add_space_prefix", flags & 4);
   if (flags & 8) head_id(&h, "tokenizer.ggml.unknown_token_id", take(b));
   if (flags & 16) head_id(&h, "tokenizer.ggml.bos_token_id", take(b));
-  take_tokens(b, &h, n_tokens);
+  take_tokens(b, &h, n_tokens, recipe & 16 ? 256 : 0);
   if (flags & 32) {
     head_array(&h, "tokenizer.ggml.scores", GGUF_F32, n_tokens);
     for (uint32_t i = 0; i < n_tokens; i++) { const float score = (float)(int8_t)take(b); head_put(&h, &score, 4); }
