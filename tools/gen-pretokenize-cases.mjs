@@ -14,12 +14,20 @@ const gpt2 = regex("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p
 const modern = (digits, letter = "\\p{L}") =>
   regex(`'[sStTmMdD]|'[rRvV][eE]|'[lL][lL]|[^\\r\\n\\p{L}\\p{N}]?[${letter}]+|${digits}| ?[^\\s${letter}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`);
 
+/** Words also end where a capital of ASCII follows a small letter: llama.cpp's form of the published expressions, which know all capitals. @param {string} digits @param {string} [ending] */
+const cased = (digits, ending = "") => {
+  const first = "[^\\r\\n\\p{L}\\p{N}]?", noSmall = "(?:(?=\\p{L})[^a-z])", noCapital = "(?:(?=\\p{L})[^A-Z])";
+  return regex(`${first}${noSmall}*${noCapital}+${ending}|${first}${noSmall}+${noCapital}*${ending}|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`);
+};
+
 /** Each name's expressions, applied one after the other inside the pieces that the ones before have left. */
 const pretokenizers = {
   "gpt-2": [gpt2],
   "llama-bpe": [modern("\\p{N}{1,3}")],
   qwen2: [modern("\\p{N}")],
   qwen35: [modern("\\p{N}", "\\p{L}\\p{M}")],
+  "gpt-4o": [cased("\\p{N}{1,3}", "(?:'[sStTmMdD]|'[rRvV][eE]|'[lL][lL])?")],
+  tekken: [cased("\\p{N}")],
   smollm: [regex("\\p{N}"), gpt2],
   falcon: [regex("[\\p{P}\\$\\+<=>\\^~\\|`]+"), gpt2, regex("[0-9][0-9][0-9]")],
   default: [regex("[\\p{P}\\$\\+<=>\\^~\\|]+"), gpt2, regex("\\p{N}+"), regex("[0-9][0-9][0-9]")],
@@ -53,7 +61,7 @@ function below(n) {
 const parts = [
   " ", " ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u0085", "\u3000", "\ufeff", "'s", "'RE", "'ll", "'Ve", "'", "a", "Zebra", "it", "é", "e\u0301", "ß", "я", "中文",
   "ไทย", "हिन्दी", "שלום", "한", "1", "22", "333", "4096", "½", "٣", "Ⅷ", "𝟘", ".", "...", "?!", "-", "(", "»", "、", "_", "$", "+", "<=>", "^", "~", "|", "`", "€", "©", "=",
-  "🦙", "😶\u200d🌫️", "\u0000", "\u0007", "\u007f", "\ufffd", "𐐷", "\u{e0001}",
+  "🦙", "😶\u200d🌫️", "\u0000", "\u0007", "\u007f", "\ufffd", "𐐷", "\u{e0001}", "ABC", "Äb", "xY", "/", "/\n",
 ];
 /** Mostly from the list above; now and then any code point. */
 function randomText() {

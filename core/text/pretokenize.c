@@ -18,7 +18,11 @@ static int is_letter(const point_t *m) { return m->n_bytes && m->class == EN_CP_
 static int is_letter_or_mark(const point_t *m) { return m->n_bytes && (m->class == EN_CP_LETTER || en_cp_is_mark(m->class)); }
 static int is_number(const point_t *m) { return m->n_bytes && m->class == EN_CP_NUMBER; }
 static int is_space(const point_t *m) { return m->n_bytes && m->class == EN_CP_SPACE; }
+/* Letters that are no a-z, and no A-Z: those outside ASCII are both. */
+static int is_no_small(const point_t *m) { return is_letter(m) && (m->cp < 'a' || m->cp > 'z'); }
+static int is_no_capital(const point_t *m) { return is_letter(m) && (m->cp < 'A' || m->cp > 'Z'); }
 static int is_line_end(const point_t *m) { return m->n_bytes && (m->cp == '\r' || m->cp == '\n'); }
+static int is_line_end_or_slash(const point_t *m) { return is_line_end(m) || (m->n_bytes && m->cp == '/'); }
 /* [^\s\p{L}\p{N}] */
 static int is_other(const point_t *m) { return m->n_bytes && !is_letter(m) && !is_number(m) && !is_space(m); }
 /* the same with marks among the letters */
@@ -69,12 +73,28 @@ static size_t gpt2_words(const char *text, size_t n) {
 }
 
 /* What differs between the expressions of this family. */
-typedef struct { int32_t digits; int (*letter)(const point_t *); int (*other)(const point_t *); } rule_t;
+typedef enum { NOT_CASED, CASED, CASED_WITH_ENDING } cased_t;
+typedef struct { int32_t digits; int (*letter)(const point_t *); int (*other)(const point_t *); cased_t cased; } rule_t;
+
+/* A word that begins at `at`, a letter. Cased, it is, with S = \p{L} but a-z and C = \p{L} but A-Z, S*C+ or else S+C*, then perhaps a contraction: S takes all
+ * it can, and unless a small letter follows, gives back what stands behind the last letter that may be C. */
+static size_t word_end(const char *text, size_t n, size_t at, const rule_t *rule) {
+  if (!rule->cased) return run(text, n, at, rule->letter);
+  size_t end = run(text, n, at, is_no_small), either = 0;
+  const point_t next = look(text, n, end);
+  for (size_t k = at; !is_letter(&next) && k < end;) {
+    const point_t m = look(text, n, k);
+    k += m.n_bytes;
+    if (m.cp >= 128) either = k;
+  }
+  end = is_letter(&next) ? run(text, n, end, is_no_capital) : either ? either : end;
+  return rule->cased == CASED_WITH_ENDING ? end + contraction(text + end, n - end, 1) : end;
+}
 
 /* (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?LETTER+|\p{N}{1,DIGITS}| ?OTHER+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
- * LETTER is \p{L} or [\p{L}\p{M}]; OTHER is what is no blank, LETTER or number. */
+ * LETTER is \p{L} or [\p{L}\p{M}]; OTHER is what is no blank, LETTER or number. Cased: no contraction at first, words as above, [\r\n/]* for the first [\r\n]*. */
 static size_t modern_words(const char *text, size_t n, const rule_t *rule) {
-  const size_t short_form = contraction(text, n, 1);
+  const size_t short_form = rule->cased ? 0 : contraction(text, n, 1);
   if (short_form) return short_form;
   const point_t first = look(text, n, 0);
   if (is_number(&first)) {
@@ -83,11 +103,11 @@ static size_t modern_words(const char *text, size_t n, const rule_t *rule) {
     for (point_t m = look(text, n, at); --left && is_number(&m); m = look(text, n, at)) at += m.n_bytes;
     return at;
   }
-  if (is_letter(&first)) return run(text, n, 0, rule->letter);
+  if (is_letter(&first)) return word_end(text, n, 0, rule);
   const point_t second = look(text, n, first.n_bytes);
-  if (!is_line_end(&first) && rule->letter(&second)) return run(text, n, first.n_bytes, rule->letter);
+  if (!is_line_end(&first) && rule->letter(&second)) return word_end(text, n, first.n_bytes, rule);
   if (rule->letter(&first)) return first.n_bytes; /* a mark alone */
-  if (rule->other(&first) || (first.cp == ' ' && rule->other(&second))) return run(text, n, run(text, n, first.n_bytes, rule->other), is_line_end);
+  if (rule->other(&first) || (first.cp == ' ' && rule->other(&second))) return run(text, n, run(text, n, first.n_bytes, rule->other), rule->cased ? is_line_end_or_slash : is_line_end);
   size_t at = 0, line_end = 0;
   for (point_t m = first; is_space(&m); m = look(text, n, at)) {
     at += m.n_bytes;
@@ -95,9 +115,11 @@ static size_t modern_words(const char *text, size_t n, const rule_t *rule) {
   }
   return line_end ? line_end : blanks(text, n);
 }
-static size_t llama3_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){3, is_letter, is_other}); }
-static size_t qwen2_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){1, is_letter, is_other}); }
-static size_t qwen35_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){1, is_letter_or_mark, is_other_but_mark}); }
+static size_t llama3_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){3, is_letter, is_other, NOT_CASED}); }
+static size_t qwen2_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){1, is_letter, is_other, NOT_CASED}); }
+static size_t qwen35_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){1, is_letter_or_mark, is_other_but_mark, NOT_CASED}); }
+static size_t gpt4o_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){3, is_letter, is_other, CASED_WITH_ENDING}); }
+static size_t tekken_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){1, is_letter, is_other, CASED}); }
 
 /* [\p{P}$+<=>^~|]+ */
 static size_t punctuation_runs(const char *text, size_t n) {
