@@ -13,6 +13,7 @@ struct cli_bpe {
   const en_pretokenizer *pre;
   const char *const *specials;
   size_t n_specials;
+  int blank_apart;
   uint32_t *symbols;                      /* of all words; while words are counted, one for each byte */
   size_t n_symbols, cap_symbols;
   word_t *words;
@@ -44,9 +45,9 @@ static int grow(void **p, size_t *cap, size_t need, size_t size) {
 
 static uint64_t mix(uint64_t h) { h ^= h >> 32; h *= 0xd6e8feb86659fd93u; h ^= h >> 32; h *= 0xd6e8feb86659fd93u; return h ^ h >> 32; }
 
-cli_bpe *cli_bpe_new(const en_pretokenizer *pre, const char *const *specials, size_t n) {
+cli_bpe *cli_bpe_new(const en_pretokenizer *pre, const char *const *specials, size_t n, int blank_apart) {
   cli_bpe *b = calloc(1, sizeof *b);
-  if (b) b->pre = pre, b->specials = specials, b->n_specials = n;
+  if (b) b->pre = pre, b->specials = specials, b->n_specials = n, b->blank_apart = blank_apart;
   return b;
 }
 
@@ -119,8 +120,10 @@ int cli_bpe_add(cli_bpe *b, const char *text, size_t n_bytes) {
     en_words walk;
     const char *word;
     en_words_begin(&walk, b->pre, text, end);
-    while (en_words_next(&walk, &word, &n))
-      if (!count_word(b, word, n)) return 0;
+    while (en_words_next(&walk, &word, &n)) {
+      const size_t blank = b->blank_apart && n > 1 && *word == ' '; /* left out, it is in no pair and stays a token of its own */
+      if (!count_word(b, word + blank, n - blank)) return 0;
+    }
     text += end + length;
     n_bytes -= end + length;
   }

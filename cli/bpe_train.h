@@ -6,8 +6,9 @@
 typedef struct cli_bpe cli_bpe;
 typedef struct { uint32_t left, right; } cli_bpe_merge; /* symbols: 0-255 are bytes, 256 + i is what merge i made */
 
-/* NULL: no memory. specials[n] (kept): texts that no word runs across and that are not learned from. */
-cli_bpe *cli_bpe_new(const en_pretokenizer *pre, const char *const *specials, size_t n);
+/* NULL: no memory. specials[n] (kept): texts that no word runs across and that are not learned from. blank_apart: the blank before a word is merged with
+ * nothing, so that a word has the same tokens after a blank, after a quotation mark and at the beginning: a small model copies it more easily. */
+cli_bpe *cli_bpe_new(const en_pretokenizer *pre, const char *const *specials, size_t n, int blank_apart);
 void cli_bpe_free(cli_bpe *b);
 /* Counts the words of a text, which may be freed afterwards. 1, or 0: no memory. */
 int cli_bpe_add(cli_bpe *b, const char *text, size_t n_bytes);

@@ -9,13 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { K_DATA, K_OUT, K_VOCAB, K_PRE, K_SPECIAL, K_LEAST, K_QUIET };
+enum { K_DATA, K_OUT, K_VOCAB, K_PRE, K_SPECIAL, K_LEAST, K_BLANK_APART, K_QUIET };
 static const arg_option options[] = {
     [K_DATA] = {.name = "data", .value = "FILE", .help = "text, or .jsonl with lines of {\"text\"} or {\"input\", \"output\"}; may be given several times", .kind = ARG_TEXTS, .flags = ARG_REQUIRED},
     [K_OUT] = {.name = "out", .value = "FILE.gguf", .help = "the vocabulary", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
     [K_VOCAB] = {.name = "vocab", .value = "N", .help = "tokens in all: special ones, 256 bytes, merges", .kind = ARG_INT, .min = 257, .max = 1 << 20, .flags = ARG_REQUIRED},
     [K_PRE] = {.name = "pre", .value = "NAME", .help = "how text is cut into words (tokenizer.ggml.pre; default gpt-2)", .kind = ARG_TEXT},
     [K_SPECIAL] = {.name = "special", .value = "TEXT", .help = "a special token, may be given several times; the first ends texts (default <|endoftext|>)", .kind = ARG_TEXTS},
+    [K_BLANK_APART] = {.name = "blank-apart", .help = "the blank before a word is a token of its own: small models copy words more easily", .kind = ARG_FLAG},
     [K_LEAST] = {.name = "least", .value = "N", .help = "merge no pair that occurs less often", .kind = ARG_INT, .min = 1, .max = INT32_MAX, .fallback = 2},
     [K_QUIET] = {.name = "quiet", .help = "no progress on stderr", .kind = ARG_FLAG},
 };
@@ -157,7 +158,7 @@ static int run(const cli_args *a) {
   for (uint32_t i = 0; i < n_specials; i++)
     for (uint32_t k = 0; k <= i; k++)
       if (!specials[i][0] || (k < i && !strcmp(specials[i], specials[k]))) return cli_fail(NULL, "--special \"%s\": empty or given twice", specials[i]);
-  cli_bpe *b = cli_bpe_new(pre, specials, n_specials);
+  cli_bpe *b = cli_bpe_new(pre, specials, n_specials, args_given(a, K_BLANK_APART));
   const int code = b ? train(a, b, specials, n_specials, pre_name) : cli_fail(NULL, "no memory");
   cli_bpe_free(b);
   return code;

@@ -31,9 +31,9 @@ const alphabet = (() => {
   return [...Array(256).keys()].map((b) => String.fromCodePoint(plain.includes(b) ? b : next++));
 })();
 
-/** Counts every pair of every word again for every merge. @param {string} text @param {string} special @param {number} most @param {number} least */
-function naive(text, special, most, least) {
-  const words = text.split(special).flatMap((part) => part.match(GPT2_WORDS) ?? []).map((w) => [...Buffer.from(w)].map((b) => [b]));
+/** Counts every pair of every word again for every merge. @param {string} text @param {string} special @param {number} most @param {number} least @param {(word: string) => string} [blank] */
+function naive(text, special, most, least, blank = (/** @type {string} */ w) => w) {
+  const words = text.split(special).flatMap((part) => part.match(GPT2_WORDS) ?? []).map(blank).map((w) => [...Buffer.from(w)].map((b) => [b]));
   const compare = (/** @type {number[]} */ x, /** @type {number[]} */ y) => Buffer.compare(Buffer.from(x), Buffer.from(y));
   const spell = (/** @type {number[]} */ bytes) => bytes.map((b) => alphabet[b]).join('');
   const merges = [];
@@ -69,6 +69,14 @@ test('the merges are those of a naive trainer', () => {
     assert.deepEqual(merges, naive(text(seed), '<end>', 300 - 257, least));
     assert.deepEqual(strings(out, 'tokenizer.ggml.tokens'), ['<end>', ...[...alphabet].sort(), ...merges.map((m) => m.replace(' ', ''))]);
   }
+});
+
+test('--blank-apart: no merge has the blank of a word, and a word has the same tokens everywhere', () => {
+  const data = temporary('bpe.txt', `${text(6)} the "the`), out = temporary('apart.gguf');
+  ok('tokenizer', 'train', '--data', data, '--vocab', '300', '--special', '<end>', '--out', out, '--blank-apart', '--quiet');
+  assert.deepEqual(strings(out, 'tokenizer.ggml.merges'), naive(`${text(6)} the "the`, '<end>', 300 - 257, 2, (w) => (w.length > 1 ? w.replace(/^ /, '') : w)));
+  const ids = (/** @type {string} */ t) => ok('tokens', out, '-f', temporary('x.txt', t)).out.trim().split(' ');
+  assert.deepEqual(ids('there the'), [...ids('there'), ...ids(' '), ...ids('the')]);
 });
 
 test('the vocabulary works at once, from lines of JSON too', () => {
