@@ -37,6 +37,7 @@ file(GLOB benches CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/*.c")
 foreach(source IN LISTS benches)
   get_filename_component(name "${source}" NAME_WE)
   en_program(bench-${name} "${source}")
+  target_link_libraries(bench-${name} PRIVATE en_cli)
 endforeach()
 
 if(EN_FUZZ)
