@@ -47,7 +47,7 @@ export const RECIPE = Object.freeze({
 /** Old commands that are only ever checked. */
 const CHECKED = OLD_COMMANDS.slice(-RECIPE.oldChecks), REPLAYED = OLD_COMMANDS.slice(0, -RECIPE.oldChecks);
 /** The adapter's name while it is checked. */
-const DRAFT = 'lesson';
+const DRAFT = 'draft of this lesson';
 
 /**
  * @param {Session} session @param {readonly Example[]} examples
