@@ -1,6 +1,6 @@
 // @ts-check
 // Hugging Face folders: written here from a GGUF file by going the converter's way backwards, they must give that file's logits bit by bit; tokenizer.json
-// must give the ids of the published GGUF vocabularies. (What PyTorch itself writes: tests/long/transformers.test.mjs.)
+// must give the ids of the published GGUF vocabularies. (What PyTorch itself writes: tests/peers/transformers.test.mjs.)
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

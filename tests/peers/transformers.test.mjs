@@ -1,7 +1,9 @@
 // @ts-check
-// Folders that the transformers library writes (tiny random models of every family, hf_models.py) load directly and compute what it computes: logits, or hidden
-// rows, within 1e-5; texts become the ids of its fast tokenizers; a converted file is the same model.
-// EDGE_NET_PYTHON: a Python with torch and transformers.
+/**
+ * Folders that the transformers library writes (tiny random models of every family, hf_models.py) load directly and compute what it computes: logits, or hidden
+ * rows, within 1e-5; texts become the ids of its fast tokenizers; a converted file is the same model. Optional (`npm run test:peers`): EDGE_NET_PYTHON names a
+ * Python with torch and transformers, and EDGE_NET_HF_MODELS, if it is set, a folder where the models are kept.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -37,7 +39,7 @@ function relativeRms(got, want) {
 
 test('make the models', { skip }, () => {
   if (given && readdirSync(given).length) return;
-  const done = spawnSync(python, [path.join(root, 'tests/long/hf_models.py'), folder], { encoding: 'utf8', env: { ...process.env, TRANSFORMERS_VERBOSITY: 'error' } });
+  const done = spawnSync(python, [path.join(root, 'tests/peers/hf_models.py'), folder], { encoding: 'utf8', env: { ...process.env, TRANSFORMERS_VERBOSITY: 'error' } });
   assert.equal(done.status, 0, done.stderr);
 });
 
