@@ -1,5 +1,5 @@
 // @ts-check
-// The adapters of an engine: in its memory ("loaded"), and with a scale other than 0 at work on its session.
+// The adapters of an engine: in its memory ("loaded"), and with a scale other than 0 at work on its sessions.
 import { EdgeNetError } from './errors.js';
 import { TARGETS } from './train-options.js';
 
@@ -24,15 +24,14 @@ export const MOST_AT_WORK = 8;
 export class Adapters {
   #w;
   #model;
-  #session;
+  /** @type {number[]} */ #sessions = [];
   #layers;
   /** @type {Map<string, Loaded>} */ #loaded = new Map();
 
-  /** @param {{w: import('./wasm-instance.js').WasmInstance, model: number, session: number, layers: number}} place */
-  constructor({ w, model, session, layers }) {
+  /** @param {{w: import('./wasm-instance.js').WasmInstance, model: number, layers: number}} place */
+  constructor({ w, model, layers }) {
     this.#w = w;
     this.#model = model;
-    this.#session = session;
     this.#layers = layers;
   }
   get list() { return [...this.#loaded.values()].map((a) => ({ ...a.info })); }
@@ -46,14 +45,19 @@ export class Adapters {
     this.#loaded.set(name, { handle, block, info });
     return { ...info };
   }
-  /** Put adapters to work on another session; whoever does it ends that session before they are unloaded. @param {number} session @param {readonly (readonly [string, number])[]} [scales] default: those that are at work here */
+  /** From now on what is at work here is at work on this session too. @param {number} session */
+  join(session) {
+    this.lend(session);
+    this.#sessions.push(session);
+  }
+  /** Put adapters to work on a session for a while; whoever does it ends that session before they are unloaded. @param {number} session @param {readonly (readonly [string, number])[]} [scales] default: those that are at work here */
   lend(session, scales = this.list.map((a) => [a.name, a.scale])) {
     for (const [name, scale] of scales) if (scale) this.#w.attach(session, this.#find(name).handle, scale);
   }
   /** @param {string} name */
   unload(name) {
     const a = this.#find(name);
-    if (a.info.scale) this.#w.detach(this.#session, a.handle);
+    if (a.info.scale) for (const session of this.#sessions) this.#w.detach(session, a.handle);
     this.#w.free(a.block);
     this.#loaded.delete(name);
   }
@@ -68,8 +72,10 @@ export class Adapters {
     for (const [name, scale] of [...off, ...on]) { // first those that make room
       const a = this.#find(name);
       if (scale === a.info.scale) continue;
-      if (scale) this.#w.attach(this.#session, a.handle, scale);
-      else this.#w.detach(this.#session, a.handle);
+      for (const session of this.#sessions) {
+        if (scale) this.#w.attach(session, a.handle, scale);
+        else this.#w.detach(session, a.handle);
+      }
       a.info.scale = scale;
     }
   }

@@ -20,7 +20,7 @@ export class Embedder {
   #evaluation;
   #nBatch;
   /** @type {Job[]} */ #jobs = [];
-  #running = false;
+  /** @type {Promise<void> | null} */ #running = null;
   /** @type {EdgeNetError | null} */ #closed = null;
   /** Tokens of the longest text. @readonly @type {number} */ longest;
   /** Values of an embedding. @readonly @type {number} */ size;
@@ -35,6 +35,8 @@ export class Embedder {
     this.size = w.embeddingSize(this.#session.handle);
   }
   get bytes() { return this.#session.bytes; }
+  /** Settles when nothing is being computed any more; null: nothing is. */
+  get busy() { return this.#running; }
   get kvBytes() { return this.#session.kvBytes; }
   get session() { return this.#session.handle; }
 
@@ -52,10 +54,9 @@ export class Embedder {
 
   #start() {
     if (this.#running) return;
-    this.#running = true;
     // A microtask later: calls made in one go share their forward passes.
-    void Promise.resolve().then(() => this.#loop()).catch((e) => this.#failAll(asError(e))).finally(() => {
-      this.#running = false;
+    this.#running = Promise.resolve().then(() => this.#loop()).catch((e) => this.#failAll(asError(e))).finally(() => {
+      this.#running = null;
       if (this.#jobs.length) this.#start();
     });
   }

@@ -91,7 +91,8 @@ export class Engine {
     this.#parallel = spec.nSeq;
     this.#profile = spec.profile;
     this.#scheduler = session && new Scheduler({ w, session: session.handle, tokenizer: tokenizer?.handle ?? 0, vocab: model.info.vocab, nCtx: session.nCtx, nBatch: spec.nBatch, nSeq: spec.nSeq, nLogits: spec.nLogits, lookup: spec.lookup });
-    this.#adapters = new Adapters({ w, model: model.handle, session: session?.handle ?? 0, layers: info.layers });
+    this.#adapters = new Adapters({ w, model: model.handle, layers: info.layers });
+    if (session) this.#adapters.join(session.handle);
   }
 
   /**
@@ -223,7 +224,10 @@ export class Engine {
   /** @param {number} pooling */
   #embedder(pooling) {
     let it = this.#embedders.get(pooling);
-    if (!it) this.#embedders.set(pooling, it = new Embedder(this.#w, this.#model.handle, { nCtx: this.#embedContext, pooling, profile: this.#profile }));
+    if (it) return it;
+    it = new Embedder(this.#w, this.#model.handle, { nCtx: this.#embedContext, pooling, profile: this.#profile });
+    this.#adapters.join(it.session);
+    this.#embedders.set(pooling, it);
     return it;
   }
   /** @param {string} text @param {number} flags */
@@ -249,11 +253,19 @@ export class Engine {
     try { await this.scaleAdapters([[name, scale]]); } catch (e) { this.#adapters.unload(name); throw e; }
   }
   /** @param {readonly (readonly [string, number])[]} scales */
-  scaleAdapters(scales) { return this.#writer().change(() => this.#adapters.scale(scales)); }
+  scaleAdapters(scales) { return this.#change(() => this.#adapters.scale(scales)); }
+  /** Change what the model computes, when nothing is being computed. @param {() => void} change */
+  #change(change) {
+    const idle = async () => {
+      for (let busy; (busy = [...this.#embedders.values()].find((e) => e.busy));) await busy.busy;
+      change();
+    };
+    return this.#scheduler ? this.#scheduler.change(idle) : idle();
+  }
   /** @param {string} name */
   async unloadAdapter(name) {
     await this.#examined;
-    return this.#writer().change(() => this.#adapters.unload(name));
+    return this.#change(() => this.#adapters.unload(name));
   }
   /** @param {readonly import('./samples.js').Pair[]} pairs @param {import('./exam.js').ExamSpec} spec @param {readonly (readonly [string, number])[] | null} scales null: of the adapters at work @param {AbortSignal} signal @param {(done: number, total: number) => void} tell */
   examine(pairs, spec, scales, signal, tell) {

@@ -6,11 +6,11 @@ import { EdgeNetError } from './errors.js';
 /**
  * @typedef {import('./wasm-instance.js').WasmInstance} WasmInstance
  * @typedef {import('./wasm-instance.js').Sample} Sample
- * @typedef {readonly [string | null, string]} Pair what is not learned, what is; null: a text that is learned whole
+ * @typedef {readonly [string | null, string, (number | null)?]} Pair what is not learned, what is; null: a text that is learned whole. Of three: two texts for an encoder, and the cosine that they should have
  * @typedef {Sample & {ids: Int32Array, at: number}} Encoded at: place in the data
  * @typedef {{w: WasmInstance, tokenizer: number, special: {eos: number}}} Words
  */
-const BOS = 1, SPECIAL = 2;
+const BOS = 1, SPECIAL = 2, EOS = 4;
 
 /** Does the tokenizer put a space before every text? Then that one stands for a space that an output begins with. @param {Words} words */
 function addsSpace({ w, tokenizer }) { return w.decode(tokenizer, w.encode(tokenizer, 'a', 0), 0, false).startsWith(' '); }
@@ -25,7 +25,8 @@ export function encodePairs(words, pairs, { maxLength, addEos }) {
   const end = addEos && special.eos >= 0 ? [special.eos] : [];
   let cut = 0, dropped = 0;
   /** @type {Encoded[]} */ const samples = [];
-  for (const [at, [input, output]] of pairs.entries()) {
+  for (const [at, [input, output, score]] of pairs.entries()) {
+    if (score !== undefined) throw new EdgeNetError('ARG', `sample ${at} is { anchor, positive }: pairs of texts are for encoders`, { detail: { option: 'data' } });
     const prompt = input === null ? [] : w.encode(tokenizer, input, BOS | SPECIAL);
     const text = input !== null && skip && output.startsWith(' ') ? output.slice(1) : output;
     const answer = w.encode(tokenizer, text, (input === null ? BOS : 0) | SPECIAL);
@@ -36,6 +37,25 @@ export function encodePairs(words, pairs, { maxLength, addEos }) {
     else samples.push({ ids, prompt: prompt.length, at });
   }
   return { samples, cut, dropped };
+}
+
+/**
+ * Texts, or pairs of them, for an encoder. @param {Words} words @param {readonly Pair[]} pairs @param {{maxLength: number, paired: boolean, scored: boolean}} options maxLength: of each text
+ * @returns {{samples: Encoded[], cut: number, dropped: number}}
+ */
+export function encodeTexts({ w, tokenizer }, pairs, { maxLength, paired, scored }) {
+  let cut = 0;
+  const encode = (/** @type {string} */ text) => {
+    const ids = w.encode(tokenizer, text, BOS | EOS);
+    if (ids.length > maxLength) { cut++; ids[maxLength - 1] = ids[ids.length - 1]; }
+    return ids.subarray(0, maxLength);
+  };
+  const samples = pairs.map(([first, second, score], at) => {
+    if ((score !== undefined) !== paired || (first !== null) !== paired || scored && score === null) throw new EdgeNetError('ARG', `sample ${at} must be ${paired ? `{ anchor, positive${scored ? ', score' : ''} }` : 'a text'} for this loss`, { detail: { option: 'data' } });
+    const a = first === null ? new Int32Array(0) : encode(first), b = encode(second);
+    return { ids: Int32Array.from([...a, ...b]), prompt: 0, at, ...(paired && { split: a.length }), ...(scored && { score: Number(score) }) };
+  });
+  return { samples, cut, dropped: 0 };
 }
 
 /** Most tokens that `batch` of these samples can have together. @param {readonly {ids: ArrayLike<number>}[]} samples @param {number} batch */

@@ -139,10 +139,10 @@ export class Scheduler {
     });
   }
 
-  /** Change what the model computes, when no text is being made: what is cached belongs to the model as it was. @template T @param {() => T} change @returns {Promise<T>} */
+  /** Change what the model computes, when no text is being made: what is cached belongs to the model as it was. @template T @param {() => Promise<T>} change @returns {Promise<T>} */
   change(change) {
     return this.#alone(async () => {
-      try { return change(); } finally { for (const slot of this.#slots) this.#forget(slot); }
+      try { return await change(); } finally { for (const slot of this.#slots) this.#forget(slot); }
     });
   }
   /** Forget every cached position that no running text needs. */

@@ -28,6 +28,9 @@ import { checkSignal, knownOnly, numberIn } from './options.js';
  * @property {number} [clipNorm] greatest norm of the gradient, 0: any (1)
  * @property {number} [momentum] of sgd (0)
  * @property {number} [labelSmoothing] (0)
+ * @property {'causal' | 'mlm' | 'infonce' | 'cosine'} [loss] what is learned; default: 'causal', the next token. Of encoders: 'mlm' masked tokens of texts; of { anchor, positive } 'infonce', that each anchor is nearest to its own
+ *   positive among those of its micro-batch, or with a score 'cosine', the cosine that they should have
+ * @property {number} [temperature] of infonce (0.05)
  * @property {boolean} [freezeA] train B only: LoRA-FA (false)
  * @property {number} [loraPlus] learning rate of B over that of A (1)
  * @property {number} [seed] of start values, dropout and order (0)
@@ -40,7 +43,7 @@ import { checkSignal, knownOnly, numberIn } from './options.js';
  *
  * @typedef {object} DataSettings
  * @property {number} [maxLength] tokens of a sample, longer ones are cut (512, or the model's context)
- * @property {number} [maskProbability] for encoders, which this release does not train: an error unless 0
+ * @property {number} [maskProbability] share of the tokens that mlm masks (0.15)
  * @property {number} [shuffleBuffer] samples among which the next one is drawn; 0: all of them (0)
  * @property {boolean} [addEos] samples end with the end-of-text token (true)
  *
@@ -49,7 +52,7 @@ import { checkSignal, knownOnly, numberIn } from './options.js';
  *
  * @typedef {Required<Omit<AdapterSettings, 'targetModules' | 'layers'>> & {targetModules: readonly LoRATarget[] | null, layers: number | null}
  *   & Required<Omit<TrainingSettings, 'warmupSteps' | 'maxSteps'>> & {warmupSteps: number | null, maxSteps: number | null}
- *   & {gradientCheckpointing: boolean, cachePrefix: boolean, mixedPrecision: boolean} & {maxLength: number | null, shuffleBuffer: number, addEos: boolean}} TrainConfig checked and complete; null: it depends on the data or the model
+ *   & {gradientCheckpointing: boolean, cachePrefix: boolean, mixedPrecision: boolean} & {maxLength: number | null, maskProbability: number, shuffleBuffer: number, addEos: boolean}} TrainConfig checked and complete; null: it depends on the data or the model
  */
 
 /** In the order of the core's bits (en.h: EN_LORA_*). @type {readonly LoRATarget[]} */
@@ -74,10 +77,10 @@ const SECTIONS = Object.freeze({
     batchSize: integer(1, 65536, 2), gradientAccumulation: integer(1, 65536, 1), learningRate: number(0, 10, 1e-4), minLearningRate: number(0, 10, 0),
     warmupSteps: integer(0, 1e9, null), maxSteps: integer(1, 1e9, null), optimizer: word('adamw', 'sgd'), scheduler: word('cosine', 'linear', 'constant'),
     weightDecay: number(0, 10, 0), clipNorm: number(0, 1e6, 1), momentum: number(0, 0.9999, 0), labelSmoothing: number(0, 0.99, 0), freezeA: flag(false),
-    loraPlus: number(1e-3, 1e4, 1), seed: integer(0, 2 ** 31 - 1, 0),
+    loraPlus: number(1e-3, 1e4, 1), loss: word('causal', 'mlm', 'infonce', 'cosine'), temperature: number(1e-3, 100, 0.05), seed: integer(0, 2 ** 31 - 1, 0),
   },
   memory: { gradientCheckpointing: flag(true), cachePrefix: flag(true), mixedPrecision: flag(false), offloadOptimizer: fixed(false, 'the state of the optimizer stays in memory: it is 12 bytes for each number of the adapter') },
-  data: { maxLength: integer(2, 65536, null), maskProbability: fixed(0, 'encoders are not trained in this release'), shuffleBuffer: integer(0, 2 ** 31 - 1, 0), addEos: flag(true) },
+  data: { maxLength: integer(2, 65536, null), maskProbability: number(0.001, 0.9, 0.15), shuffleBuffer: integer(0, 2 ** 31 - 1, 0), addEos: flag(true) },
 });
 /** @type {Readonly<Record<string, Setting>>} */
 const BACKEND = Object.freeze({ backend: { dflt: 'auto', check: (name, value) => (value === 'webgpu' ? unsupported(name, 'training runs in WebAssembly; use "auto"') : word('auto', 'wasm').check(name, value)) } });
@@ -129,7 +132,7 @@ export function trainConfig(config = {}) {
  * @property {AbortSignal} [signal] stops within a slice of some 20 ms; train() then rejects with ABORTED, and what whole steps learned stays
  * @property {(event: TrainEvent) => void} [onStep]
  *
- * @typedef {{input: string, output: string} | {text: string} | string} TrainSample input is not learned, output is; a string or text is learned whole
+ * @typedef {{input: string, output: string} | {text: string} | string | {anchor: string, positive: string, score?: number}} TrainSample input is not learned, output is; a string or text is learned whole; pairs are for encoders
  * @typedef {Iterable<TrainSample> | AsyncIterable<TrainSample>} TrainData
  * @typedef {object} TrainEvent
  * @property {number} step 1, 2, ...

@@ -137,5 +137,6 @@ function pairOf(s, name) {
   if (typeof s === 'string') return [null, s];
   if (typeof s?.text === 'string' && s.input === undefined && s.output === undefined) return [null, s.text];
   if (typeof s?.input === 'string' && typeof s.output === 'string') return [s.input, s.output];
-  throw new EdgeNetError('ARG', `${name} must be a string, { text } or { input, output }`, { detail: { option: name } });
+  if (typeof s?.anchor === 'string' && typeof s.positive === 'string' && (s.score === undefined || Math.abs(s.score) <= 1)) return [s.anchor, s.positive, s.score ?? null];
+  throw new EdgeNetError('ARG', `${name} must be a string, { text }, { input, output } or { anchor, positive, score? }`, { detail: { option: name } });
 }

@@ -6,7 +6,7 @@ import { EdgeNetError, abortError } from './errors.js';
 import { sha256 } from './manifest/hash.js';
 import { concat, toHex, utf8 } from './manifest/encoding.js';
 import { makeYield } from './platform.js';
-import { encodePairs, epochOrder, mostTokens } from './samples.js';
+import { encodePairs, encodeTexts, epochOrder, mostTokens } from './samples.js';
 import { TARGETS } from './train-options.js';
 
 const SLICE_MS = 20;
@@ -16,6 +16,8 @@ const DEFAULT_LENGTH = 512;
 /** Above this many parameters only the top layers are adapted, unless the settings say otherwise. */
 const LARGE = 5e8;
 const TOP_LAYERS = 4;
+/** Random numbers that masks of a micro-batch may take, and where those of measurements begin. */
+const MASK_STRIDE = 2 ** 18, EVALUATED = 2 ** 33;
 /** Bytes of what frozen layers made of samples that are kept at most. */
 const PREFIX_BYTES = 256e6;
 
@@ -76,7 +78,8 @@ export class Training {
     const { rank, alpha, rslora, seed, layers } = config;
     const top = layers ?? (info.parameters > LARGE ? TOP_LAYERS : 0);
     const firstLayer = top && top < info.layers ? info.layers - top : 0;
-    this.#width = firstLayer && config.cachePrefix ? info.embedding : 0;
+    this.#width = firstLayer && config.cachePrefix && config.loss !== 'mlm' ? info.embedding : 0; // masked tokens are others in every epoch
+    if (info.hasLogits !== (config.loss === 'causal')) throw new EdgeNetError('ARG', `loss "${config.loss}" is not for this model: "${info.architecture}" ${info.hasLogits ? 'learns the next token, "causal"' : 'is an encoder, which learns "mlm", "infonce" or "cosine"'}`, { detail: { option: 'loss' } });
     const bits = config.targetModules ? targetBits(config.targetModules) : w.targetsOf(model);
     this.#adapter = w.newAdapter(model, { rank, alpha, rslora, seed, firstLayer, targets: bits });
   }
@@ -106,7 +109,7 @@ export class Training {
   plan(data, run) {
     const { w } = this.#p;
     const p = this.#prepare(data, run);
-    const bytes = this.#adapter.bytes + (12 + 4 * this.#width) * p.tokens + w.trainerBytes(this.#adapter.handle, this.#spec(p.tokens));
+    const bytes = this.#adapter.bytes + (20 + 4 * this.#width) * p.tokens + w.trainerBytes(this.#adapter.handle, this.#spec(p.tokens));
     return { samples: p.samples.length, heldOut: p.measure.length, cut: p.cut, dropped: p.dropped, steps: p.steps, stepsPerEpoch: p.perEpoch, batchTokens: p.tokens, parameters: this.parameters, bytes };
   }
 
@@ -183,7 +186,9 @@ export class Training {
     if (!info.specialTokens) throw new EdgeNetError('UNSUPPORTED', "the model's file has no tokenizer that this build knows");
     const most = this.#config.maxLength ?? Math.min(DEFAULT_LENGTH, info.contextTrained || DEFAULT_LENGTH);
     if (info.contextTrained && most > info.contextTrained) throw new EdgeNetError('ARG', `maxLength ${most}: the model's context is ${info.contextTrained}`, { detail: { option: 'maxLength' } });
-    return encodePairs({ w, tokenizer, special: info.specialTokens }, pairs, { maxLength: most, addEos: this.#config.addEos });
+    const words = { w, tokenizer, special: info.specialTokens }, { loss } = this.#config;
+    if (loss !== 'causal') return encodeTexts(words, pairs, { maxLength: most, paired: loss !== 'mlm', scored: loss === 'cosine' });
+    return encodePairs(words, pairs, { maxLength: most, addEos: this.#config.addEos });
   }
 
   /** Which samples to learn and which to measure. @param {Data} data @param {RunSpec} run @returns {Prepared} */
@@ -204,8 +209,8 @@ export class Training {
 
   /** @param {number} tokens @returns {import('./wasm-instance.js').TrainSpec} */
   #spec(tokens) {
-    const { gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, loraPlus, dropout, seed, labelSmoothing } = this.#config;
-    return { tokens, keepAll: !gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, lrRatioB: loraPlus, dropout, seed, labelSmoothing };
+    const { gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, loraPlus, dropout, seed, labelSmoothing, loss, temperature } = this.#config;
+    return { tokens, keepAll: !gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, lrRatioB: loraPlus, dropout, seed, labelSmoothing, loss, temperature };
   }
   /** A trainer for micro-batches of so many tokens; one that is there goes on in the larger one. @param {number} tokens */
   #need(tokens) {
@@ -233,16 +238,13 @@ export class Training {
     if (epoch.epoch !== now) { epoch.epoch = now; epoch.order = epochOrder(w, p.samples.length, seed, now, shuffleBuffer); }
     const lr = w.scheduledRate({ scheduler, lr: learningRate, minLr: minLearningRate, warmup: warmupSteps ?? Math.round(p.steps / 10), steps: p.steps }, at.step);
     const start = performance.now();
-    let loss = 0, weight = 0, tokens = 0;
+    /** @type {Sample[][]} */ const batches = [];
     for (let k = 0; k < gradientAccumulation; k++) {
       const from = (inEpoch * gradientAccumulation + k) * batchSize, to = Math.min(from + batchSize, p.samples.length);
-      if (from >= to) break;
-      const samples = Array.from({ length: to - from }, (_, i) => p.samples[epoch.order[from + i]]);
-      const part = await this.#micro(samples, true, signal);
-      loss += part.loss;
-      weight += part.weight;
-      tokens += samples.reduce((sum, s) => sum + s.ids.length, 0);
+      if (from < to) batches.push(Array.from({ length: to - from }, (_, i) => p.samples[epoch.order[from + i]]));
     }
+    const { loss, weight } = await this.#accumulate(batches, at.step * gradientAccumulation, signal);
+    const tokens = batches.flat().reduce((sum, s) => sum + s.ids.length, 0);
     const { gradNorm, skipped } = w.trainStep(this.#live.handle, lr);
     const ms = performance.now() - start;
     at.step++;
@@ -252,22 +254,56 @@ export class Training {
     return { step: at.step, steps: p.steps, epoch: now, loss: at.loss, evalLoss: null, lr, gradNorm, skipped, tokens, tokensPerSecond: tokens / ms * 1e3, eta: (p.steps - at.step) * at.ms / at.step / 1e3 };
   }
 
+  /** Micro-batches of one step. @param {readonly Sample[][]} batches @param {number} first number of the first @param {AbortSignal} signal */
+  async #accumulate(batches, first, signal) {
+    const { w, info } = this.#p;
+    const rows = this.#config.loss === 'infonce' && batches.length > 1 ? await this.#rows(batches, signal) : null;
+    const all = rows && { at: w.keepFloats(rows), n: rows.reduce((n, r) => n + r.length, 0) / info.embedding, first: 0 };
+    let loss = 0, weight = 0;
+    try {
+      for (const [k, samples] of batches.entries()) {
+        const part = await this.#micro(samples, 'learn', signal, first + k, all ?? undefined);
+        loss += part.loss;
+        weight += part.weight;
+        if (all) all.first += 2 * samples.length;
+      }
+    } finally { if (all && !this.#closed) w.free(all.at); }
+    return { loss, weight };
+  }
+  /** Embeddings of all pairs of a step, so that each micro-batch knows the others' (GradCache). @param {readonly Sample[][]} batches @param {AbortSignal} signal */
+  async #rows(batches, signal) {
+    const rows = [];
+    for (const samples of batches) {
+      await this.#micro(samples, 'evaluate', signal, 0);
+      rows.push(this.#p.w.trainRows(this.#live.handle, this.#p.info.embedding));
+    }
+    return rows;
+  }
+
   /** Mean loss over samples. @param {readonly Sample[]} samples @param {AbortSignal} signal */
   async #measure(samples, signal) {
     let loss = 0, weight = 0;
     for (let i = 0; i < samples.length; i += this.#config.batchSize) {
-      const part = await this.#micro(samples.slice(i, i + this.#config.batchSize), false, signal);
+      const part = await this.#micro(samples.slice(i, i + this.#config.batchSize), 'evaluate', signal, EVALUATED + i);
       loss += part.loss;
       weight += part.weight;
     }
     return { loss: loss / weight, weight };
   }
 
-  /** One micro-batch. @param {readonly Sample[]} samples @param {boolean} learn @param {AbortSignal} signal */
-  async #micro(samples, learn, signal) {
+  /** One micro-batch. @param {readonly Sample[]} samples @param {'learn' | 'evaluate'} what @param {AbortSignal} signal @param {number} number names it: what is masked follows from it @param {import('./wasm-instance.js').Rows} [rows] of all pairs of the step */
+  async #micro(samples, what, signal, number, rows) {
     /** @type {Float32Array[]} */ const prefixes = [];
     for (const sample of this.#width ? samples : []) prefixes.push(await this.#prefix(sample, signal));
-    return this.#pass(samples, learn ? 'learn' : 'evaluate', signal, this.#width ? prefixes : undefined);
+    return this.#pass(samples, what, signal, this.#width ? prefixes : undefined, { rows, mask: this.#config.loss === 'mlm' ? this.#mask(number) : undefined });
+  }
+  /** @param {number} number of the micro-batch @returns {import('./wasm-instance.js').Mask} */
+  #mask(number) {
+    const { vocabulary: vocab, specialTokens } = this.#p.info, { maskProbability: probability, seed } = this.#config;
+    const { addBos: _, addEos: __, ...special } = /** @type {NonNullable<typeof specialTokens>} */ (specialTokens);
+    if (special.mask < 0) throw new EdgeNetError('UNSUPPORTED', "the model's file names no mask token");
+    const first = 1 + Math.max(...Object.values(special).filter((id) => id < vocab / 2)); // the mask is the last one of some vocabularies
+    return { probability, mask: special.mask, first, vocab, seed, counter: number * MASK_STRIDE };
   }
   /** What the frozen layers make of a sample: the same in every epoch. @param {Sample} sample @param {AbortSignal} signal */
   async #prefix(sample, signal) {
@@ -281,11 +317,11 @@ export class Training {
     }
     return rows;
   }
-  /** Forward, and backward to learn, in slices. @param {readonly Sample[]} samples @param {'learn' | 'evaluate' | 'prefix'} what @param {AbortSignal} signal @param {readonly Float32Array[]} [prefixes] */
-  async #pass(samples, what, signal, prefixes) {
+  /** Forward, and backward to learn, in slices. @param {readonly Sample[]} samples @param {'learn' | 'evaluate' | 'prefix'} what @param {AbortSignal} signal @param {readonly Float32Array[]} [prefixes] @param {{mask?: import('./wasm-instance.js').Mask, rows?: import('./wasm-instance.js').Rows}} [more] */
+  async #pass(samples, what, signal, prefixes, more) {
     const { w } = this.#p;
     const { handle, room } = this.#live;
-    w.trainBegin(handle, room, samples, what, prefixes);
+    w.trainBegin(handle, room, samples, what, prefixes, more);
     for (;;) {
       const done = w.trainRun(handle, 1);
       if (performance.now() - this.#rested >= SLICE_MS || this.#gate) {
@@ -309,7 +345,7 @@ export class Training {
   // ---- checkpoints: u32 n, n bytes of JSON, the core's state, the core's best state if there is one ----
   /** What a checkpoint must agree with: settings and data. @param {Prepared} p @param {RunSpec} run @returns {Promise<string>} */
   async #settings(p, run) {
-    const parts = [...p.samples, ...p.measure].flatMap((s) => [Uint32Array.of(s.ids.length, s.prompt), s.ids]);
+    const parts = [...p.samples, ...p.measure].flatMap((s) => [Float64Array.of(s.ids.length, s.prompt, s.split ?? 0, s.score ?? 0), s.ids]);
     const text = JSON.stringify([this.#config, p.steps, p.perEpoch, p.samples.length, run.evalEvery, run.patience]);
     return toHex(await sha256(concat(utf8(text), ...parts.map((a) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength)))));
   }

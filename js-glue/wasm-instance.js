@@ -9,8 +9,11 @@ const E_MORE = -3;
 const E_NUMERIC = -9;
 /** en.h: EN_LORA_*, of q, k, v, o, gate, up, down. */
 const LORA_BITS = Object.freeze([1, 2, 4, 8, 16, 32, 64]);
+/** losses.def */
+const LOSSES = Object.freeze(['causal', 'distill', 'mlm', 'infonce', 'cosine']);
 /** en_train.h: EN_TRAIN_*. */
 const TRAIN = Object.freeze(['evaluate', 'learn', 'prefix']);
+const MASK_TRIES = 1000;
 const ADAPTER_FORMS = Object.freeze(['gguf', 'peft', 'peft-config']);
 const PAGE = 65536;
 const LANE_STACK = 256 * 1024;
@@ -493,26 +496,49 @@ export class WasmInstance {
   }
   /** Room for a micro-batch. @param {number} cap tokens @param {number} width of a prefix, 0: none */
   openMicroBatch(cap, width) {
-    const bytes = (12 + 4 * width) * cap, at = this.alloc(bytes);
-    return { at, bytes, cap, width, ids: at, segment: at + 4 * cap, weight: at + 8 * cap, prefix: at + 12 * cap };
+    const bytes = (20 + 4 * width) * cap, at = this.alloc(bytes);
+    return { at, bytes, cap, width, ids: at, segment: at + 4 * cap, weight: at + 8 * cap, goals: at + 12 * cap, targets: at + 16 * cap, prefix: at + 20 * cap };
   }
   /**
    * Samples one after another; the core borrows the room until the micro-batch is done. @param {number} trainer @param {MicroBatch} room @param {readonly Sample[]} samples
    * @param {'evaluate' | 'learn' | 'prefix'} what @param {readonly Float32Array[]} [prefixes] what the frozen layers made of each sample
+   * @param {{mask?: Mask, rows?: Rows}} [more] mask: of tokens that are to be guessed; rows: of all pairs of a larger batch
    */
-  trainBegin(trainer, room, samples, what, prefixes) {
+  trainBegin(trainer, room, samples, what, prefixes, { mask, rows } = {}) {
     const ids = new Int32Array(this.#memory.buffer, room.ids, room.cap);
     const segment = new Uint32Array(this.#memory.buffer, room.segment, room.cap);
     const weight = new Float32Array(this.#memory.buffer, room.weight, room.cap);
     let n = 0;
     samples.forEach((sample, i) => {
       ids.set(sample.ids, n);
-      segment.fill(i, n, n + sample.ids.length);
+      segment.fill(2 * i, n, n + sample.ids.length).fill(2 * i + 1, n + (sample.split ?? sample.ids.length), n + sample.ids.length);
+      new Float32Array(this.#memory.buffer, room.targets, room.cap)[i] = sample.score ?? 0;
       weight.fill(1, n, n + sample.ids.length).fill(0, n, n + sample.prompt);
       if (prefixes) new Float32Array(this.#memory.buffer, room.prefix, room.cap * room.width).set(prefixes[i], n * room.width);
       n += sample.ids.length;
     });
-    this.#must('w_train_begin', trainer, n, room.ids, room.segment, room.weight, prefixes ? room.prefix : 0, TRAIN.indexOf(what));
+    if (mask) this.#mask(room, n, mask);
+    this.#must('w_train_begin', trainer, n, room.ids, room.segment, room.weight, prefixes ? room.prefix : 0, mask ? room.goals : 0, room.targets, rows?.at ?? 0, rows?.n ?? 0, rows?.first ?? 0, TRAIN.indexOf(what));
+  }
+  /** Mask tokens, one at least. @param {MicroBatch} room @param {number} n @param {Mask} mask */
+  #mask(room, n, { probability, mask, first, vocab, seed, counter }) {
+    for (let k = 0; k < MASK_TRIES; k++) if (this.#run('w_train_mask', room.ids, room.goals, n, probability, mask, first, vocab, seed, counter + k)) return;
+    throw new EdgeNetError('ARG', 'no token was masked: the texts are too short, or maskProbability is too low', { detail: { option: 'maskProbability' } });
+  }
+  /** Embeddings of the texts of the micro-batch before. @param {number} trainer @param {number} width @returns {Float32Array} */
+  trainRows(trainer, width) {
+    const at = this.#run('w_train_rows', trainer) >>> 0, [n] = this.#mailbox(1);
+    return new Float32Array(this.#memory.buffer, at, n * width).slice();
+  }
+  /** Numbers in a block of their own. @param {readonly Float32Array[]} parts @returns {number} for free() */
+  keepFloats(parts) {
+    const at = this.alloc(parts.reduce((n, p) => n + p.byteLength, 0));
+    let to = at;
+    for (const part of parts) {
+      new Float32Array(this.#memory.buffer, to, part.length).set(part);
+      to += part.byteLength;
+    }
+    return at;
   }
   /** What the frozen layers made of the tokens of the micro-batch before. @param {number} trainer @param {number} n tokens times width */
   prefixRows(trainer, n) { return new Float32Array(this.#memory.buffer, this.#run('w_trainer_prefix', trainer) >>> 0, n).slice(); }
@@ -558,11 +584,13 @@ export class WasmInstance {
 }
 /** @param {TrainSpec} s @returns {number[]} in the order of wasm/exports_train.c */
 function mailedSpec(s) {
-  return [s.tokens, s.keepAll ? 1 : 0, s.clipNorm, s.weightDecay, s.optimizer === 'sgd' ? 1 : 0, s.momentum, s.freezeA ? 1 : 0, s.lrRatioB, s.dropout, s.seed, 0, s.labelSmoothing];
+  return [s.tokens, s.keepAll ? 1 : 0, s.clipNorm, s.weightDecay, s.optimizer === 'sgd' ? 1 : 0, s.momentum, s.freezeA ? 1 : 0, s.lrRatioB, s.dropout, s.seed, LOSSES.indexOf(s.loss), s.labelSmoothing, s.temperature];
 }
 /** @typedef {{at: number, cap: number, n: number, ids: number, seq: number, want: number}} Batch
- * @typedef {{at: number, bytes: number, cap: number, width: number, ids: number, segment: number, weight: number, prefix: number}} MicroBatch
- * @typedef {{ids: ArrayLike<number>, prompt: number}} Sample prompt: leading tokens that are not learned
+ * @typedef {{at: number, bytes: number, cap: number, width: number, ids: number, segment: number, weight: number, goals: number, targets: number, prefix: number}} MicroBatch
+ * @typedef {{ids: ArrayLike<number>, prompt: number, split?: number, score?: number}} Sample prompt: leading tokens that are not learned; split: a pair of texts, the second begins there; score: the cosine that they should have
+ * @typedef {{at: number, n: number, first: number}} Rows first: of the micro-batch
+ * @typedef {{probability: number, mask: number, first: number, vocab: number, seed: number, counter: number}} Mask first: ids below are special
  * @typedef {{tokens: number, keepAll: boolean, clipNorm: number, weightDecay: number, optimizer: 'adamw' | 'sgd', momentum: number, freezeA: boolean, lrRatioB: number,
- *   dropout: number, seed: number, labelSmoothing: number}} TrainSpec tokens: most of one micro-batch */
+ *   dropout: number, seed: number, labelSmoothing: number, loss: string, temperature: number}} TrainSpec tokens: most of one micro-batch */
 export const MAX_BYTES = 65536 * PAGE;

@@ -73,7 +73,7 @@ static en_train_spec spec_from_mail(void) {
   const double *in = w_mail();
   return (en_train_spec){
     .n_tokens = (uint32_t)in[0], .keep = (uint32_t)in[1], .clip_norm = (float)in[2], .weight_decay = (float)in[3], .optimizer = (uint32_t)in[4], .momentum = (float)in[5],
-    .freeze_a = (uint32_t)in[6], .lr_ratio_b = (float)in[7], .dropout = (float)in[8], .seed = (uint64_t)in[9], .loss = (uint32_t)in[10], .label_smoothing = (float)in[11]};
+    .freeze_a = (uint32_t)in[6], .lr_ratio_b = (float)in[7], .dropout = (float)in[8], .seed = (uint64_t)in[9], .loss = (uint32_t)in[10], .label_smoothing = (float)in[11], .temperature = (float)in[12]};
 }
 /* Settings in the mailbox. Bytes that w_trainer_open will ask for; 0: it will say why not. */
 double w_trainer_bytes(const en_adapter *a) {
@@ -91,10 +91,23 @@ int32_t w_trainer_open(en_adapter *a) {
   return w_opened(en_trainer_init(&t, block, need, a, &spec, &host, w_reason()), t, block);
 }
 
-/* What w_train_begin borrows until the micro-batch is done: ids and weight [n], segment [n], prefix [n, n_embd] or NULL. what: EN_TRAIN_*. */
-int32_t w_train_begin(en_trainer *t, uint32_t n, const int32_t *ids, const uint32_t *segment, const float *weight, const float *prefix, int32_t what) {
-  const en_train_batch batch = {.n = n, .ids = ids, .segment = segment, .weight = weight, .prefix = prefix};
+/* What w_train_begin borrows until the micro-batch is done: ids and weight [n], segment [n], prefix [n, n_embd] or NULL, goals [n] of masked tokens,
+ * targets of pairs; rows [n_rows, n_embd] of a larger batch of pairs, of which this one's begin at first_row, or NULL. what: EN_TRAIN_*. */
+int32_t w_train_begin(en_trainer *t, uint32_t n, const int32_t *ids, const uint32_t *segment, const float *weight, const float *prefix, const int32_t *goals, const float *targets,
+                      const float *rows, uint32_t n_rows, uint32_t first_row, int32_t what) {
+  const en_train_batch batch = {.n = n, .ids = ids, .segment = segment, .weight = weight, .prefix = prefix, .goals = goals, .targets = targets, .rows = rows, .n_rows = n_rows, .first_row = first_row};
   return en_train_begin(t, &batch, what, w_reason());
+}
+/* Mask ids [n] in place; goals [n] get what stood there. Returns how many. */
+uint32_t w_train_mask(int32_t *ids, int32_t *goals, uint32_t n, double probability, int32_t mask, int32_t first, int32_t n_vocab, double seed, double counter) {
+  return en_train_mask(ids, goals, n, &(en_mask_spec){(float)probability, mask, first, n_vocab, (uint64_t)seed}, (uint64_t)counter);
+}
+/* Embeddings of the last micro-batch's texts; mail: how many. */
+const float *w_train_rows(const en_trainer *t) {
+  uint32_t n = 0;
+  const float *rows = en_train_rows(t, &n);
+  w_mail()[0] = n;
+  return rows;
 }
 const float *w_trainer_prefix(const en_trainer *t) { return en_trainer_prefix(t); }
 /* mail, when it is done: sum of the loss, sum of the weights */

@@ -6,22 +6,23 @@ const WORDS = ['the', 'cat', 'sat', 'on', 'mat', 'dog', 'ran', 'far', 'query', '
 export const ids = Object.freeze({ pad: 0, unk: 1, cls: 2, sep: 3 });
 const D = 64, F = 128, L = 2, CONTEXT = 32;
 
-/** @param {{type?: 'F32' | 'Q8_0', rank?: boolean}} [options] @returns {Uint8Array} */
-export function tinyBert({ type = 'Q8_0', rank = false } = {}) {
+/** @param {{type?: 'F32' | 'Q8_0', rank?: boolean, mask?: boolean}} [options] mask: with a mask token, the last one @returns {Uint8Array} */
+export function tinyBert({ type = 'Q8_0', rank = false, mask = false } = {}) {
   let state = 1;
   const random = () => { // xorshift32
     state ^= state << 13; state ^= state >>> 17; state ^= state << 5;
     return (state >>> 0) / 2 ** 31 - 1;
   };
   const values = (/** @type {number} */ n, mean = 0, spread = 0.2) => Float32Array.from({ length: n }, () => mean + spread * random());
-  const tokens = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', ...WORDS.map((w) => `▁${w}`), 's', 'ing', ...'abcdefghijklmnopqrstuvwxyz'];
+  const tokens = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', ...WORDS.map((w) => `▁${w}`), 's', 'ing', ...'abcdefghijklmnopqrstuvwxyz', ...(mask ? ['[MASK]'] : [])];
   const g = new GgufWriter();
   g.set('general.architecture', 'string', 'bert').set('general.name', 'string', 'tiny-bert');
   const numbers = { block_count: L, embedding_length: D, context_length: CONTEXT, feed_forward_length: F, 'attention.head_count': 4, pooling_type: rank ? 4 : 1 };
   for (const [key, value] of Object.entries(numbers)) g.set(`bert.${key}`, 'u32', value);
   g.set('bert.attention.layer_norm_epsilon', 'f32', 1e-12).set('bert.attention.causal', 'bool', false);
   g.set('tokenizer.ggml.model', 'string', 'bert').set('tokenizer.ggml.token_type_count', 'u32', 2);
-  g.setArray('tokenizer.ggml.tokens', 'string', tokens).setArray('tokenizer.ggml.token_type', 'i32', tokens.map((_, i) => (i < 4 ? 3 : 1)));
+  g.setArray('tokenizer.ggml.tokens', 'string', tokens).setArray('tokenizer.ggml.token_type', 'i32', tokens.map((t) => (t.startsWith('[') ? 3 : 1)));
+  if (mask) g.set('tokenizer.ggml.mask_token_id', 'u32', tokens.length - 1);
   g.set('tokenizer.ggml.cls_token_id', 'u32', ids.cls).set('tokenizer.ggml.seperator_token_id', 'u32', ids.sep).set('tokenizer.ggml.unknown_token_id', 'u32', ids.unk);
   const matrix = (/** @type {string} */ name, /** @type {number} */ rows, /** @type {number} */ cols, /** @type {'F32' | 'Q8_0'} */ kind = type) => g.tensor(name, [rows, cols], kind, values(rows * cols));
   const vector = (/** @type {string} */ name, /** @type {number} */ n, mean = 0) => g.tensor(name, [n], 'F32', values(n, mean));
