@@ -80,7 +80,7 @@ const SECTIONS = Object.freeze({
     loraPlus: number(1e-3, 1e4, 1), loss: word('causal', 'mlm', 'infonce', 'cosine'), temperature: number(1e-3, 100, 0.05), seed: integer(0, 2 ** 31 - 1, 0),
   },
   memory: { gradientCheckpointing: flag(true), cachePrefix: flag(true), mixedPrecision: flag(false), offloadOptimizer: fixed(false, 'the state of the optimizer stays in memory: it is 12 bytes for each number of the adapter') },
-  data: { maxLength: integer(2, 65536, null), maskProbability: number(0.001, 0.9, 0.15), shuffleBuffer: integer(0, 2 ** 31 - 1, 0), addEos: flag(true) },
+  data: { maxLength: integer(2, 65536, null), maskProbability: number(0, 0.9, 0.15), shuffleBuffer: integer(0, 2 ** 31 - 1, 0), addEos: flag(true) },
 });
 /** @type {Readonly<Record<string, Setting>>} */
 const BACKEND = Object.freeze({ backend: { dflt: 'auto', check: (name, value) => (value === 'webgpu' ? unsupported(name, 'training runs in WebAssembly; use "auto"') : word('auto', 'wasm').check(name, value)) } });

@@ -157,7 +157,7 @@ test('wrong settings are errors that name them', () => using({}, async (s) => {
   const wrong = [
     [{ rank: 0 }, 'ARG', /rank/], [{ rank: 65 }, 'ARG', /rank/], [{ adapter: { rank: 2.5 } }, 'ARG', /adapter\.rank/], [{ ranks: 4 }, 'ARG', /ranks/], [{ training: { lr: 1 } }, 'ARG', /training.*lr/],
     [{ targetModules: ['q_proj', 'c_attn'] }, 'ARG', /targetModules.*c_attn/], [{ optimizer: 'lion' }, 'ARG', /optimizer/], [{ backend: 'webgpu' }, 'UNSUPPORTED', /backend/],
-    [{ memory: { offloadOptimizer: true } }, 'UNSUPPORTED', /offloadOptimizer/], [{ data: { maskProbability: 0.15 } }, 'UNSUPPORTED', /maskProbability/],
+    [{ memory: { offloadOptimizer: true } }, 'UNSUPPORTED', /offloadOptimizer/], [{ data: { maskProbability: 1 } }, 'ARG', /maskProbability/],
   ];
   for (const [config, code, message] of wrong) assert.throws(() => s.createTrainer(config), { code, message });
   const full = s.createTrainer({
