@@ -10,7 +10,7 @@ async function shot(page, name, browserName) {
   if (!process.env.EDGE_NET_SHOTS || browserName !== 'chromium') return;
   const folder = path.join(repository, 'docs/images');
   mkdirSync(folder, { recursive: true });
-  await page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement)?.blur());
+  await page.evaluate(() => { /** @type {HTMLElement} */ (document.activeElement)?.blur(); scrollTo(0, 0); });
   await page.screenshot({ path: path.join(folder, `${name}.png`), animations: 'disabled' });
 }
 
