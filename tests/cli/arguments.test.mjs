@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { edgeNet, home, ok, temporary } from './cli.mjs';
 
-const COMMANDS = ['run', 'tokens', 'detokenize', 'tokenizer', 'logits', 'embed', 'perplexity', 'eval', 'quantize', 'init', 'train', 'adapter', 'bench', 'inspect', 'capabilities', 'parity', 'grads'];
+const COMMANDS = ['run', 'tokens', 'detokenize', 'tokenizer', 'logits', 'embed', 'perplexity', 'eval', 'convert', 'quantize', 'imatrix', 'init', 'train', 'adapter', 'bench', 'inspect', 'capabilities', 'parity', 'grads'];
 
 test('help lists every command, and every command has a help', () => {
   const { out } = ok('--help');
