@@ -1,13 +1,13 @@
 /* matmul.c - whole products: activations prepared once per form, rows (or columns) shared out over the host's lanes.
  *
- * Packed rows of a type that the table knows go straight to its product. Everything else - plain rows, the last rows % 16 rows,
- * types without a product - is decoded, EN_PANEL columns at a time, to a packed f32 panel of 16 rows and goes through the table's
- * f32 product, so the cost of decoding is shared by all tokens. What a row computes does not depend on how lanes share the rows. */
+ * Packed rows of a type that the table knows go straight to its product. Everything else - plain rows, types without a product - is decoded, EN_PANEL
+ * columns at a time, to a packed f32 panel of 16 rows and goes through the table's f32 product, so the cost of decoding is shared by all tokens;
+ * the last rows % 16 rows are decoded one by one. What a row computes does not depend on how lanes share the rows. */
 #include "kernels.h"
 
 enum {
   EN_PANEL = 512,        /* columns of a panel; every type's block divides it, and a block takes at most 4 bytes an element (a test checks) */
-  EN_TAIL_T = 64,        /* tokens at a time for groups with fewer than 16 rows */
+  EN_TAIL_T = 64,        /* tokens at a time for groups with fewer than 16 rows, transposed */
   EN_MAX_FORMS = 8,
   EN_SERIAL_MACS = 1 << 16, /* below that many multiply-adds waking the lanes costs more than it gives */
   EN_SERIAL_FILL = 1 << 14  /* elements */
@@ -45,17 +45,22 @@ size_t en_matmul_scratch(const en_kernels *k, int32_t max_cols, int32_t max_T, i
   return carve(k, max_cols, max_T, n_lanes, NULL, NULL, NULL);
 }
 
-/* Rows [r0, r0 + n), n <= 16, columns [c0, c1) of w as a packed f32 panel; missing rows are zero. */
-static void fill_panel(en_lane *lane, const en_weight *w, int32_t r0, int32_t n, int32_t c0, int32_t c1) {
+/* Columns [c0, c1) of row r into lane->row. */
+static void decode_row(en_lane *lane, const en_weight *w, int32_t r, int32_t c0, int32_t c1) {
   const en_type *type = w->type;
   const size_t row_bytes = en_row_bytes(w);
   const int32_t b0 = c0 / type->block, b1 = c1 / type->block;
+  const uint8_t *blocks = lane->blocks;
+  if (r < w->n_packed) en_unpack_row(type, lane->blocks, w->data + (size_t)(r / EN_R * EN_R) * row_bytes, r % EN_R, b0, b1);
+  else blocks = w->data + (size_t)r * row_bytes + (size_t)b0 * (size_t)type->block_bytes;
+  type->decode(lane->row, blocks, c1 - c0);
+}
+
+/* Rows [r0, r0 + n), n <= 16, columns [c0, c1) of w as a packed f32 panel; missing rows are zero. */
+static void fill_panel(en_lane *lane, const en_weight *w, int32_t r0, int32_t n, int32_t c0, int32_t c1) {
   if (n < EN_R) memset(lane->panel, 0, sizeof lane->panel);
   for (int32_t r = 0; r < n; r++) {
-    const uint8_t *blocks = lane->blocks;
-    if (r0 < w->n_packed) en_unpack_row(type, lane->blocks, w->data + (size_t)r0 * row_bytes, r, b0, b1);
-    else blocks = w->data + (size_t)(r0 + r) * row_bytes + (size_t)b0 * (size_t)type->block_bytes;
-    type->decode(lane->row, blocks, c1 - c0);
+    decode_row(lane, w, r0 + r, c0, c1);
     for (int32_t c = 0; c < c1 - c0; c++) lane->panel[c * EN_R + r] = lane->row[c];
   }
 }
@@ -72,32 +77,26 @@ typedef struct {
   int32_t n_outs, cols, T;
 } en_mul_job;
 
-/* tail[t][16] holds sums of rows [0, n): add them to y. */
-static void add_tail(const float *tail, float *y, size_t ldy, int32_t T, int32_t n, const float *bias, int32_t add) {
-  for (int32_t t = 0; t < T; t++)
-    for (int32_t r = 0; r < n; r++) {
-      float *at = y + (size_t)t * ldy + r;
-      *at = (add ? *at : 0) + (bias ? bias[r] : 0) + tail[t * EN_R + r];
+/* Row r of one output by dot products, whose bits are the same in every table. */
+static void mul_row(const en_mul_job *j, const en_out *out, int32_t r, en_lane *lane) {
+  for (int32_t c0 = 0; c0 < j->cols; c0 += EN_PANEL) {
+    const int32_t c1 = EN_MIN(j->cols, c0 + EN_PANEL);
+    decode_row(lane, out->w, r, c0, c1);
+    for (int32_t t = 0; t < j->T; t++) {
+      float *y = out->y + (size_t)t * out->ldy + r;
+      *y = (c0 || out->add ? *y : 0) + (c0 || !out->bias ? 0 : out->bias[r]) + j->k->dot(lane->row, j->x + (size_t)t * j->ldx + c0, c1 - c0);
     }
+  }
 }
 
-/* Rows [r0, r0 + n), n <= 16, of one output, through panels. */
-static void mul_panels(const en_mul_job *j, const en_out *out, int32_t r0, int32_t n, en_lane *lane) {
+/* 16 rows from row r0 of one output, through panels. */
+static void mul_panels(const en_mul_job *j, const en_out *out, int32_t r0, en_lane *lane) {
   for (int32_t c0 = 0; c0 < j->cols; c0 += EN_PANEL) {
-    const int32_t c1 = EN_MIN(j->cols, c0 + EN_PANEL), add = c0 ? 1 : out->add;
-    const float *bias = c0 || !out->bias ? NULL : out->bias + r0;
-    fill_panel(lane, out->w, r0, n, c0, c1);
-    en_mm mm = {.w = (const uint8_t *)lane->panel, .x = j->x + c0, .ldx = j->ldx, .cols = c1 - c0};
-    if (n == EN_R) {
-      mm.y = out->y + r0, mm.ldy = out->ldy, mm.bias = bias, mm.T = j->T, mm.add = add;
-      j->dense->mul(&mm, 0, EN_R);
-      continue;
-    }
-    for (int32_t t = 0; t < j->T; t += EN_TAIL_T) {
-      mm.x = j->x + (size_t)t * j->ldx + c0, mm.y = lane->tail, mm.ldy = EN_R, mm.T = EN_MIN(EN_TAIL_T, j->T - t);
-      j->dense->mul(&mm, 0, EN_R);
-      add_tail(lane->tail, out->y + (size_t)t * out->ldy + r0, out->ldy, mm.T, n, bias, add);
-    }
+    const int32_t c1 = EN_MIN(j->cols, c0 + EN_PANEL);
+    fill_panel(lane, out->w, r0, EN_R, c0, c1);
+    const en_mm mm = {.w = (const uint8_t *)lane->panel, .x = j->x + c0, .ldx = j->ldx, .y = out->y + r0, .ldy = out->ldy,
+                      .bias = c0 || !out->bias ? NULL : out->bias + r0, .cols = c1 - c0, .T = j->T, .add = c0 ? 1 : out->add};
+    j->dense->mul(&mm, 0, EN_R);
   }
 }
 
@@ -112,7 +111,11 @@ static void mul_groups(const en_mul_job *j, const en_out *out, int32_t g0, int32
     p->mul(&mm, g0 * EN_R, packed * EN_R);
     g0 = packed;
   }
-  for (int32_t g = g0; g < g1; g++) mul_panels(j, out, g * EN_R, EN_MIN(EN_R, w->rows - g * EN_R), lane);
+  for (int32_t g = g0; g < g1; g++) {
+    if ((g + 1) * EN_R <= w->rows) mul_panels(j, out, g * EN_R, lane);
+    else
+      for (int32_t r = g * EN_R; r < w->rows; r++) mul_row(j, out, r, lane);
+  }
 }
 
 static int32_t n_groups(const en_weight *w) { return w->rows / EN_R + (w->rows % EN_R != 0); }
@@ -163,6 +166,10 @@ void en_matmul(const en_kernels *k, const en_host *host, const float *x, size_t 
 }
 
 /* ---- dx += dy W ---- */
+void en_narrow_row(float *y, const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = en_narrow(x[i]);
+}
+
 typedef struct {
   const en_product *direct, *dense; /* direct: NULL when the type has no transposed product */
   const en_weight *w;
@@ -176,6 +183,7 @@ typedef struct {
 /* Rows [r0, r0 + n), n <= 16, columns [c0, c1), at most EN_PANEL of them. */
 static void mul_t_panel(const en_mul_t_job *j, int32_t r0, int32_t n, int32_t c0, int32_t c1, en_lane *lane) {
   fill_panel(lane, j->w, r0, n, c0, c1);
+  if (en_narrows(j->w)) en_narrow_row(lane->panel, lane->panel, (size_t)(c1 - c0) * EN_R);
   en_mm_t mm = {.w = (const uint8_t *)lane->panel, .dy = j->dy + r0, .lddy = j->lddy, .dx = j->dx + c0, .lddx = j->lddx,
                 .rows = EN_R, .cols = c1 - c0, .T = j->T};
   if (n == EN_R) {
@@ -204,11 +212,25 @@ static void mul_t_job(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
       mul_t_panel(j, r, EN_MIN(EN_R, w->rows - r), c0, EN_MIN(hi, c0 + EN_PANEL), &j->lanes[lane]);
 }
 
+static size_t carve_t(const en_weight *w, int32_t T, int32_t n_lanes, void *mem, en_lane **lanes, float **dy) {
+  const en_piece pieces[] = {{(void **)lanes, (uint64_t)EN_MAX(n_lanes, 1), sizeof(en_lane)}, {(void **)dy, en_narrows(w) ? (uint64_t)w->rows * (uint64_t)T : 0, sizeof(float)}};
+  return en_carve(pieces, EN_COUNT(pieces), mem);
+}
+
+size_t en_matmul_t_scratch(const en_weight *w, int32_t max_T, int32_t n_lanes) {
+  en_lane *lanes;
+  float *dy;
+  return carve_t(w, max_T, n_lanes, NULL, &lanes, &dy);
+}
+
 void en_matmul_t(const en_kernels *k, const en_host *host, const en_weight *w, const float *dy, size_t lddy, float *dx, size_t lddx, int32_t T, void *scratch) {
   if (T <= 0) return;
   const en_product *p = en_kernels_product(k, w->type->id);
   en_mul_t_job j = {.direct = p && p->mul_t ? p : NULL, .dense = en_kernels_product(k, EN_F32), .w = w, .dy = dy, .dx = dx, .lddy = lddy, .lddx = lddx, .T = T};
-  carve(k, w->cols, T, en_lanes(host), scratch, NULL, &j.lanes);
+  float *narrow;
+  carve_t(w, T, en_lanes(host), scratch, &j.lanes, &narrow);
+  for (int32_t t = 0; en_narrows(w) && t < T; t++) en_narrow_row(narrow + (size_t)t * (size_t)w->rows, dy + (size_t)t * lddy, (size_t)w->rows);
+  if (en_narrows(w)) j.dy = narrow, j.lddy = (size_t)w->rows;
   const int small = (int64_t)w->rows * w->cols * T < EN_SERIAL_MACS;
   en_parallel(small ? NULL : host, mul_t_job, &j, w->cols, EN_MAX(w->type->block, 32));
 }

@@ -75,31 +75,47 @@ int32_t en_attend_forward(const en_run *r, const en_step *step, int32_t n_steps)
 /* ---- backward (Dao 2022, the recomputing form): with s the score, p = exp(s - lse), D = dO.O,
  *   dV_j += p dO;  ds = p (dO.V_j - D) (1 - (s/cap)^2) scale;  dQ += ds K_j;  dK_j += ds Q.
  * Keys and values are read from the slots K and V, positions are rows of the slice: it must be the whole of its sequences. They are packed like f32
- * weights, so that the five products are those of the kernel table, a tile of queries at a time. One unit is (sequence, KV head). ---- */
-enum { BACK_TILE = 32 };
+ * weights, so that the five products are those of the kernel table whose sums have one order everywhere (mul_t, outer), a tile of queries at a time.
+ * Over quantized weights their factors are narrowed (en_narrow): the same bits on every machine. One unit is (sequence, KV head). ---- */
+enum { BACK_TILE = 32, KEYS = 32 /* n of them is rounded up to a multiple: columns of mul_t */ };
 
-static size_t padded(int32_t n) { return (size_t)(n + EN_R - 1) / EN_R * EN_R; }
+static size_t round_up(int32_t n, int32_t to) { return (size_t)(n + to - 1) / (size_t)to * (size_t)to; }
 
 size_t en_attend_back_floats(const en_config *c, int32_t n_tokens) {
-  return padded(n_tokens) * (4 * (size_t)c->E + 2 * BACK_TILE);
+  return round_up(n_tokens, KEYS) * (3 * (size_t)c->E + 2 * round_up(c->E, EN_R) + 2 * BACK_TILE) + 2 * BACK_TILE * round_up(c->E, EN_R);
 }
 
-typedef struct { float *k, *v, *dk, *dv, *s, *dp; size_t n; } back_memory; /* packed [n, E] each; s, dp: [BACK_TILE, n] */
+/* k, dk, dv: packed [n, E]. kt, vt: K and V transposed and packed, [wide, n]. s, dp: [BACK_TILE, n]. q, dout: [BACK_TILE, wide]; wide: E and zeros. */
+typedef struct { float *k, *dk, *dv, *kt, *vt, *s, *dp, *q, *dout; size_t n, wide; } back_memory;
 
 static back_memory lane_memory(const en_back *b, int32_t lane, int32_t n_keys) {
-  float *at = b->attend + (size_t)lane * en_attend_back_floats(b->r->c, b->r->n_ctx);
-  const size_t n = padded(n_keys), size = n * (size_t)b->r->c->E;
-  return (back_memory){at, at + size, at + 2 * size, at + 3 * size, at + 4 * size, at + 4 * size + BACK_TILE * n, n};
+  const size_t n = round_up(n_keys, KEYS), E = (size_t)b->r->c->E, wide = round_up(b->r->c->E, EN_R);
+  float *k = b->attend + (size_t)lane * en_attend_back_floats(b->r->c, b->r->n_ctx), *kt = k + 3 * n * E, *s = kt + 2 * n * wide, *q = s + 2 * BACK_TILE * n;
+  return (back_memory){k, k + n * E, k + 2 * n * E, kt, kt + n * wide, s, s + BACK_TILE * n, q, q + BACK_TILE * wide, n, wide};
 }
 
 /* Row i of packed [n, E]: every 16th number from here on. */
 static float *packed_row(float *packed, int32_t i, int32_t E) { return packed + (size_t)(i / EN_R * EN_R) * (size_t)E + (size_t)(i % EN_R); }
 
-static void pack_rows(float *packed, const float *rows, size_t ld, int32_t n, int32_t E) {
-  memset(packed, 0, padded(n) * (size_t)E * sizeof *packed);
+/* What goes into a product. */
+static void put_factor(const en_back *b, float *y, const float *x, size_t n) {
+  if (b->narrow) en_narrow_row(y, x, n);
+  else if (y != x) memcpy(y, x, n * sizeof *y);
+}
+
+/* [n, E] of rows, transposed: 16 numbers of a row lie side by side. */
+static void pack_transposed(const en_back *b, float *packed, const float *rows, size_t ld, int32_t n, const back_memory *m) {
+  const int32_t E = b->r->c->E;
+  memset(packed, 0, m->n * m->wide * sizeof *packed);
+  for (int32_t e = 0; e < E; e += EN_R)
+    for (int32_t i = 0; i < n; i++) put_factor(b, packed + (size_t)e * m->n + (size_t)i * EN_R, rows + (size_t)i * ld + (size_t)e, (size_t)EN_MIN(EN_R, E - e));
+}
+/* The same not transposed. */
+static void pack_rows(float *packed, const float *transposed, int32_t n, int32_t E, const back_memory *m) {
+  memset(packed, 0, m->n * (size_t)E * sizeof *packed);
   for (int32_t i = 0; i < n; i++) {
     float *to = packed_row(packed, i, E);
-    for (int32_t e = 0; e < E; e++) to[e * EN_R] = rows[(size_t)i * ld + (size_t)e];
+    for (int32_t e = 0; e < E; e++) to[e * EN_R] = transposed[(size_t)(e / EN_R * EN_R) * m->n + (size_t)(i * EN_R + e % EN_R)];
   }
 }
 static void add_packed(float *rows, size_t ld, float *packed, int32_t n, int32_t E) {
@@ -110,7 +126,8 @@ static void add_packed(float *rows, size_t ld, float *packed, int32_t n, int32_t
 }
 
 /* One query's scores, s[k0..k1) in, p out; dp[k0..k1): dO.V in, ds out. It sees [lo, hi). */
-static void back_row(const en_run *r, float *s, float *dp, float D, float lse, int32_t k0, int32_t k1, int32_t lo, int32_t hi) {
+static void back_row(const en_back *b, float *s, float *dp, float D, float lse, int32_t k0, int32_t k1, int32_t lo, int32_t hi) {
+  const en_run *r = b->r;
   const float cap = r->c->attn_softcap, scale = r->c->attn_scale;
   r->k->scale(s + k0, s + k0, scale, k1 - k0);
   if (cap > 0) r->k->softcap(s + k0, s + k0, cap, k1 - k0);
@@ -119,6 +136,8 @@ static void back_row(const en_run *r, float *s, float *dp, float D, float lse, i
   for (int32_t i = k0; i < lo; i++) s[i] = 0;
   for (int32_t i = hi; i < k1; i++) s[i] = 0;
   for (int32_t i = k0; i < k1; i++) dp[i] *= s[i];
+  put_factor(b, s + k0, s + k0, (size_t)(k1 - k0));
+  put_factor(b, dp + k0, dp + k0, (size_t)(k1 - k0));
 }
 
 /* Queries [t0, t0 + n) of head h of a sequence that begins at row `start`. */
@@ -133,18 +152,23 @@ static void back_tile(const en_back_job *j, const back_memory *m, int32_t h, int
     k0 = EN_MIN(k0, r->lo[t]);
     k1 = EN_MAX(k1, r->hi[t]);
   }
-  k0 = (k0 - start) / EN_R * EN_R;
-  k1 = (int32_t)padded(k1 - start);
-  const en_mm scores = {.w = (const uint8_t *)m->k, .x = q, .ldx = wide, .y = m->s, .ldy = m->n, .cols = E, .T = n};
-  const en_mm values = {.w = (const uint8_t *)m->v, .x = dout, .ldx = wide, .y = m->dp, .ldy = m->n, .cols = E, .T = n};
-  f32->mul(&scores, k0, k1);
-  f32->mul(&values, k0, k1);
+  k0 = (k0 - start) / KEYS * KEYS;
+  k1 = (int32_t)round_up(k1 - start, KEYS);
+  memset(m->s, 0, 2 * BACK_TILE * m->n * sizeof *m->s); /* and dp behind it */
+  for (int32_t i = 0; i < n; i++) {
+    put_factor(j->b, m->q + (size_t)i * m->wide, q + (size_t)i * wide, (size_t)E);
+    put_factor(j->b, m->dout + (size_t)i * m->wide, dout + (size_t)i * wide, (size_t)E);
+  }
+  const en_mm_t scores = {.w = (const uint8_t *)m->kt, .dy = m->q, .lddy = m->wide, .dx = m->s, .lddx = m->n, .rows = (int32_t)m->wide, .cols = (int32_t)m->n, .T = n};
+  const en_mm_t values = {.w = (const uint8_t *)m->vt, .dy = m->dout, .lddy = m->wide, .dx = m->dp, .lddx = m->n, .rows = (int32_t)m->wide, .cols = (int32_t)m->n, .T = n};
+  const en_outer dv = {.dy = m->s, .lddy = m->n, .x = m->dout, .ldx = m->wide, .dw = m->dv, .cols = E, .T = n}, dk = {.dy = m->dp, .lddy = m->n, .x = m->q, .ldx = m->wide, .dw = m->dk, .cols = E, .T = n};
+  const en_mm_t dq = {.w = (const uint8_t *)(m->k + (size_t)k0 * (size_t)E), .dy = m->dp + k0, .lddy = m->n, .dx = en_grad_row(j->b, j->s->in, t0) + at, .lddx = wide, .rows = k1 - k0, .cols = E, .T = n};
+  f32->mul_t(&scores, k0, k1);
+  f32->mul_t(&values, k0, k1);
   for (int32_t i = 0; i < n; i++) {
     const float D = r->k->dot(dout + (size_t)i * wide, o + (size_t)i * wide, E), lse = r->lse[(size_t)(t0 + i) * (size_t)r->c->H + (size_t)h];
-    back_row(r, m->s + (size_t)i * m->n, m->dp + (size_t)i * m->n, D, lse, k0, k1, r->lo[t0 + i] - start, r->hi[t0 + i] - start);
+    back_row(j->b, m->s + (size_t)i * m->n, m->dp + (size_t)i * m->n, D, lse, k0, k1, r->lo[t0 + i] - start, r->hi[t0 + i] - start);
   }
-  const en_outer dv = {.dy = m->s, .lddy = m->n, .x = dout, .ldx = wide, .dw = m->dv, .cols = E, .T = n}, dk = {.dy = m->dp, .lddy = m->n, .x = q, .ldx = wide, .dw = m->dk, .cols = E, .T = n};
-  const en_mm_t dq = {.w = (const uint8_t *)(m->k + (size_t)k0 * (size_t)E), .dy = m->dp + k0, .lddy = m->n, .dx = en_grad_row(j->b, j->s->in, t0) + at, .lddx = wide, .rows = k1 - k0, .cols = E, .T = n};
   r->k->outer(&dv, k0, k1);
   r->k->outer(&dk, k0, k1);
   f32->mul_t(&dq, 0, E);
@@ -165,8 +189,10 @@ static void attend_back_units(const void *ctx, int32_t lo, int32_t hi, int32_t l
     const size_t kv = (size_t)head * (size_t)E;
     const int32_t n = end - start;
     const back_memory m = lane_memory(j->b, lane, n);
-    pack_rows(m.k, en_slot_row(r, EN_S_K, start) + kv, ld, n, E);
-    pack_rows(m.v, en_slot_row(r, EN_S_V, start) + kv, ld, n, E);
+    pack_transposed(j->b, m.kt, en_slot_row(r, EN_S_K, start) + kv, ld, n, &m);
+    pack_transposed(j->b, m.vt, en_slot_row(r, EN_S_V, start) + kv, ld, n, &m);
+    pack_rows(m.k, m.kt, n, E, &m);
+    memset(m.q, 0, 2 * BACK_TILE * m.wide * sizeof(float)); /* and dout */
     memset(m.dk, 0, 2 * m.n * (size_t)E * sizeof(float)); /* and dv behind it */
     for (int32_t h = head * G; h < (head + 1) * G; h++)
       for (int32_t t = start; t < end; t += BACK_TILE) back_tile(j, &m, h, start, t, EN_MIN(BACK_TILE, end - t));

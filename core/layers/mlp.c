@@ -80,11 +80,17 @@ static void gelu_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane
   for (int32_t t = lo; t < hi; t++) {
     const float *x = en_slot_row(r, j->s->in, t), *u = gated ? en_slot_row(r, j->s->in2, t) : NULL;
     float *dx = en_grad_row(j->b, j->s->in, t), *du = gated ? en_grad_row(j->b, j->s->in2, t) : NULL;
-    for (int32_t i = 0; i < n; i++) {
-      const float h = tanhf(root * (x[i] + a * x[i] * x[i] * x[i])), dy = dx[i];
-      const float slope = 0.5f * (1 + h) + 0.5f * x[i] * (1 - h * h) * root * (1 + 3 * a * x[i] * x[i]);
-      if (gated) du[i] += dy * 0.5f * x[i] * (1 + h);
-      dx[i] = dy * slope * (gated ? u[i] : 1);
+    for (int32_t from = 0; from < n; from += AT_ONCE) {
+      float tanh_z[AT_ONCE];
+      const int32_t to = EN_MIN(n, from + AT_ONCE);
+      for (int32_t i = from; i < to; i++) tanh_z[i - from] = root * (x[i] + a * x[i] * x[i] * x[i]);
+      r->k->softcap(tanh_z, tanh_z, 1, to - from); /* tanh, with the same bits everywhere */
+      for (int32_t i = from; i < to; i++) {
+        const float h = tanh_z[i - from], dy = dx[i];
+        const float slope = 0.5f * (1 + h) + 0.5f * x[i] * (1 - h * h) * root * (1 + 3 * a * x[i] * x[i]);
+        if (gated) du[i] += dy * 0.5f * x[i] * (1 + h);
+        dx[i] = dy * slope * (gated ? u[i] : 1);
+      }
     }
   }
 }
@@ -114,11 +120,19 @@ int32_t en_gelu_erf_forward(const en_run *r, const en_step *step, int32_t n_step
 static void gelu_erf_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
   const en_back_job *j = ctx;
-  const int32_t n = (int32_t)en_slot_width(j->b->r, j->s->in);
+  const en_run *r = j->b->r;
+  const int32_t n = (int32_t)en_slot_width(r, j->s->in);
   for (int32_t t = lo; t < hi; t++) {
-    const float *x = en_slot_row(j->b->r, j->s->in, t);
+    const float *x = en_slot_row(r, j->s->in, t);
     float *dx = en_grad_row(j->b, j->s->in, t);
-    for (int32_t i = 0; i < n; i++) dx[i] *= (float)(0.5 * erfc(-0.70710678118654752 * (double)x[i])) + x[i] * 0.39894228f * expf(-0.5f * x[i] * x[i]);
+    for (int32_t from = 0; from < n; from += AT_ONCE) {
+      float y[AT_ONCE], density[AT_ONCE];
+      const int32_t to = EN_MIN(n, from + AT_ONCE);
+      for (int32_t i = from; i < to; i++) density[i - from] = -0.5f * x[i] * x[i];
+      r->k->exp_sum(density, density, 0, to - from);
+      r->k->gelu_erf(y, x + from, to - from);
+      for (int32_t i = from; i < to; i++) dx[i] *= (x[i] < 0 || x[i] > 0 ? y[i - from] / x[i] : 0.5f) + x[i] * 0.39894228f * density[i - from];
+    }
   }
 }
 

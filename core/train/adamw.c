@@ -6,11 +6,18 @@
 /* What a step does to numbers [from + lo, from + hi) of params; g_scale: from the sums of gradients to g. In single precision, as the moments are kept. */
 typedef struct { const en_trainer *t; size_t from; float lr, decay, g_scale; } update_job;
 
+/* b^n; products, where C libraries have each their own last bit. */
+static double power(double b, uint64_t n) {
+  double p = 1;
+  for (; n; n >>= 1, b *= b)
+    if (n & 1) p *= b;
+  return p;
+}
+
 static void adamw(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   const update_job *j = ctx;
   const en_train_spec *s = &j->t->spec;
-  const double steps = (double)j->t->n_steps;
-  const float fix1 = (float)(1 / (1 - pow((double)s->beta1, steps))), fix2 = (float)(1 / (1 - pow((double)s->beta2, steps)));
+  const float fix1 = (float)(1 / (1 - power((double)s->beta1, j->t->n_steps))), fix2 = (float)(1 / (1 - power((double)s->beta2, j->t->n_steps)));
   const float b1 = s->beta1, b2 = s->beta2, eps = s->eps, lr = j->lr, keep = (float)(1 - (double)j->lr * (double)j->decay), scale = j->g_scale;
   float *restrict p = j->t->params + j->from, *restrict m = j->t->moment1 + j->from, *restrict v = j->t->moment2 + j->from;
   const float *restrict grad = j->t->grad + j->from;

@@ -39,10 +39,27 @@ static int32_t settle(en_train_spec *s, en_why *why) {
   return EN_OK;
 }
 
+static size_t back_scratch(const en_weight *w, int32_t T, int32_t lanes) {
+  const size_t n = en_matmul_t_scratch(w, T, lanes);
+  return n ? n : SIZE_MAX / 2; /* more than can be counted: nothing will be carved */
+}
+
+/* Of every product of the model: inputs of up to `widest` columns forward, gradients of any matrix's rows back; and one row of any weight, packed and decoded. */
+static size_t products_scratch(const en_trainer *at, int32_t widest) {
+  const en_model *m = at->m;
+  const int32_t T = (int32_t)at->spec.n_tokens, lanes = en_lanes(&at->host);
+  size_t most = EN_MAX(en_matmul_scratch(&m->k, widest, T, lanes), (size_t)widest * 8);
+  for (int64_t i = 0; i < (int64_t)m->c.L * m->arch->n_layer; i++)
+    if (en_weight_given(&m->layers[i])) most = EN_MAX(most, back_scratch(&m->layers[i], T, lanes));
+  for (int32_t i = 0; i < m->arch->n_globals; i++)
+    if (en_weight_given(&m->globals[i]) && at->head_rows) most = EN_MAX(most, back_scratch(&m->globals[i], at->head_rows, lanes));
+  return most;
+}
+
 static size_t carve(en_trainer *at, void **self, void *mem) {
   const en_model *m = at->m;
   const uint64_t T = at->spec.n_tokens, layers = (uint64_t)EN_MAX(m->c.L - at->first, 1), n_lora = at->a ? (uint64_t)m->c.L * (uint64_t)m->arch->n_layer : 0;
-  int64_t widest_in = 1, widest = m->c.V; /* en_matmul_t's input is as wide as the logits; its panels are not */
+  int64_t widest_in = 1;
   enum { FIXED = 32 /* room for these and the two behind the slots */ };
   const uint64_t head_rows = (uint64_t)at->head_rows;
   const int32_t caps = en_arch_head(m->arch) < m->arch->n_end - 1; /* logits change after the output matrix: their gradient needs a place of its own */
@@ -83,9 +100,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     pieces[n++] = (en_piece){(void **)&at->dhead[s], T, bytes};
   }
   pieces[n++] = (en_piece){(void **)&at->dropped, at->spec.dropout > 0 ? T : 0, (uint64_t)widest_in * sizeof(float)};
-  widest = EN_MAX(widest, widest_in);
-  const size_t scratch = EN_MAX(en_matmul_scratch(&m->k, (int32_t)widest, (int32_t)T, en_lanes(&at->host)), (size_t)widest * 8);
-  pieces[n++] = (en_piece){&at->run.scratch, scratch, 1};
+  pieces[n++] = (en_piece){&at->run.scratch, products_scratch(at, (int32_t)widest_in), 1};
   const size_t need = en_carve(pieces, n, mem);
   if (!caps) at->dhead[EN_S_LOGITS] = at->head[EN_S_LOGITS];
   return need;
@@ -128,6 +143,7 @@ static int32_t plan(en_trainer *at, const en_adapter *a, const en_model *m, cons
   if (!at->loss) return en_fail(why, EN_E_ARG, "loss %u is not known to this build", spec->loss);
   EN_TRY(a ? plan_adapter(at, a, why) : plan_model(at, spec, why));
   EN_TRY(settle(&at->spec, why));
+  for (int64_t i = 0; i < (int64_t)m->c.L * m->arch->n_layer; i++) at->narrow |= en_weight_given(&m->layers[i]) && en_narrows(&m->layers[i]);
   at->kept_steps = en_tape_kept_steps(m->arch, at->spec.keep);
   at->head_rows = head_rows(m, at->loss, spec->n_tokens);
   return at->loss->fits(m, &at->spec, why);
@@ -193,5 +209,5 @@ int32_t en_trainer_init_model(en_trainer **out, void *mem, size_t mem_bytes, en_
 }
 
 en_back en_trainer_back(const en_trainer *t, const float *out, float *const *d) {
-  return (en_back){.r = &t->run, .d = d, .out = out, .du = t->du, .attend = t->attend, .need_in = 1, .weights = t->a ? NULL : t->params, .dweights = t->grad};
+  return (en_back){.r = &t->run, .d = d, .out = out, .du = t->du, .attend = t->attend, .narrow = t->narrow, .need_in = 1, .weights = t->a ? NULL : t->params, .dweights = t->grad};
 }

@@ -60,6 +60,7 @@ struct en_trainer {
   uint64_t n_steps;
   double pending_weight;
   uint64_t n_micro;       /* micro-batches since the last step */
+  int32_t narrow;         /* some matrix of the layers is of a block type: products of the way back narrow their factors */
   int32_t dropping;       /* dropout is on in the micro-batch in work */
 };
 

@@ -72,7 +72,7 @@ static inline void multiply(const en_kernels *k, const en_host *host, const en_w
   free(scratch);
 }
 static inline void multiply_t(const en_kernels *k, const en_host *host, const en_weight *w, const float *dy, int32_t T, float *dx) {
-  void *scratch = aligned_alloc(EN_ALIGN, en_matmul_scratch(k, w->cols, T, host ? host->n_lanes : 1));
+  void *scratch = aligned_alloc(EN_ALIGN, en_matmul_t_scratch(w, T, host ? host->n_lanes : 1));
   en_matmul_t(k, host, w, dy, (size_t)w->rows, dx, (size_t)w->cols, T, scratch);
   free(scratch);
 }

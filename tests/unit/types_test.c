@@ -22,7 +22,7 @@ static void check_type(const en_kernels *k, const en_type *type, int packed) {
     }
     for (int32_t c = 0; c < COLS; c++) {
       double s = 0;
-      for (int32_t r = 0; r < ROWS; r++) s += (double)f[r * COLS + c] * (double)dy[t * ROWS + r];
+      for (int32_t r = 0; r < ROWS; r++) s += en_narrows(&w) ? (double)en_narrow(f[r * COLS + c]) * (double)en_narrow(dy[t * ROWS + r]) : (double)f[r * COLS + c] * (double)dy[t * ROWS + r];
       want_dx[t * COLS + c] = (float)s;
     }
   }

@@ -145,7 +145,7 @@ static void attend(const en_attend *a) {
     attend_by_type[a->kv_type][here > 1](a, rows);
     for (int r = 0; r < here; r++) {
       scale(rows[r].o, rows[r].o, 1 / rows[r].l, a->E);
-      if (a->lse) a->lse[(size_t)rows[r].t * a->ldlse + (size_t)rows[r].g] = rows[r].m + logf(rows[r].l);
+      if (a->lse) a->lse[(size_t)rows[r].t * a->ldlse + (size_t)rows[r].g] = rows[r].m + (float)log((double)rows[r].l); /* the logf of C libraries differ in the last bit */
     }
   }
 }

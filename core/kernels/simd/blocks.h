@@ -373,6 +373,8 @@ EN_INLINE void mul_tiles(const en_mm *a, int32_t r0, int32_t r1, const en_layout
   }
 
 /* ---- dx += dy W: 32 columns as floats, [column][16] ---- */
+EN_INLINE vf v_narrow(vf a) { return v_as_f(v_and(v_add32(v_as_i(a), v_set32(0x800)), v_set32(~0xfff))); } /* en_narrow */
+
 EN_OUTLINE void decode_group(float *to, const en_mm_t *a, int32_t r, int32_t c, int32_t n, const void *what) {
   const en_layout *k = what;
   const int32_t width = EN_Q8_BLOCK * k->groups, j = c % width / EN_Q8_BLOCK;
@@ -393,7 +395,7 @@ EN_OUTLINE void decode_group(float *to, const en_mm_t *a, int32_t r, int32_t c, 
     EN_UNROLL for (int g = 0; g < 8; g++) {
       const vi code = codes_at(w, g, v, k);
       EN_UNROLL for (int i = 0; i < 4; i++)
-        v_store(to + (4 * g + i) * EN_R + v * VL, v_mac(scale[g / 4], v_to_f(v_sub32(signed_byte_of(code, i), v_set32(k->offset))), min));
+        v_store(to + (4 * g + i) * EN_R + v * VL, v_narrow(v_mac(scale[g / 4], v_to_f(v_sub32(signed_byte_of(code, i), v_set32(k->offset))), min)));
     }
   }
 }

@@ -16,7 +16,7 @@
 #include "inline.h"
 
 /* Everything here, and the products of ../simd/blocks.h, gives the same bits on every machine: multiply and add round separately (only
- * dense.h, the f32 products, fuses them), and sums run in EN_LANES lanes whatever the vectors' width: element i belongs to lane i mod 16, lanes
+ * dense.h, the f32 products, fuses them; those of the way back over narrowed factors, en_narrow, where it makes no difference), and sums run in EN_LANES lanes whatever the vectors' width: element i belongs to lane i mod 16, lanes
  * are folded in halves. A model with 8-bit activations amplifies a last-bit difference to a different rounding somewhere, and from there to per
  * cents of the logits; with the same bits there is none. ref-int8 is this body over plain-C vectors. */
 enum { EN_LANES = 16, EN_PARTS = EN_LANES / VL };
