@@ -39,8 +39,9 @@ static int32_t settle(en_train_spec *s, en_why *why) {
   return EN_OK;
 }
 
-static size_t back_scratch(const en_weight *w, int32_t T, int32_t lanes) {
-  const size_t n = en_matmul_t_scratch(w, T, lanes);
+static size_t back_scratch(const en_model *m, const en_tensor_spec *tensor, en_weight w, int32_t T, int32_t lanes) {
+  if (tensor->flags & EN_T_EXPERTS) w.rows /= m->c.n_experts; /* one after another */
+  const size_t n = en_matmul_t_scratch(&w, T, lanes);
   return n ? n : SIZE_MAX / 2; /* more than can be counted: nothing will be carved */
 }
 
@@ -50,9 +51,9 @@ static size_t products_scratch(const en_trainer *at, int32_t widest) {
   const int32_t T = (int32_t)at->spec.n_tokens, lanes = en_lanes(&at->host);
   size_t most = EN_MAX(en_matmul_scratch(&m->k, widest, T, lanes), (size_t)widest * 8);
   for (int64_t i = 0; i < (int64_t)m->c.L * m->arch->n_layer; i++)
-    if (en_weight_given(&m->layers[i])) most = EN_MAX(most, back_scratch(&m->layers[i], T, lanes));
+    if (en_weight_given(&m->layers[i])) most = EN_MAX(most, back_scratch(m, &m->arch->layer[i % m->arch->n_layer], m->layers[i], T, lanes));
   for (int32_t i = 0; i < m->arch->n_globals; i++)
-    if (en_weight_given(&m->globals[i]) && at->head_rows) most = EN_MAX(most, back_scratch(&m->globals[i], at->head_rows, lanes));
+    if (en_weight_given(&m->globals[i]) && at->head_rows) most = EN_MAX(most, back_scratch(m, &m->arch->globals[i], m->globals[i], at->head_rows, lanes));
   return most;
 }
 
