@@ -102,7 +102,7 @@ static product_ctx make_product(const en_kernels *k, const en_weight *w, int32_t
   float *x = take((size_t)T * COLS * sizeof *x), *y = take(n * sizeof *y);
   for (int32_t i = 0; i < T * COLS; i++) x[i] = (float)en_uniform(2, (uint64_t)i) - 0.5f;
   memset(y, 0, n * sizeof *y);
-  return (product_ctx){k, w, x, y, T, take(transposed ? en_matmul_t_scratch(w, T, 1) : en_matmul_scratch(k, COLS, T, 1)), transposed};
+  return (product_ctx){k, w, x, y, T, take(en_matmul_scratch(k, COLS, T, 1)), transposed};
 }
 static void free_product(product_ctx *c) { free((void *)(uintptr_t)c->x), free(c->y), free(c->scratch); }
 

@@ -97,9 +97,8 @@ const en_product *en_kernels_product(const en_kernels *k, int32_t type); /* NULL
 
 /* ---- whole products: what the layers call ---- */
 typedef struct en_out { const en_weight *w; float *y; size_t ldy; const float *bias; int32_t add; } en_out;
-/* Scratch for products of up to max_cols columns and max_T tokens; for transposed ones of w. */
+/* Scratch for products of up to max_cols columns and max_T tokens. */
 size_t en_matmul_scratch(const en_kernels *k, int32_t max_cols, int32_t max_T, int32_t n_lanes);
-size_t en_matmul_t_scratch(const en_weight *w, int32_t max_T, int32_t n_lanes);
 /* All outputs share the input x[T, ldx] (their cols are equal): activations are prepared once per form, and one parallel job covers all rows. */
 void en_matmul(const en_kernels *k, const en_host *host, const float *x, size_t ldx, int32_t T, const en_out *outs, int32_t n_outs, void *scratch);
 /* A number with half of a float's bits: 12, the lower 12 rounded away. The product of two such numbers is exact, so that a sum of products has the same
@@ -115,7 +114,7 @@ void en_narrow_row(float *y, const float *x, size_t n); /* or in place */
 /* 1: products with the transposed matrix narrow both factors, as those of block types do, whose forward product rounds far more: then gradients have
  * the same bits on every machine, like the values of the forward pass. Sums go over the rows of W in order. */
 static inline int en_narrows(const en_weight *w) { return w->type->block > 1; }
-/* dx[T, lddx] += dy[T, lddy] W. */
+/* dx[T, lddx] += dy[T, lddy] W. dy comes narrowed if en_narrows(w). */
 void en_matmul_t(const en_kernels *k, const en_host *host, const en_weight *w, const float *dy, size_t lddy, float *dx, size_t lddx, int32_t T, void *scratch);
 /* dw += dy^T x, the gradient of an f32 matrix w: dw has the floats of w in the order of w (packed groups, then plain rows). */
 void en_matmul_outer(const en_kernels *k, const en_host *host, const en_weight *w, const float *dy, size_t lddy, const float *x, size_t ldx, float *dw, int32_t T);

@@ -212,25 +212,11 @@ static void mul_t_job(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
       mul_t_panel(j, r, EN_MIN(EN_R, w->rows - r), c0, EN_MIN(hi, c0 + EN_PANEL), &j->lanes[lane]);
 }
 
-static size_t carve_t(const en_weight *w, int32_t T, int32_t n_lanes, void *mem, en_lane **lanes, float **dy) {
-  const en_piece pieces[] = {{(void **)lanes, (uint64_t)EN_MAX(n_lanes, 1), sizeof(en_lane)}, {(void **)dy, en_narrows(w) ? (uint64_t)w->rows * (uint64_t)T : 0, sizeof(float)}};
-  return en_carve(pieces, EN_COUNT(pieces), mem);
-}
-
-size_t en_matmul_t_scratch(const en_weight *w, int32_t max_T, int32_t n_lanes) {
-  en_lane *lanes;
-  float *dy;
-  return carve_t(w, max_T, n_lanes, NULL, &lanes, &dy);
-}
-
 void en_matmul_t(const en_kernels *k, const en_host *host, const en_weight *w, const float *dy, size_t lddy, float *dx, size_t lddx, int32_t T, void *scratch) {
   if (T <= 0) return;
   const en_product *p = en_kernels_product(k, w->type->id);
   en_mul_t_job j = {.direct = p && p->mul_t ? p : NULL, .dense = en_kernels_product(k, EN_F32), .w = w, .dy = dy, .dx = dx, .lddy = lddy, .lddx = lddx, .T = T};
-  float *narrow;
-  carve_t(w, T, en_lanes(host), scratch, &j.lanes, &narrow);
-  for (int32_t t = 0; en_narrows(w) && t < T; t++) en_narrow_row(narrow + (size_t)t * (size_t)w->rows, dy + (size_t)t * lddy, (size_t)w->rows);
-  if (en_narrows(w)) j.dy = narrow, j.lddy = (size_t)w->rows;
+  carve(k, w->cols, T, en_lanes(host), scratch, NULL, &j.lanes);
   const int small = (int64_t)w->rows * w->cols * T < EN_SERIAL_MACS;
   en_parallel(small ? NULL : host, mul_t_job, &j, w->cols, EN_MAX(w->type->block, 32));
 }

@@ -100,6 +100,14 @@ static void lora_back(const en_back *b, const en_step *s, const en_lora *l, floa
   }
 }
 
+/* dy as the product with the frozen matrix wants it. Where it is used up by this step, in its place. */
+static const float *frozen_factor(const en_back *b, const en_step *step) {
+  float *dy = b->d[step->out], *to = step->add ? b->narrowed : dy;
+  if (!en_narrows(&b->r->w[step->w])) return dy;
+  en_narrow_row(to, dy, (size_t)b->r->T * en_slot_width(b->r, step->out));
+  return to;
+}
+
 /* dx += W^T dy;  dW += dy x^T;  db += dy */
 void en_linear_backward(const en_back *b, const en_step *step) {
   const en_run *r = b->r;
@@ -109,6 +117,6 @@ void en_linear_backward(const en_back *b, const en_step *step) {
   if (dw) en_matmul_outer(r->k, r->host, &r->w[step->w], b->d[step->out], en_slot_width(r, step->out), r->slot[step->in], en_slot_width(r, step->in), dw, r->T);
   for (int32_t t = 0; db && t < r->T; t++) r->k->add(db, db, en_grad_row(b, step->out, t), (int32_t)en_slot_width(r, step->out));
   if (b->need_in)
-    en_matmul_t(r->k, r->host, &r->w[step->w], b->d[step->out], en_slot_width(r, step->out), b->d[step->in], en_slot_width(r, step->in), r->T, r->scratch);
+    en_matmul_t(r->k, r->host, &r->w[step->w], frozen_factor(b, step), en_slot_width(r, step->out), b->d[step->in], en_slot_width(r, step->in), r->T, r->scratch);
   if (!step->add) en_grad_clear(b, step->out);
 }

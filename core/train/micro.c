@@ -107,6 +107,8 @@ static int32_t backward_step(en_trainer *t) {
   return 1;
 }
 
+static void clear(const en_trainer *t, int32_t slot) { memset(t->d[slot], 0, (size_t)t->run.T * (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)slot)) * sizeof(float)); }
+
 /* One step or one piece of the loss. 1: the micro-batch is done. */
 static int32_t advance(en_trainer *t) {
   en_micro *j = &t->micro;
@@ -117,6 +119,8 @@ static int32_t advance(en_trainer *t) {
     case PART_LOSS: /* step: the piece */
       if (t->loss->run(t, input_of(t, t->m->c.L), j->learn == EN_TRAIN_LEARN, j->step++, &j->out.loss)) return 0;
       if (j->learn != EN_TRAIN_LEARN) return 1;
+      for (int32_t s = 0; s < EN_S_LOGITS; s++)
+        if (s != EN_S_X) clear(t, s); /* the loss has worked there */
       begin_backward(t, t->m->c.L - 1);
       return 0;
     case PART_AGAIN:
@@ -144,7 +148,7 @@ int32_t en_train_begin(en_trainer *t, const en_train_batch *b, int32_t learn, en
   if (b->prefix) t->micro.layer = t->first;
   if (learn == EN_TRAIN_LEARN) {
     memcpy(t->backup, t->grad, grad_bytes(t));
-    for (int32_t s = 0; s < EN_S_LOGITS; s++) memset(t->d[s], 0, (size_t)b->n * (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)s)) * sizeof(float));
+    clear(t, EN_S_X); /* the loss adds to it */
   }
   return EN_OK;
 }

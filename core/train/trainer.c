@@ -39,32 +39,41 @@ static int32_t settle(en_train_spec *s, en_why *why) {
   return EN_OK;
 }
 
-static size_t back_scratch(const en_model *m, const en_tensor_spec *tensor, en_weight w, int32_t T, int32_t lanes) {
-  if (tensor->flags & EN_T_EXPERTS) w.rows /= m->c.n_experts; /* one after another */
-  const size_t n = en_matmul_t_scratch(&w, T, lanes);
-  return n ? n : SIZE_MAX / 2; /* more than can be counted: nothing will be carved */
+static size_t slot_bytes(const en_trainer *at, int32_t slot) { return (size_t)en_dim_size(&at->m->c, en_slot_dim((en_slot)slot)) * sizeof(float); }
+
+/* Gradients of the layers' slots but X, and everything that the loss works in: the first begin where the second has ended, so they share memory. */
+static size_t carve_gradients(en_trainer *at, void *mem) {
+  en_piece pieces[EN_S_COUNT];
+  int32_t n = 0;
+  for (int32_t s = 0; s < EN_S_LOGITS; s++)
+    if (s != EN_S_X) pieces[n++] = (en_piece){(void **)&at->d[s], at->spec.n_tokens, slot_bytes(at, s)};
+  return en_carve(pieces, n, mem);
 }
 
-/* Of every product of the model: inputs of up to `widest` columns forward, gradients of any matrix's rows back; and one row of any weight, packed and decoded. */
-static size_t products_scratch(const en_trainer *at, int32_t widest) {
+static size_t carve_head(en_trainer *at, void *mem) {
   const en_model *m = at->m;
-  const int32_t T = (int32_t)at->spec.n_tokens, lanes = en_lanes(&at->host);
-  size_t most = EN_MAX(en_matmul_scratch(&m->k, widest, T, lanes), (size_t)widest * 8);
-  for (int64_t i = 0; i < (int64_t)m->c.L * m->arch->n_layer; i++)
-    if (en_weight_given(&m->layers[i])) most = EN_MAX(most, back_scratch(m, &m->arch->layer[i % m->arch->n_layer], m->layers[i], T, lanes));
-  for (int32_t i = 0; i < m->arch->n_globals; i++)
-    if (en_weight_given(&m->globals[i]) && at->head_rows) most = EN_MAX(most, back_scratch(m, &m->arch->globals[i], m->globals[i], at->head_rows, lanes));
-  return most;
+  const uint64_t head_rows = (uint64_t)at->head_rows;
+  const int32_t caps = en_arch_head(m->arch) < m->arch->n_end - 1; /* logits change after the output matrix: their gradient needs a place of its own */
+  en_piece pieces[2 * EN_S_COUNT] = {
+    {(void **)&at->head[EN_S_LOGITS], head_rows, slot_bytes(at, EN_S_LOGITS)},
+    {(void **)&at->dhead[EN_S_LOGITS], caps ? head_rows : 0, slot_bytes(at, EN_S_LOGITS)},
+  };
+  int32_t n = 2;
+  for (int32_t s = 0; s < EN_S_LOGITS; s++) {
+    if (!en_steps_touch(m->arch->end, m->arch->n_end, s)) continue;
+    pieces[n++] = (en_piece){(void **)&at->head[s], at->spec.n_tokens, slot_bytes(at, s)};
+    pieces[n++] = (en_piece){(void **)&at->dhead[s], at->spec.n_tokens, slot_bytes(at, s)};
+  }
+  const size_t need = en_carve(pieces, n, mem);
+  if (!caps) at->dhead[EN_S_LOGITS] = at->head[EN_S_LOGITS];
+  return need;
 }
 
 static size_t carve(en_trainer *at, void **self, void *mem) {
   const en_model *m = at->m;
   const uint64_t T = at->spec.n_tokens, layers = (uint64_t)EN_MAX(m->c.L - at->first, 1), n_lora = at->a ? (uint64_t)m->c.L * (uint64_t)m->arch->n_layer : 0;
   int64_t widest_in = 1;
-  enum { FIXED = 32 /* room for these and the two behind the slots */ };
-  const uint64_t head_rows = (uint64_t)at->head_rows;
-  const int32_t caps = en_arch_head(m->arch) < m->arch->n_end - 1; /* logits change after the output matrix: their gradient needs a place of its own */
-  en_piece pieces[FIXED + 3 * EN_S_COUNT] = {
+  en_piece pieces[40 /* zeros end the list; there is room for those behind it */] = {
     {self, 1, sizeof(en_trainer)},
     {(void **)&at->lo, T, sizeof(int32_t)}, {(void **)&at->hi, T, sizeof(int32_t)}, {(void **)&at->pos, T, sizeof(uint32_t)}, {(void **)&at->place, T, sizeof(uint32_t)},
     {(void **)&at->goal_row, T, sizeof(int32_t)}, {(void **)&at->goal, T, sizeof(int32_t)}, {(void **)&at->goal_weight, T, sizeof(float)},
@@ -79,6 +88,8 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->attend, en_back_floats(&m->c, (int32_t)T, en_lanes(&at->host)), sizeof(float)},
     {(void **)&at->state, (uint64_t)en_lanes(&at->host), (uint64_t)m->c.n_state * sizeof(float)},
     {(void **)&at->next, T, sizeof(int32_t)}, {(void **)&at->chains, T, sizeof(en_chain)},
+    {(void **)&at->d[EN_S_X], T, (uint64_t)m->c.D * sizeof(float)},
+    {(void **)&at->narrowed, at->narrow ? T : 0, (uint64_t)m->c.D * sizeof(float)}, /* what LINEAR steps add to is X */
     {(void **)&at->du, T, EN_LORA_MAX_RANK * sizeof(float)},
     {(void **)&at->run.lora_u, T, EN_LORA_MAX_RANK * sizeof(float)},
     {(void **)&at->dlora, n_lora, sizeof(en_lora)},
@@ -86,24 +97,18 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->moment1, at->n_params, sizeof(float)},
     {(void **)&at->moment2, at->n_params, sizeof(float)},
     {(void **)&at->backup, at->n_params, sizeof(float)},
-    {(void **)&at->head[EN_S_LOGITS], head_rows, (uint64_t)m->c.V * sizeof(float)},
-    {(void **)&at->dhead[EN_S_LOGITS], caps ? head_rows : 0, (uint64_t)m->c.V * sizeof(float)},
     {(void **)&at->loss_mem, at->loss->floats ? at->loss->floats(m, &at->spec) : 0, sizeof(float)},
   };
   int32_t n = 0;
   while (pieces[n].p) n++;
-  for (int32_t s = 0; s < EN_S_LOGITS; s++) {
-    const uint64_t bytes = (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)s)) * sizeof(float);
-    widest_in = EN_MAX(widest_in, en_dim_size(&m->c, en_slot_dim((en_slot)s)));
-    pieces[n++] = (en_piece){(void **)&at->d[s], T, bytes};
-    if (!en_steps_touch(m->arch->end, m->arch->n_end, s)) continue;
-    pieces[n++] = (en_piece){(void **)&at->head[s], T, bytes};
-    pieces[n++] = (en_piece){(void **)&at->dhead[s], T, bytes};
-  }
+  for (int32_t s = 0; s < EN_S_LOGITS; s++) widest_in = EN_MAX(widest_in, en_dim_size(&m->c, en_slot_dim((en_slot)s)));
   pieces[n++] = (en_piece){(void **)&at->dropped, at->spec.dropout > 0 ? T : 0, (uint64_t)widest_in * sizeof(float)};
-  pieces[n++] = (en_piece){&at->run.scratch, products_scratch(at, (int32_t)widest_in), 1};
+  pieces[n++] = (en_piece){&at->run.scratch, EN_MAX(en_matmul_scratch(&m->k, (int32_t)widest_in, (int32_t)T, en_lanes(&at->host)), (size_t)widest_in * 8), 1};
+  void *shared = NULL;
+  const size_t apart[] = {carve_gradients(at, NULL), carve_head(at, NULL)};
+  pieces[n++] = (en_piece){&shared, apart[0] && apart[1] ? EN_MAX(apart[0], apart[1]) : UINT64_MAX, 1};
   const size_t need = en_carve(pieces, n, mem);
-  if (!caps) at->dhead[EN_S_LOGITS] = at->head[EN_S_LOGITS];
+  if (shared) carve_gradients(at, shared), carve_head(at, shared);
   return need;
 }
 
@@ -210,5 +215,5 @@ int32_t en_trainer_init_model(en_trainer **out, void *mem, size_t mem_bytes, en_
 }
 
 en_back en_trainer_back(const en_trainer *t, const float *out, float *const *d) {
-  return (en_back){.r = &t->run, .d = d, .out = out, .du = t->du, .attend = t->attend, .narrow = t->narrow, .need_in = 1, .weights = t->a ? NULL : t->params, .dweights = t->grad};
+  return (en_back){.r = &t->run, .d = d, .out = out, .du = t->du, .narrowed = t->narrowed, .attend = t->attend, .narrow = t->narrow, .need_in = 1, .weights = t->a ? NULL : t->params, .dweights = t->grad};
 }

@@ -52,7 +52,7 @@ struct en_trainer {
   float *d[EN_S_COUNT];   /* gradients of the slots */
   float *head[EN_S_COUNT];/* slots of the end program: rows that predict */
   float *dhead[EN_S_COUNT];
-  float *du;
+  float *du, *narrowed;   /* scratch of LINEAR's way back */
   float *attend;          /* scratch of the backward of attention, for every lane */
   float *dropped;         /* [n_tokens, widest slot] with dropout, else nothing */
   en_lora *dlora;         /* adapter's table over grad */

@@ -291,10 +291,8 @@ static void check_outputs(const en_kernels *k, const en_type *types[3], int32_t 
     /* the transposed product, by lanes as well */
     float *dx[2] = {draw_new((size_t)(T * cols), 1), take_f((size_t)(T * cols))};
     memcpy(dx[1], dx[0], (size_t)(T * cols) * sizeof(float));
-    void *back = aligned_alloc(EN_ALIGN, en_matmul_t_scratch(&w[i], T, LANES));
-    en_matmul_t(k, NULL, &w[i], y[0][i], ldy, dx[0], (size_t)cols, T, back);
-    en_matmul_t(k, &threads, &w[i], y[0][i], ldy, dx[1], (size_t)cols, T, back);
-    free(back);
+    en_matmul_t(k, NULL, &w[i], y[0][i], ldy, dx[0], (size_t)cols, T, scratch);
+    en_matmul_t(k, &threads, &w[i], y[0][i], ldy, dx[1], (size_t)cols, T, scratch);
     check_same(dx[1], dx[0], (size_t)(T * cols), k->name, "three lanes, transposed", cols, T);
     check_gradient(k, &threads, &w[i], y[0][i], ldy, x, ldx, T);
     free(f), free(got), free(want), free(dx[0]), free(dx[1]), free(bias[i]), free(start[i]), free(y[0][i]), free(y[1][i]), weight_free(&w[i]);
