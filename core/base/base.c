@@ -56,7 +56,7 @@ float en_f16_to_f32(uint16_t h) {
   } else {
     bits = sign;
   }
-  float f;
+  en_f32 f;
   memcpy(&f, &bits, 4);
   return f;
 }
@@ -82,7 +82,7 @@ uint16_t en_f32_to_f16(float f) {
 
 float en_bf16_to_f32(uint16_t h) {
   const uint32_t bits = (uint32_t)h << 16;
-  float f;
+  en_f32 f;
   memcpy(&f, &bits, 4);
   return f;
 }

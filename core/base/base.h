@@ -33,7 +33,11 @@ uint16_t en_f32_to_bf16(float f);
 static inline uint16_t en_rd16(const void *p) { uint16_t v; memcpy(&v, p, 2); return v; }
 static inline uint32_t en_rd32(const void *p) { uint32_t v; memcpy(&v, p, 4); return v; }
 static inline uint64_t en_rd64(const void *p) { uint64_t v; memcpy(&v, p, 8); return v; }
-static inline float en_rdf32(const void *p) { float v; memcpy(&v, p, 4); return v; }
+/* IEEE single precision as files have it. tests/double compiles the core with double in the place of float; this type stays. */
+#ifndef EN_F32_DEFINED
+typedef float en_f32;
+#endif
+static inline float en_rdf32(const void *p) { en_f32 v; memcpy(&v, p, 4); return v; }
 
 /* Counter-based random numbers: the same (seed, counter) gives the same value on every machine and in any order. */
 uint64_t en_random(uint64_t seed, uint64_t counter);

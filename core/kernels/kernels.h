@@ -60,7 +60,7 @@ typedef struct en_product {
 /* ---- attention of one KV head for a few tokens: online softmax, grouped queries ---- */
 /* A row of E values of the KV cache, in bytes. EN_KV_Q8_0: blocks as in quant/q8_0.c, the last one filled up with zeros. */
 static inline size_t en_kv_row_bytes(uint32_t kv_type, int32_t E) {
-  return kv_type == EN_KV_Q8_0 ? (size_t)((E + 31) / 32) * 34 : (size_t)E * (kv_type == EN_KV_F16 ? 2 : 4);
+  return kv_type == EN_KV_Q8_0 ? (size_t)((E + 31) / 32) * 34 : (size_t)E * (kv_type == EN_KV_F16 ? 2 : sizeof(float));
 }
 typedef struct en_attend {
   const float *q; size_t ldq;        /* query of token t, head g: q + t*ldq + g*E */

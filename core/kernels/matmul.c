@@ -17,7 +17,7 @@ typedef struct {
   float panel[EN_PANEL * EN_R];   /* [columns][16] */
   float tail[EN_TAIL_T * EN_R];   /* [tokens][16] */
   float row[EN_PANEL];
-  uint8_t blocks[EN_PANEL * 4];
+  uint8_t blocks[EN_PANEL * sizeof(float)];
 } en_lane;
 
 const en_product *en_kernels_product(const en_kernels *k, int32_t type) {

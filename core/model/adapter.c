@@ -206,7 +206,7 @@ static size_t carve_file(file_memory *f, const en_model *m, const en_gguf *g, vo
     const int32_t t = en_lora_tensor(m->arch, i);
     if (t >= 0) n_params += ((uint64_t)m->layers[t].rows + (uint64_t)m->layers[t].cols) * EN_LORA_MAX_RANK * (uint64_t)m->c.L;
   }
-  n_params = EN_MIN(n_params, g->file_bytes); /* no type stores more than one number a byte here: F32, F16, BF16, Q8_0 */
+  n_params = EN_MIN(n_params, g->n_params);
   f->adapter_bytes = en_adapter_block_bytes(m, n_params);
   const en_piece pieces[] = {{&f->adapter, f->adapter_bytes, 1}, {&f->index, en_gguf_bytes(g), 1}, {(void **)&f->row, widest(m), sizeof(float)}};
   return f->adapter_bytes && en_gguf_bytes(g) ? en_carve(pieces, EN_COUNT(pieces), mem) : 0;

@@ -62,7 +62,7 @@ static uint64_t pack_scratch_bytes(const plan_t *p) {
     const en_tensor_spec *t = i < p->arch->n_globals ? &p->arch->globals[i] : &p->arch->layer[i - p->arch->n_globals];
     if (!(t->flags & EN_T_VECTOR)) widest = EN_MAX(widest, en_dim_size(&p->c, (en_dim)t->cols)); /* vectors, some of them as long as the vocabulary, are not packed */
   }
-  return (uint64_t)widest * 4 * EN_R;
+  return (uint64_t)widest * sizeof(float) * EN_R;
 }
 
 static size_t carve(en_model *at, void **self, void **index, const plan_t *p, int32_t n_lanes, void *mem) {

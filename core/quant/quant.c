@@ -49,7 +49,8 @@ static block_map map_of(const en_type *t) {
   int32_t from = 0, to = 0;
   for (const char *s = t->fields; *s && m.n < MAX_FIELDS; m.n++) {
     field f = {.to = to, .count = number(&s)};
-    f.unit = *s++ == 'h' ? 2 : 4;
+    f.unit = *s == 'h' ? 2 : *s == 'd' ? 8 : 4;
+    s++;
     if (*s == '@') s++, from = number(&s);
     if (*s == ' ') s++;
     f.from = from;
@@ -97,6 +98,9 @@ static void spread(uint8_t *dst, const uint8_t *src, size_t stride, int32_t coun
     for (; k < count; k++)
       for (int32_t r = 0; r < EN_R; r++) memcpy(dst + (k * EN_R + r) * 4, src + (size_t)r * stride + k * 4, 4);
   }
+  else if (sizeof(float) == 8 && unit == 8)
+    for (; k < count; k++)
+      for (int32_t r = 0; r < EN_R; r++) memcpy(dst + (k * EN_R + r) * 8, src + (size_t)r * stride + k * 8, 8);
   else
     for (; k < count; k++)
       for (int32_t r = 0; r < EN_R; r++) memcpy(dst + (k * EN_R + r) * 2, src + (size_t)r * stride + k * 2, 2);
@@ -104,6 +108,8 @@ static void spread(uint8_t *dst, const uint8_t *src, size_t stride, int32_t coun
 static void gather(uint8_t *dst, const uint8_t *src, int32_t count, int32_t unit) {
   if (unit == 4)
     for (int32_t k = 0; k < count; k++) memcpy(dst + k * 4, src + k * 4 * EN_R, 4);
+  else if (sizeof(float) == 8 && unit == 8)
+    for (int32_t k = 0; k < count; k++) memcpy(dst + k * 8, src + k * 8 * EN_R, 8);
   else
     for (int32_t k = 0; k < count; k++) memcpy(dst + k * 2, src + k * 2 * EN_R, 2);
 }

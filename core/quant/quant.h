@@ -4,7 +4,7 @@
  *
  * Packed layout. Rows of a matrix [rows, cols] are grouped by EN_R = 16. Inside a group the blocks follow one another along
  * the columns, and a packed block holds the 16 rows' blocks interleaved by small units, so that one contiguous stream feeds
- * 16 rows. `fields` says how: a string of (count, unit) pairs in packed order, 'h' = 2-byte units, 'w' = 4-byte units; "4w@192" = 4 words from
+ * 16 rows. `fields` says how: a string of (count, unit) pairs in packed order, 'h' = 2-byte units, 'w' = 4-byte units ('d' = 8, tests/double only); "4w@192" = 4 words from
  * byte 192 of the file's block (without @ from where the last ones ended). Q4_0 is "1h4w":
  *   packed block = { u16 d[1][16]; u32 qs[4][16] }   - 16 * 18 bytes, the same size as the 16 plain blocks.
  * For Q4_0 word g of row r therefore holds nibbles k = 4g..4g+3 (low) and k = 16+4g..16+4g+3 (high). F32 is "1w": [k][16].

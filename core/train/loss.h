@@ -1,5 +1,5 @@
 /* loss.h - what a loss is. Adding one: a file core/train/loss_<name>.c that defines `const en_loss en_loss_<name>`, a line in core/losses.def, and a
- * finite-difference case in tests/unit/train_test.c. The trainer runs the layers forward, asks the loss for its sum and for d[X] of the rows it looked
+ * finite-difference case in tests/double/gradients_test.c. The trainer runs the layers forward, asks the loss for its sum and for d[X] of the rows it looked
  * at, and runs the layers backward; it knows nothing else about it.
  *
  * Losses over the vocabulary (causal, distill, mlm) share head.c: aim() lists goals - rows of X that predict, the id each should

@@ -103,7 +103,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
   while (pieces[n].p) n++;
   for (int32_t s = 0; s < EN_S_LOGITS; s++) widest_in = EN_MAX(widest_in, en_dim_size(&m->c, en_slot_dim((en_slot)s)));
   pieces[n++] = (en_piece){(void **)&at->dropped, at->spec.dropout > 0 ? T : 0, (uint64_t)widest_in * sizeof(float)};
-  pieces[n++] = (en_piece){&at->run.scratch, EN_MAX(en_matmul_scratch(&m->k, (int32_t)widest_in, (int32_t)T, en_lanes(&at->host)), (size_t)widest_in * 8), 1};
+  pieces[n++] = (en_piece){&at->run.scratch, EN_MAX(en_matmul_scratch(&m->k, (int32_t)widest_in, (int32_t)T, en_lanes(&at->host)), (size_t)widest_in * 2 * sizeof(float)), 1};
   void *shared = NULL;
   const size_t apart[] = {carve_gradients(at, NULL), carve_head(at, NULL)};
   pieces[n++] = (en_piece){&shared, apart[0] && apart[1] ? EN_MAX(apart[0], apart[1]) : UINT64_MAX, 1};

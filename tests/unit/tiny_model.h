@@ -16,7 +16,7 @@ static inline void put_u32(bytes_t *b, uint32_t v) { put(b, &v, 4); }
 static inline void put_u64(bytes_t *b, uint64_t v) { put(b, &v, 8); }
 static inline void put_str(bytes_t *b, const char *s) { put_u64(b, strlen(s)); put(b, s, strlen(s)); }
 static inline void kv_u32(bytes_t *b, const char *key, uint32_t v) { put_str(b, key); put_u32(b, EN_GGUF_U32); put_u32(b, v); }
-static inline void kv_f32(bytes_t *b, const char *key, float v) { put_str(b, key); put_u32(b, EN_GGUF_F32); put(b, &v, 4); }
+static inline void kv_f32(bytes_t *b, const char *key, float v) { put_str(b, key); put_u32(b, EN_GGUF_F32); const en_f32 x = (en_f32)v; put(b, &x, 4); }
 static inline void kv_str(bytes_t *b, const char *key, const char *v) { put_str(b, key); put_u32(b, EN_GGUF_STR); put_str(b, v); }
 
 typedef struct { bytes_t infos, data; uint64_t n_tensors, seed; } tensors_t;

@@ -4,14 +4,20 @@
 #include <math.h>
 
 /* ---- products ---- */
+static double number(const uint8_t *numbers, size_t i) { /* wherever they lie */
+  float v;
+  memcpy(&v, numbers + i * sizeof v, sizeof v);
+  return (double)v;
+}
+
 void en_ref_mul_f32(const en_mm *a, int32_t r0, int32_t r1) {
   for (int32_t r = r0; r < r1; r++) {
-    const uint8_t *w = a->w + ((size_t)(r / EN_R * EN_R) * (size_t)a->cols + (size_t)(r % EN_R)) * sizeof(float); /* [cols][EN_R] */
+    const size_t w = (size_t)(r / EN_R * EN_R) * (size_t)a->cols + (size_t)(r % EN_R); /* [cols][EN_R] */
     for (int32_t t = 0; t < a->T; t++) {
       const float *x = (const float *)a->x + (size_t)t * a->ldx;
       float *y = a->y + (size_t)t * a->ldy + r;
       double s = (a->add ? (double)*y : 0) + (a->bias ? (double)a->bias[r] : 0);
-      for (int32_t c = 0; c < a->cols; c++) s += (double)en_rdf32(w + (size_t)c * EN_R * sizeof(float)) * (double)x[c];
+      for (int32_t c = 0; c < a->cols; c++) s += number(a->w, w + (size_t)c * EN_R) * (double)x[c];
       *y = (float)s;
     }
   }
@@ -24,7 +30,7 @@ void en_ref_mul_t_f32(const en_mm_t *a, int32_t c0, int32_t c1) {
       float *dx = a->dx + (size_t)t * a->lddx + c;
       double s = (double)*dx;
       for (int32_t r = 0; r < a->rows; r++)
-        s += (double)dy[r] * (double)en_rdf32(a->w + ((size_t)(r / EN_R * EN_R) * (size_t)a->cols + (size_t)c * EN_R + (size_t)(r % EN_R)) * sizeof(float));
+        s += (double)dy[r] * number(a->w, (size_t)(r / EN_R * EN_R) * (size_t)a->cols + (size_t)c * EN_R + (size_t)(r % EN_R));
       *dx = (float)s;
     }
 }
@@ -147,7 +153,7 @@ static int32_t argmax(const float *x, int32_t n) {
 static double kv_at(const en_attend *a, const void *base, int32_t p, int32_t e) {
   const uint8_t *row = (const uint8_t *)base + (size_t)p * en_kv_row_bytes(a->kv_type, a->E), *block = row + e / 32 * 34;
   if (a->kv_type == EN_KV_Q8_0) return (double)en_f16_to_f32(en_rd16(block)) * (int8_t)block[2 + e % 32];
-  return (double)(a->kv_type == EN_KV_F16 ? en_f16_to_f32(en_rd16(row + 2 * e)) : en_rdf32(row + 4 * e));
+  return (a->kv_type == EN_KV_F16 ? (double)en_f16_to_f32(en_rd16(row + 2 * e)) : number(row, (size_t)e));
 }
 
 static double score(const en_attend *a, const float *q, int32_t p) {
