@@ -11,6 +11,9 @@ static int reserve(cli_pairs *p, size_t n_ids) {
     size_t *more = realloc(p->start, p->cap_samples * sizeof *more);
     if (!more) return 0;
     p->start = more;
+    float *scores = realloc(p->score, p->cap_samples * sizeof *scores);
+    if (!scores) return 0;
+    p->score = scores;
   }
   const size_t used = p->n ? p->start[p->n] : 0;
   if (p->cap_ids >= used + n_ids) return 1;
@@ -48,7 +51,7 @@ static int32_t *tokens_of(const cli_model *m, const json *j, uint32_t node, int3
 
 /* Prompt (may be NULL) and answer as one sample. */
 static int add_sample(cli_pairs *p, const cli_model *m, const int32_t *prompt, size_t n_prompt, const int32_t *answer, size_t n_answer, const cli_pairs_spec *spec) {
-  const int32_t eos = spec->no_end ? -1 : en_tokenizer_special(m->tokenizer)->eos;
+  const int32_t eos = spec->no_end || !m->info.has_logits ? -1 : en_tokenizer_special(m->tokenizer)->eos;
   const size_t n_all = n_prompt + n_answer + (eos >= 0), n = EN_MIN(n_all, (size_t)spec->max_length);
   if (!reserve(p, n)) return cli_fail(NULL, "no memory for the training data"), 0;
   if (!p->n) p->start[0] = 0;
@@ -65,8 +68,36 @@ static int add_sample(cli_pairs *p, const cli_model *m, const int32_t *prompt, s
   p->n_targets += targets;
   p->longest = EN_MAX(p->longest, (uint32_t)n);
   p->start[p->n + 1] = p->start[p->n] + n;
-  p->n++;
+  p->score[p->n++] = 0;
   return 1;
+}
+
+/* What is longer is cut, but its last token, which closes a text, stays. */
+static size_t cut(cli_pairs *p, int32_t *ids, size_t n, uint32_t most) {
+  if (n <= most) return n;
+  ids[most - 1] = ids[n - 1];
+  p->n_cut++;
+  return most;
+}
+
+static int add_pair(cli_pairs *p, const cli_model *m, const json *j, uint32_t input, uint32_t output, const cli_pairs_spec *spec) {
+  const int32_t ends = EN_TOK_BOS | EN_TOK_EOS;
+  const uint32_t before = p->n;
+  size_t n_first = 0, n_second = 0;
+  double score = 0;
+  if (spec->scored && (!json_number(j, json_get(j, 0, "score"), &score) || !(score >= -1 && score <= 1))) return cli_fail(NULL, "\"score\" must be a number from -1 to 1"), 0;
+  int32_t *first = tokens_of(m, j, input, ends, 0, &n_first), *second = first ? tokens_of(m, j, output, ends, 0, &n_second) : NULL;
+  if (second) {
+    n_first = cut(p, first, n_first, spec->max_length);
+    n_second = cut(p, second, n_second, spec->max_length);
+  }
+  const int empty = second && (!n_first || !n_second);
+  if (empty) cli_fail(NULL, "a text of the pair has no tokens");
+  const int ok = second && !empty && add_sample(p, m, first, n_first, second, n_second, &(cli_pairs_spec){.max_length = UINT32_MAX, .no_end = 1});
+  if (ok && p->n > before) p->score[before] = (float)score;
+  free(first);
+  free(second);
+  return ok;
 }
 
 static int add_line(cli_pairs *p, const cli_model *m, const json *j, const cli_pairs_spec *spec, int skip_space) {
@@ -74,8 +105,9 @@ static int add_line(cli_pairs *p, const cli_model *m, const json *j, const cli_p
   const int whole = json_kind_of(j, text) == JSON_STRING && input == JSON_NONE && output == JSON_NONE;
   size_t n_prompt = 0, n_answer = 0;
   if (!whole && (json_kind_of(j, input) != JSON_STRING || json_kind_of(j, output) != JSON_STRING)) return cli_fail(NULL, "neither \"input\" and \"output\" nor \"text\" are there as strings"), 0;
+  if (spec->apart) return whole ? cli_fail(NULL, "this loss learns from pairs: \"input\" and \"output\""), 0 : add_pair(p, m, j, input, output, spec);
   int32_t *prompt = whole ? NULL : tokens_of(m, j, input, EN_TOK_BOS | EN_TOK_SPECIAL, 0, &n_prompt);
-  int32_t *answer = whole || prompt ? tokens_of(m, j, whole ? text : output, whole ? EN_TOK_BOS | EN_TOK_SPECIAL : EN_TOK_SPECIAL, !whole && skip_space, &n_answer) : NULL;
+  int32_t *answer = whole || prompt ? tokens_of(m, j, whole ? text : output, whole ? EN_TOK_BOS | EN_TOK_SPECIAL | (m->info.has_logits ? 0 : EN_TOK_EOS) : EN_TOK_SPECIAL, !whole && skip_space, &n_answer) : NULL;
   const int ok = answer && add_sample(p, m, prompt, n_prompt, answer, n_answer, spec);
   free(prompt);
   free(answer);
@@ -110,6 +142,7 @@ int cli_pairs_read(cli_pairs *out, const cli_model *m, const char *path, const c
   out->hash = en_hash64(EN_HASH64, out->ids, out->start[out->n] * sizeof *out->ids);
   out->hash = en_hash64(out->hash, out->weight, out->start[out->n] * sizeof *out->weight);
   for (uint32_t i = 0; i < out->n; i++) out->hash = en_hash64(out->hash, &(uint64_t){out->start[i]}, sizeof(uint64_t));
+  out->hash = en_hash64(out->hash, out->score, out->n * sizeof *out->score);
   return 1;
 }
 
@@ -117,5 +150,6 @@ void cli_pairs_free(cli_pairs *p) {
   free(p->ids);
   free(p->weight);
   free(p->start);
+  free(p->score);
   *p = (cli_pairs){0};
 }

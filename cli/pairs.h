@@ -8,6 +8,7 @@ typedef struct {
   int32_t *ids;
   float *weight;
   size_t *start;      /* [n + 1] */
+  float *score;       /* [n] how alike the two texts of a pair should be; 0 where nothing says so */
   uint32_t n;
   uint32_t n_cut;     /* samples that were cut at the greatest length */
   uint32_t n_dropped; /* samples that had nothing to learn (left) */
@@ -17,7 +18,12 @@ typedef struct {
   size_t cap_ids, cap_samples;
 } cli_pairs;
 
-typedef struct { uint32_t max_length; int32_t no_end /* leave out EOS */; } cli_pairs_spec;
+typedef struct {
+  uint32_t max_length;
+  int32_t no_end; /* leave out EOS */
+  int32_t apart;  /* input and output are two texts, each with the tokens that its ends get and at most max_length; weight 0: the first one's tokens */
+  int32_t scored; /* every line has a number "score", -1 to 1 */
+} cli_pairs_spec;
 /* {"input", "output"}: BOS (if the model wants one), the input, the output, EOS; the output and EOS are learned. The two are tokenized apart, so that
  * the border is where it will be when the model runs; where a tokenizer begins every text with a space of its own, that one stands for a space that the
  * output begins with. {"text"}: BOS, the text, EOS; all of it is learned. 1, or 0 after a message that names the line. */

@@ -4,7 +4,7 @@
 #include "../core/include/en_train.h"
 #include "../core/train/schedule.h"
 #include "adapters.h"
-#include "pairs.h"
+#include "train_goal.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 
 enum {
   T_DATA, T_OUT, T_FULL, T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_LAYERS, T_LR, T_STEPS, T_EPOCHS, T_BATCH, T_ACCUM, T_WARMUP, T_SCHEDULE, T_MIN_LR,
-  T_CLIP, T_DECAY, T_OPTIMIZER, T_MOMENTUM, T_SMOOTHING, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_MAX_LENGTH, T_NO_END, T_EVAL, T_SEED, T_KEEP, T_PREFIX, T_SAVE_EVERY, T_STOP_AFTER, T_RESUME, T_CSV, T_BASE, T_THREADS, T_KERNELS, T_JSON, T_QUIET
+  T_CLIP, T_DECAY, T_OPTIMIZER, T_MOMENTUM, T_SMOOTHING, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_MAX_LENGTH, T_NO_END, T_EVAL, T_SEED, T_KEEP, T_PREFIX, T_SAVE_EVERY, T_STOP_AFTER, T_RESUME, T_CSV, T_BASE, T_LOSS, T_TEACHER, T_TOP_K, T_TEMPERATURE, T_HARD_MIX, T_MASK, T_THREADS, T_KERNELS, T_JSON, T_QUIET
 };
 static const arg_option options[] = {
     [T_DATA] = {.name = "data", .value = "FILE.jsonl", .help = "lines of {\"input\": ..., \"output\": ...} or {\"text\": ...}", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
@@ -25,7 +25,7 @@ static const arg_option options[] = {
     [T_FORMAT] = {.name = "format", .value = "peft|gguf", .help = "of the adapter (default: gguf if PATH ends so, else peft)", .kind = ARG_TEXT},
     [T_RANK] = {.name = "rank", .value = "N", .help = "rank of the update", .kind = ARG_INT, .min = 1, .max = 64, .fallback = 8},
     [T_ALPHA] = {.name = "alpha", .value = "X", .help = "the update is scaled by alpha / rank (default twice the rank)", .kind = ARG_NUMBER, .max = 1e5},
-    [T_TARGETS] = {.name = "targets", .value = "q,v,...", .help = "matrices to adapt: q k v o gate up down, or all (default all)", .kind = ARG_TEXT},
+    [T_TARGETS] = {.name = "targets", .value = "q,v,...", .help = "matrices to adapt: q k v o gate up down, or all that the model has (default all)", .kind = ARG_TEXT},
     [T_RSLORA] = {.name = "rslora", .help = "scale by alpha / sqrt(rank)", .kind = ARG_FLAG},
     [T_LAYERS] = {.name = "layers", .value = "N", .help = "adapt only the top N layers (default all)", .kind = ARG_INT, .max = INT32_MAX},
     [T_LR] = {.name = "lr", .value = "X", .help = "highest learning rate", .kind = ARG_NUMBER, .max = 10, .fallback = 2e-4},
@@ -55,6 +55,12 @@ static const arg_option options[] = {
     [T_RESUME] = {.name = "resume", .help = "go on from PATH.checkpoint", .kind = ARG_FLAG},
     [T_CSV] = {.name = "loss-csv", .value = "FILE", .help = "one line for every step", .kind = ARG_TEXT},
     [T_BASE] = {.name = "base-name", .value = "TEXT", .help = "the base model's name for PEFT's settings", .kind = ARG_TEXT},
+    [T_LOSS] = {.name = "loss", .value = "NAME", .help = "causal (default), distill; for encoders mlm, infonce, cosine (lines of {\"input\", \"output\", \"score\"})", .kind = ARG_TEXT},
+    [T_TEACHER] = {.name = "teacher", .value = "MODEL", .help = "learn its probabilities (distill); it must have the same vocabulary", .kind = ARG_TEXT},
+    [T_TOP_K] = {.name = "top-k", .value = "K", .help = "of the teacher's tokens, the others count as impossible (default: all)", .kind = ARG_INT, .max = 65536},
+    [T_TEMPERATURE] = {.name = "temperature", .value = "X", .help = "of distill (default 2), of infonce (default 0.05)", .kind = ARG_NUMBER, .max = 100},
+    [T_HARD_MIX] = {.name = "hard-mix", .value = "X", .help = "share of the data's own tokens in distill", .kind = ARG_NUMBER, .max = 1},
+    [T_MASK] = {.name = "mask-probability", .value = "X", .help = "share of tokens that mlm masks", .kind = ARG_NUMBER, .min = 0.01, .max = 0.9, .fallback = 0.15},
     [T_THREADS] = {.name = "threads", .value = "N", .help = "threads (default: one for each core)", .kind = ARG_INT, .max = EN_POOL_MAX_LANES},
     [T_KERNELS] = {.name = "kernels", .value = "NAME", .help = "kernel table: auto, ref, or one that `capabilities` lists", .kind = ARG_TEXT},
     [T_JSON] = {.name = "json", .help = "print the summary as one JSON object", .kind = ARG_FLAG},
@@ -87,6 +93,8 @@ typedef struct {
   uint32_t *segment;
   float *weight;
   prefix_store prefix;
+  cli_goal goal;
+  float *rows;            /* InfoNCE over several micro-batches: all their embeddings */
   FILE *csv;
   double loss_first, loss_last, eval_first, eval_last, ms, cpu_ms, tokens;
   size_t train_bytes;     /* memory beyond the model */
@@ -94,11 +102,13 @@ typedef struct {
 
 /* ---- settings ---- */
 
-static int read_targets(const char *text, uint32_t *out) {
+static int read_targets(const en_model *m, const char *text, uint32_t *out) {
   static const char *const names[] = {"q", "k", "v", "o", "gate", "up", "down"};
-  *out = EN_LORA_ALL;
-  if (!text || !strcmp(text, "all")) return 1;
   *out = 0;
+  if (!text || !strcmp(text, "all")) { /* that this architecture has */
+    for (uint32_t bit = 1; bit <= EN_LORA_DOWN; bit *= 2) *out |= en_adapter_bytes(m, &(en_adapter_spec){.rank = 1, .alpha = 1, .targets = bit}) ? bit : 0;
+    return 1;
+  }
   for (const char *p = text;; p++) {
     const size_t n = strcspn(p, ","), word = n > 5 && !memcmp(p + n - 5, "_proj", 5) ? n - 5 : n;
     size_t i = 0;
@@ -124,7 +134,9 @@ static int read_word(const char *option, const char *text, const char *const *wo
 static uint64_t hash_settings(const training *t, const en_adapter_spec *as, const en_train_spec *ts) {
   const double numbers[] = {args_given(t->a, T_FULL) ? -1.0 : (double)as->rank, (double)as->alpha, as->targets, as->rslora, as->first_layer, (double)ts->clip_norm, (double)ts->weight_decay, t->schedule.kind, t->schedule.lr, t->schedule.min_lr,
     (double)t->schedule.warmup, (double)t->schedule.steps, args_number(t->a, T_BATCH), args_number(t->a, T_ACCUM), args_number(t->a, T_EVAL), args_number(t->a, T_SEED), ts->optimizer, (double)ts->momentum, ts->freeze_a, (double)ts->lr_ratio_b, (double)ts->dropout, (double)ts->label_smoothing};
-  return en_hash64(en_hash64(t->data.hash, numbers, sizeof numbers), &t->n_train, sizeof t->n_train);
+  const uint64_t hash = en_hash64(en_hash64(t->data.hash, numbers, sizeof numbers), &t->n_train, sizeof t->n_train);
+  const float soft[] = {ts->temperature, ts->hard_mix};
+  return en_hash64(cli_goal_hash(&t->goal, hash), soft, sizeof soft);
 }
 
 static int by_length(const void *a, const void *b) {
@@ -200,8 +212,11 @@ static int make(training *t) {
   en_train_spec ts = {.n_tokens = EN_MAX(t->n_tokens, 2), .clip_norm = (float)args_number(a, T_CLIP), .weight_decay = (float)args_number(a, T_DECAY), .momentum = (float)args_number(a, T_MOMENTUM),
     .label_smoothing = (float)args_number(a, T_SMOOTHING), .dropout = (float)args_number(a, T_DROPOUT), .freeze_a = args_given(a, T_FREEZE_A) > 0, .lr_ratio_b = args_given(a, T_RATIO_B) ? (float)args_number(a, T_RATIO_B) : 0, .seed = (uint64_t)args_int(a, T_SEED)};
   as.rslora = as.rslora != 0;
+  ts.loss = t->goal.spec.loss;
+  ts.temperature = (float)args_number(a, T_TEMPERATURE);
+  ts.hard_mix = (float)args_number(a, T_HARD_MIX);
   as.first_layer = layers && layers < n_layer ? (uint32_t)(n_layer - layers) : 0;
-  if (!read_targets(args_text(a, T_TARGETS), &as.targets) || !read_word("keep", args_text(a, T_KEEP), keeps, &ts.keep) || !read_word("optimizer", args_text(a, T_OPTIMIZER), optimizers, &ts.optimizer)) return 0;
+  if (!read_targets(t->m.model, args_text(a, T_TARGETS), &as.targets) || !read_word("keep", args_text(a, T_KEEP), keeps, &ts.keep) || !read_word("optimizer", args_text(a, T_OPTIMIZER), optimizers, &ts.optimizer)) return 0;
   t->settings = hash_settings(t, &as, &ts);
   if (!(args_given(a, T_FULL) ? make_full(t, &ts) : make_adapter(t, &as, &ts))) return 0;
   t->ids = malloc(ts.n_tokens * sizeof *t->ids);
@@ -315,16 +330,23 @@ static int32_t add_prefix(training *t, const uint32_t *which, uint32_t n, en_tra
 
 /* ---- the loop ---- */
 
-/* Samples which[0..n-1] as one micro-batch. */
-static en_train_batch pack(training *t, const uint32_t *which, uint32_t n) {
+/* Samples which[0..n-1] as tokens side by side. */
+static en_train_batch pack_tokens(training *t, const uint32_t *which, uint32_t n) {
   uint32_t at = 0;
   for (uint32_t i = 0; i < n; i++)
     for (size_t k = t->data.start[which[i]]; k < t->data.start[which[i] + 1]; k++, at++) {
       t->ids[at] = t->data.ids[k];
       t->weight[at] = t->data.weight[k];
-      t->segment[at] = i;
+      t->segment[at] = cli_goal_is_pairs(t->goal.spec.loss) ? 2 * i + (t->data.weight[k] > 0) : i;
     }
   return (en_train_batch){.n = at, .ids = t->ids, .segment = t->segment, .weight = t->weight};
+}
+
+/* The same with all that the loss wants. number: of this micro-batch in the run; it decides what is masked. */
+static int32_t pack(training *t, const uint32_t *which, uint32_t n, uint64_t number, en_train_batch *b, en_why *why) {
+  *b = pack_tokens(t, which, n);
+  EN_TRY(cli_goal_fill(&t->goal, b, t->ids, &t->data, which, n, number, why));
+  return add_prefix(t, which, n, b, why);
 }
 
 /* Mean loss of the samples that were held out; NaN without any. */
@@ -333,13 +355,36 @@ static int32_t evaluate(training *t, double *mean, en_why *why) {
   en_train_loss sum = {0, 0}, part;
   for (uint32_t at = t->n_train; at < t->data.n; at += batch) {
     const uint32_t n = EN_MIN(batch, t->data.n - at);
-    en_train_batch b = pack(t, t->sample + at, n);
-    EN_TRY(add_prefix(t, t->sample + at, n, &b, why));
+    en_train_batch b;
+    EN_TRY(pack(t, t->sample + at, n, UINT32_MAX + (uint64_t)at, &b, why));
     EN_TRY(en_train_evaluate(t->trainer, &b, &part, why));
     sum.loss += part.loss;
     sum.weight += part.weight;
   }
   *mean = sum.weight > 0 ? sum.loss / sum.weight : NAN;
+  return EN_OK;
+}
+
+/* Negatives of InfoNCE are all pairs of a step: their embeddings first, when they do not fit into one micro-batch (GradCache, Gao et al. 2021). */
+static int32_t collect_rows(training *t, uint64_t first, uint32_t n_samples, en_train_batch *shared, en_why *why) {
+  const uint32_t batch = (uint32_t)args_int(t->a, T_BATCH);
+  const size_t width = t->m.info.n_embd;
+  *shared = (en_train_batch){0};
+  if (t->goal.spec.loss != EN_LOSS_INFONCE || n_samples <= batch) return EN_OK;
+  float *rows = realloc(t->rows, 2 * n_samples * width * sizeof *rows);
+  if (!rows) return en_fail(why, EN_E_NOMEM, "no memory for the embeddings of %u pairs", n_samples);
+  t->rows = rows;
+  for (uint32_t at = 0, n; at < n_samples; at += n) {
+    en_train_batch b;
+    en_train_loss unused;
+    uint32_t n_rows;
+    n = EN_MIN(batch, n_samples - at);
+    EN_TRY(pack(t, t->order + first + at, n, 0, &b, why));
+    EN_TRY(en_train_evaluate(t->trainer, &b, &unused, why));
+    const float *own = en_train_rows(t->trainer, &n_rows);
+    memcpy(rows + 2 * at * width, own, n_rows * width * sizeof *rows);
+  }
+  *shared = (en_train_batch){.rows = rows, .n_rows = 2 * n_samples};
   return EN_OK;
 }
 
@@ -353,12 +398,18 @@ static int32_t one_step(training *t, en_why *why) {
     en_shuffle(t->order, t->n_train, (uint64_t)args_int(t->a, T_SEED), epoch);
     for (uint32_t i = 0; i < t->n_train; i++) t->order[i] = t->sample[t->order[i]];
   }
+  const uint64_t from = in_epoch * accum * batch;
+  en_train_batch shared;
+  EN_TRY(collect_rows(t, from, (uint32_t)EN_MIN((uint64_t)accum * batch, t->n_train - from), &shared, why));
   for (uint32_t k = 0; k < accum; k++) {
-    const uint64_t at = (in_epoch * accum + k) * batch;
+    const uint64_t at = from + (uint64_t)k * batch;
     if (at >= t->n_train) break;
     const uint32_t n = (uint32_t)EN_MIN((uint64_t)batch, t->n_train - at);
-    en_train_batch b = pack(t, t->order + at, n);
-    EN_TRY(add_prefix(t, t->order + at, n, &b, why));
+    en_train_batch b;
+    EN_TRY(pack(t, t->order + at, n, t->step * accum + k, &b, why));
+    b.rows = shared.rows;
+    b.n_rows = shared.n_rows;
+    b.first_row = shared.rows ? 2 * k * batch : 0;
     EN_TRY(en_train_accumulate(t->trainer, &b, &part, why));
     sum.loss += part.loss;
     sum.weight += part.weight;
@@ -443,13 +494,25 @@ static void report(const training *t) {
 static int train(training *t) {
   const cli_args *a = t->a;
   const uint32_t n_ctx = t->m.info.n_ctx_train, length = args_given(a, T_MAX_LENGTH) ? (uint32_t)args_int(a, T_MAX_LENGTH) : EN_MIN(512u, n_ctx);
-  if (!t->m.info.has_logits) return cli_fail(t->m.path, "this model gives embeddings, it cannot be trained on text"), 0;
+  static const char *const losses[] = {
+#define EN_LOSS(ID, name) #name,
+#include "../core/losses.def"
+#undef EN_LOSS
+    NULL};
+  cli_goal_spec goal = {.teacher = args_text(a, T_TEACHER), .top_k = (uint32_t)args_int(a, T_TOP_K), .mask_probability = (float)args_number(a, T_MASK), .seed = (uint64_t)args_int(a, T_SEED),
+    .kernels = args_text(a, T_KERNELS), .n_threads = args_int(a, T_THREADS)};
+  if (!read_word("loss", args_text(a, T_LOSS), losses, &goal.loss)) return 0;
+  if (goal.teacher && !args_text(a, T_LOSS)) goal.loss = EN_LOSS_DISTILL;
+  if (goal.teacher && goal.loss != EN_LOSS_DISTILL) return cli_fail(NULL, "--teacher goes with --loss distill"), 0;
+  if (!t->m.info.has_logits && (goal.loss == EN_LOSS_CAUSAL || goal.loss == EN_LOSS_DISTILL)) return cli_fail(t->m.path, "this model gives embeddings; --loss mlm, infonce or cosine can train it"), 0;
+  if (args_given(a, T_PREFIX) && (goal.loss == EN_LOSS_MLM || cli_goal_is_pairs(goal.loss))) return cli_fail(NULL, "--cache-prefix does not go with --loss %s", losses[goal.loss]), 0;
   if (length > n_ctx) return cli_fail(NULL, "--max-length %u: the model's context is %u", length, n_ctx), 0;
   t->checkpoint = malloc(strlen(args_text(a, T_OUT)) + sizeof ".checkpoint");
   if (!t->checkpoint) return cli_fail(NULL, "no memory"), 0;
   sprintf(t->checkpoint, "%s.checkpoint", args_text(a, T_OUT));
-  const cli_pairs_spec pairs = {length, args_given(a, T_NO_END)};
-  if (!cli_pairs_read(&t->data, &t->m, args_text(a, T_DATA), &pairs) || !plan_samples(t) || !plan_schedule(t) || !make(t) || !open_prefix(t)) return 0;
+  const cli_pairs_spec pairs = {.max_length = length, .no_end = args_given(a, T_NO_END), .apart = cli_goal_is_pairs(goal.loss), .scored = goal.loss == EN_LOSS_COSINE};
+  if (!cli_pairs_read(&t->data, &t->m, args_text(a, T_DATA), &pairs) || !plan_samples(t) || !plan_schedule(t)) return 0;
+  if (!cli_goal_open(&t->goal, &goal, &t->m, t->n_tokens, (uint32_t)args_int(a, T_BATCH), t->data.longest) || !make(t) || !open_prefix(t)) return 0;
   if ((args_given(a, T_RESUME) && !load_checkpoint(t)) || !open_csv(t)) return 0;
   int ok = loop(t);
   if (t->csv && fclose(t->csv) && ok) ok = (cli_fail(args_text(a, T_CSV), "%s", strerror(errno)), 0);
@@ -468,6 +531,8 @@ static int run(const cli_args *a) {
   if (cli_open(&t.m, a->argv[0], &(cli_open_spec){.need_tokenizer = 1, .kernels = args_text(a, T_KERNELS), .n_threads = args_int(a, T_THREADS)}) != EN_OK) return 1;
   const int ok = train(&t);
   close_prefix(&t);
+  cli_goal_close(&t.goal);
+  free(t.rows);
   free(t.checkpoint);
   free(t.ids);
   free(t.segment);

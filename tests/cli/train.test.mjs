@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { tinyBert } from '../js/support/tiny-bert.mjs';
 import { edgeNet, home, needs, ok, shared, temporary } from './cli.mjs';
 
 const data = temporary('pairs.jsonl', [
@@ -198,4 +199,42 @@ test('adapter: info, and converted there and back without a changed bit', needs(
   }
   assert.match(edgeNet('adapter', 'info', path.join(shared, 'oracles/lora-qwen2.peft'), '--base', home).err, /does not fit this model|belongs to no matrix/);
   assert.equal(edgeNet('adapter', 'show', 'x', '--base', home).code, 2);
+});
+
+test('train --teacher: nothing to learn from itself, and a student comes near its teacher', () => {
+  const adapter = temporary('teacher.gguf'), teacher = temporary('teacher-model.gguf');
+  train(adapter, '--epochs', '8');
+  ok('adapter', 'merge-into', home, adapter, teacher);
+  const self = train(temporary('self.gguf'), '--teacher', home, '--epochs', '1');
+  assert.ok(Math.abs(self.loss_first) < 1e-6, `${self.loss_first}`);
+  for (const more of [[], ['--top-k', '8', '--temperature', '1.5', '--hard-mix', '0.2']]) {
+    const summary = train(temporary('student.gguf'), '--teacher', teacher, '--epochs', '8', ...more);
+    assert.ok(summary.loss_first > 0.05 && summary.loss_last < 0.5 * summary.loss_first, JSON.stringify(summary));
+  }
+  const all = train(temporary('all.gguf'), '--teacher', teacher, '--epochs', '1'), best = train(temporary('best.gguf'), '--teacher', teacher, '--epochs', '1', '--top-k', '799');
+  assert.ok(Math.abs(best.loss_first / all.loss_first - 1) < 1e-5, 'all of the best are all');
+  assert.match(edgeNet('train', home, '--data', data, '--out', adapter, '--loss', 'distill').err, /--teacher/);
+  assert.match(edgeNet('train', home, '--data', data, '--out', adapter, '--teacher', home, '--top-k', '800').err, /799 tokens/);
+  assert.match(edgeNet('train', home, '--data', data, '--out', adapter, '--teacher', temporary('foreign.gguf', tinyBert())).err, /tokens/);
+});
+
+test('train --loss of encoders: masked tokens, contrastive pairs over micro-batches, cosines', () => {
+  const bert = temporary('mask.gguf', tinyBert({ mask: true })), out = temporary('encoder.gguf');
+  const pairs = [['the cat', 'a cat sat'], ['the dog', 'dog ran far'], ['on the mat', 'mat'], ['ran far', 'the query']].map(([input, output], i) => JSON.stringify({ input, output, score: i % 2 ? 0.9 : -0.2 }));
+  const file = temporary('couples.jsonl', pairs.join('\n')), texts = temporary('texts.jsonl', ['the cat sat on the mat.', 'the dog ran far.'].map((text) => JSON.stringify({ text })).join('\n'));
+  /** @param {string} from @param {string[]} more */
+  const run = (from, ...more) => JSON.parse(ok('train', bert, '--data', from, '--out', out, '--json', '--quiet', '--threads', '1', '--rank', '4', '--lr', '0.01', ...more).out);
+  for (const [from, loss] of [[texts, 'mlm'], [file, 'infonce'], [file, 'cosine']]) {
+    const summary = run(String(from), '--loss', String(loss), '--epochs', '40', '--batch', '4', '--mask-probability', '0.3', '--temperature', '0.2');
+    assert.ok(summary.loss_last < 0.7 * summary.loss_first, `${loss}: ${JSON.stringify(summary)}`);
+    ok('embed', bert, '--adapter', out, '-p', 'the cat');
+  }
+  const once = run(file, '--loss', 'infonce', '--batch', '4', '--epochs', '3', '--kernels', 'ref'), parts = run(file, '--loss', 'infonce', '--batch', '2', '--accum', '2', '--epochs', '3', '--kernels', 'ref');
+  for (const key of ['loss_first', 'loss_last']) assert.ok(Math.abs(once[key] - parts[key]) < 1e-4 * once[key], `${key}: ${once[key]}, in two parts ${parts[key]}`);
+  const refused = (/** @type {string[]} */ ...more) => edgeNet('train', bert, '--out', out, ...more).err;
+  assert.match(refused('--data', texts), /--loss/);
+  assert.match(refused('--data', texts, '--loss', 'infonce'), /pairs/);
+  assert.match(refused('--data', data, '--loss', 'cosine'), /score/);
+  assert.match(refused('--data', file, '--loss', 'cosine', '--layers', '1', '--cache-prefix', 'mem'), /cache-prefix/);
+  assert.match(edgeNet('train', home, '--data', file, '--out', out, '--loss', 'infonce').err, /encoders/);
 });
