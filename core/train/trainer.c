@@ -89,7 +89,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->state, (uint64_t)en_lanes(&at->host), (uint64_t)m->c.n_state * sizeof(float)},
     {(void **)&at->next, T, sizeof(int32_t)}, {(void **)&at->chains, T, sizeof(en_chain)},
     {(void **)&at->d[EN_S_X], T, (uint64_t)m->c.D * sizeof(float)},
-    {(void **)&at->narrowed, at->narrow ? T : 0, (uint64_t)m->c.D * sizeof(float)}, /* what LINEAR steps add to is X */
+    {(void **)&at->narrowed, at->narrow ? T : 0, (uint64_t)m->c.D * sizeof(float)}, /* LINEAR steps add to X, or H: as wide */
     {(void **)&at->du, T, EN_LORA_MAX_RANK * sizeof(float)},
     {(void **)&at->run.lora_u, T, EN_LORA_MAX_RANK * sizeof(float)},
     {(void **)&at->dlora, n_lora, sizeof(en_lora)},
