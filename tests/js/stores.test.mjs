@@ -172,11 +172,14 @@ for (const [kind, open] of STORES) {
   test(`${kind}: one after another under a lock, and an abort while waiting`, async () => {
     const store = await open();
     /** @type {string[]} */ const order = [];
-    const slow = store.lock('m', async () => { order.push('in'); await new Promise((r) => { setTimeout(r, 60); }); order.push('out'); });
-    await new Promise((r) => { setTimeout(r, 10); });
+    /** @type {(v?: void) => void} */ let entered = () => {}, leave = () => {};
+    const inside = new Promise((/** @type {(v: void) => void} */ resolve) => { entered = resolve; }), over = new Promise((/** @type {(v: void) => void} */ resolve) => { leave = resolve; });
+    const slow = store.lock('m', async () => { order.push('in'); entered(); await over; order.push('out'); });
+    await inside;
     const control = new AbortController();
     setTimeout(() => control.abort(), 10);
     if (kind !== 'indexeddb') await assert.rejects(store.lock('m', async () => { order.push('never'); }, { signal: control.signal }), { code: 'ABORTED' });
+    leave();
     await Promise.all([slow, store.lock('m', async () => { order.push('second'); }), store.lock('n', async () => {})]);
     if (kind !== 'indexeddb') assert.deepEqual(order, ['in', 'out', 'second']); // Node 20 has no Web Locks
   });
