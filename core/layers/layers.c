@@ -116,6 +116,7 @@ void en_step_cost(const en_run *r, const en_step *step, double *macs, double *by
   *macs = *bytes = 0;
   if (step->op == EN_OP_LINEAR || step->op == EN_OP_DOTS || step->op == EN_OP_EXPERTS) {
     const en_weight *w = &r->w[step->w];
+    if (!w->type) return; /* this layer has no such matrix */
     const double experts = step->op == EN_OP_EXPERTS ? r->c->n_experts : 1, pairs = r->T * (step->op == EN_OP_EXPERTS ? r->c->n_used : 1);
     *macs = (double)w->rows / experts * w->cols * pairs;
     *bytes = (double)w->rows / experts * EN_MIN(experts, pairs) * (double)en_row_bytes(w);
