@@ -93,7 +93,9 @@ static int32_t init(en_tokenizer *t, const en_vocab_file *f, void *state, en_why
 
 static size_t scratch_bytes(const en_tokenizer *t, size_t n_text_bytes) {
   const rwkv_t *r = t->state;
-  return n_text_bytes <= EN_MAX_TEXT ? r->longest * sizeof(uint32_t) : 0;
+  void *hashes;
+  const en_piece room = {&hashes, r->longest, sizeof(uint32_t)};
+  return n_text_bytes <= EN_MAX_TEXT ? en_carve(&room, 1, NULL) : 0;
 }
 
 static int32_t encode(const en_tokenizer *t, const char *text, size_t n, int after_special, en_ids *out, void *scratch) {
