@@ -47,7 +47,10 @@ export function llamaWasm() {
   const off = ['GGML_NATIVE', 'GGML_OPENMP', 'GGML_LLAMAFILE', 'BUILD_SHARED_LIBS', 'LLAMA_WASM_MEM64', 'LLAMA_CURL', 'LLAMA_BUILD_TESTS', 'LLAMA_BUILD_EXAMPLES', 'LLAMA_BUILD_TOOLS', 'LLAMA_BUILD_SERVER', 'LLAMA_BUILD_COMMON'];
   run('emcmake', ['cmake', '-S', sources, '-B', build, '-G', 'Ninja', '-DCMAKE_BUILD_TYPE=Release', '-DEMSCRIPTEN_SYSTEM_PROCESSOR=wasm32', '-DCMAKE_C_FLAGS=-msimd128 -pthread', '-DCMAKE_CXX_FLAGS=-msimd128 -pthread -fexceptions', ...off.map((name) => `-D${name}=OFF`)]);
   run('ninja', ['-C', build, 'src/libllama.a']);
-  run('em++', ['-O3', '-msimd128', '-pthread', '-fexceptions', '-std=c++17', path.join(from, 'peer.cpp'), `-I${sources}/include`, `-I${sources}/ggml/include`, ...['src/libllama.a', 'ggml/src/libggml.a', 'ggml/src/libggml-cpu.a', 'ggml/src/libggml-base.a'].map((f) => path.join(build, f)),
+  const flags = ['-msimd128', '-pthread', '-fexceptions', '-std=c++17'], object = path.join(build, 'peer.o');
+  run('em++', ['-O3', ...flags, '-c', path.join(from, 'peer.cpp'), `-I${sources}/include`, `-I${sources}/ggml/include`, '-o', object]);
+  // The code is optimised already; Debian's Emscripten lacks the tools that -O1 and above run over the JavaScript.
+  run('em++', ['-O0', '-sASSERTIONS=0', ...flags, object, ...['src/libllama.a', 'ggml/src/libggml.a', 'ggml/src/libggml-cpu.a', 'ggml/src/libggml-base.a'].map((f) => path.join(build, f)),
     '-sMODULARIZE', '-sEXPORT_NAME=createPeer', '-sENVIRONMENT=web,worker', '-sPTHREAD_POOL_SIZE=4', '-sINITIAL_MEMORY=2000MB', '-sEXPORTED_FUNCTIONS=_malloc,_free', '-sEXPORTED_RUNTIME_METHODS=ccall,FS', '-sFORCE_FILESYSTEM', '-o', path.join(to, 'llama-peer.js')]);
   return to;
 }

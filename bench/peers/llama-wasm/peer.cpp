@@ -21,7 +21,7 @@ EMSCRIPTEN_KEEPALIVE int peer_load(const char *path, int threads, int n_ctx) {
   llama_log_set([](ggml_log_level, const char *, void *) {}, nullptr);
   llama_backend_init();
   llama_model_params mp = llama_model_default_params();
-  mp.use_mmap = false;
+  mp.load_mode = LLAMA_LOAD_MODE_NONE;
   model = llama_model_load_from_file(path, mp);
   if (!model) return 1;
   llama_context_params cp = llama_context_default_params();
