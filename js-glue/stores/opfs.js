@@ -80,16 +80,19 @@ async function syncHandle(handle) {
   const open = /** @type {{createSyncAccessHandle?: () => Promise<SyncHandle>}} */ (/** @type {unknown} */ (handle));
   return typeof document === 'undefined' && open.createSyncAccessHandle ? open.createSyncAccessHandle() : null;
 }
-/** Chromium tells of a file whose storage was cleared by an error code where the number of bytes should be. @param {number} n @param {number} most */
+/** Chromium's base::File::FILE_ERROR_NO_SPACE. */
+const NO_SPACE = -8;
+const noSpace = () => new EdgeNetError('STORAGE', 'the browser gives no more space');
+/** Chromium tells of a file that it cannot write or whose storage was cleared by an error code where the number of bytes should be, as an unsigned number. @param {number} n @param {number} most */
 function counted(n, most) {
   if (n >= 0 && n <= most) return n;
-  throw new EdgeNetError('STORAGE', 'the storage was cleared while a file of it was open');
+  throw (n | 0) === NO_SPACE ? noSpace() : new EdgeNetError('STORAGE', `the storage was cleared while a file of it was open (code ${n | 0})`);
 }
 /** @param {SyncHandle} sync @param {number} at @param {Uint8Array} bytes */
 function writeAll(sync, at, bytes) {
   for (let done = 0; done < bytes.length;) {
     const n = counted(sync.write(bytes.subarray(done), { at: at + done }), bytes.length - done);
-    if (n === 0) throw new EdgeNetError('STORAGE', 'the browser gives no more space');
+    if (n === 0) throw noSpace();
     done += n;
   }
 }
