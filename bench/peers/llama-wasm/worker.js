@@ -7,7 +7,7 @@ const calls = {
     const t0 = performance.now();
     const bytes = new Uint8Array(await (await fetch(url)).arrayBuffer());
     const t1 = performance.now();
-    peer = await self.createPeer();
+    peer = await self.createPeer({ mainScriptUrlOrBlob: new URL('llama-peer.js', self.location.href).href }); // for its threads
     peer.FS.writeFile('/model.gguf', bytes, { canOwn: true });
     const failed = peer.ccall('peer_load', 'number', ['string', 'number', 'number'], ['/model.gguf', threads, ctx]);
     if (failed) throw new Error(`llama.cpp: step ${failed} of loading failed`);
