@@ -219,7 +219,8 @@ static void masks_are_exact(const vocab_t *v) {
       if (allowed(g, logits) != 1) break;
       for (int32_t id = 0; id < N_TOKENS; id++) {
         const int fits = en_grammar_accept(g, id) == EN_OK;
-        if (fits != (logits[id] == 1)) { printf("token %d after \"%.*s\"\n", id, (int)t.n_text, t.text); CHECK(!"mask"); }
+        if (fits != (logits[id] == 1)) printf("token %d after \"%.*s\"\n", id, (int)t.n_text, t.text);
+        CHECK(fits == (logits[id] == 1));
         if (fits) replay(g, &t);
       }
     }
