@@ -272,7 +272,7 @@ export class Scheduler {
   /** What may come next, by what came after the same tokens earlier. @param {Slot} slot @param {Job} job @param {number} room @returns {number[]} */
   #guess(slot, job, room) {
     const { lookup, nCtx } = this.#p;
-    return lookup ? continuation([...slot.cached, job.pending[0]], Math.min(lookup, job.trust, room, nCtx - slot.cached.length - 1, job.spec.maxTokens - job.tokens.length - 1)) : [];
+    return lookup ? continuation(slot.cached, job.pending[0], Math.min(lookup, job.trust, room, nCtx - slot.cached.length - 1, job.spec.maxTokens - job.tokens.length - 1)) : [];
   }
   /** Go on while the model says what was guessed; then forget the rest. @param {Slot} slot @param {Job} job @param {number} row @param {number[]} guesses */
   #check(slot, job, row, guesses) {
@@ -351,14 +351,14 @@ export class Scheduler {
 /** @param {Slot} slot */
 function pendingOf(slot) { return slot.job?.pending.length ?? 0; }
 
-/** What followed when the last three tokens, or two, stood in the text before. @param {readonly number[]} text @param {number} most @returns {number[]} */
-export function continuation(text, most) {
-  const end = text.length - 1;
+/** What followed when the last three tokens, or two, stood in the text before. @param {readonly number[]} text @param {number} next the token behind it @param {number} most @returns {number[]} */
+export function continuation(text, next, most) {
+  const end = text.length, at = (/** @type {number} */ i) => (i === end ? next : text[i]);
   for (const n of most > 0 ? [3, 2] : []) {
-    for (let at = end - 1; at >= n - 1; at--) {
+    for (let i = end - 1; i >= n - 1; i--) {
       let k = 0;
-      while (k < n && text[at - k] === text[end - k]) k++;
-      if (k === n) return text.slice(at + 1, at + 1 + most);
+      while (k < n && text[i - k] === at(end - k)) k++;
+      if (k === n) return [...text.slice(i + 1, i + 1 + most), ...(i + most >= end ? [next] : [])];
     }
   }
   return [];

@@ -126,7 +126,7 @@ export function* samples({ n, seed, part, not }) {
 
 /** The requests written by hand: what is said, and the answer. @returns {Sample[]} */
 export function adversarial() {
-  const lines = fs.readFileSync(new URL('adversarial.txt', import.meta.url), 'utf8').split('\n').filter((l) => l.includes(' => '));
+  const lines = fs.readFileSync(new URL('adversarial.txt', import.meta.url), 'utf8').split('\n').filter((l) => l && !l.startsWith('#'));
   return lines.map((l) => { const [input, output] = l.split(' => '); return { input, output, kind: 'adversarial' }; });
 }
 

@@ -4,7 +4,10 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { homeModel, needs, stories, wasm } from './support/env.mjs';
 import { InferenceSession } from '../../js-glue/index.js';
-import { continuation } from '../../js-glue/scheduler.js';
+import { continuation as after } from '../../js-glue/scheduler.js';
+
+/** @param {number[]} text @param {number} most */
+const continuation = (text, most) => after(text.slice(0, -1), text[text.length - 1], most);
 
 test('what followed the same tokens before', () => {
   assert.deepEqual(continuation([1, 2, 3, 4, 5, 1, 2, 3], 2), [4, 5]);

@@ -1,26 +1,20 @@
 // @ts-check
 /** The hand-written sets of models/home. */
 import { readFileSync } from 'node:fs';
+import { adversarial } from '../../models/home/generate.mjs';
 
 /** @typedef {import('../../web-demo/teach/slots.js').Example} Example */
 /** @typedef {{ name: string, examples: Example[], unseen: Example[] }} NewCommand */
 
-/** @param {string} name */
-const lines = (name) => readFileSync(new URL(`../../models/home/${name}`, import.meta.url), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-
 /** @returns {Example[]} adversarial.txt */
-export function readAdversarial() {
-  return lines('adversarial.txt').map((line) => {
-    const [say, answer] = line.split(' => ');
-    return { say, do: answer };
-  });
-}
+export function readAdversarial() { return adversarial().map(({ input, output }) => ({ say: input, do: output })); }
 
 /** @returns {NewCommand[]} teach.txt */
 export function readTeach() {
   /** @type {NewCommand[]} */ const commands = [];
   let common = '';
-  for (const line of lines('teach.txt')) {
+  for (const line of readFileSync(new URL('../../models/home/teach.txt', import.meta.url), 'utf8').split('\n')) {
+    if (line === '' || line.startsWith('#')) continue;
     const [, mark, say, own] = /^(==|\+|\?) (.*?)(?: => (.*))?$/.exec(line) ?? [];
     if (mark === '==') {
       commands.push({ name: say, examples: [], unseen: [] });
