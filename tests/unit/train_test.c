@@ -1,61 +1,7 @@
-/* training: gradients by finite differences on every architecture and by fixtures; ten AdamW steps; checkpointed = kept; packed = apart;
- * adapters on sessions, saved and loaded; states restored; slices and the stop word; memory. */
-#include "../../core/include/en_train.h"
+/* training: gradients by finite differences on every architecture; losses by their formulas; checkpointed = kept; packed = apart; every kernel table and a
+ * cached prefix to the same bits; dropout, optimizers, schedules; slices and the stop word. */
 #include "../../core/train/schedule.h"
-#include "json_numbers.h"
-#include "tiny_model.h"
-
-enum { T = 21, RANK = 3 };
-static int32_t ids[T];
-static uint32_t segment[T];
-static float weight[T];
-
-typedef struct { en_adapter *a; en_trainer *t; void *a_mem, *t_mem; } setup_t;
-
-static setup_t set_up(const en_model *m, const en_adapter_spec *as, const en_train_spec *ts, const en_host *host) {
-  setup_t s = {0};
-  en_why why = {{0}};
-  const size_t a_need = en_adapter_bytes(m, as);
-  s.a_mem = aligned_alloc(EN_ALIGN, a_need);
-  CHECK_EQ(en_adapter_init(&s.a, s.a_mem, a_need - 1, m, as, 3, &why), EN_E_NOMEM);
-  CHECK_EQ(en_adapter_init(&s.a, s.a_mem, a_need, m, as, 3, &why), EN_OK);
-  const size_t t_need = en_trainer_bytes(s.a, ts, host);
-  s.t_mem = aligned_alloc(EN_ALIGN, t_need);
-  memset(s.t_mem, 0x5A, t_need);
-  CHECK_EQ(en_trainer_init(&s.t, s.t_mem, t_need - 1, s.a, ts, host, &why), EN_E_NOMEM);
-  CHECK_EQ(en_trainer_init(&s.t, s.t_mem, t_need, s.a, ts, host, &why), EN_OK);
-  return s;
-}
-static void tear_down(setup_t *s) { free(s->a_mem); free(s->t_mem); }
-
-/* Give B values too: with B = 0 the gradient of A vanishes. */
-static void fill_b(en_adapter *a) {
-  for (uint32_t l = 0; l < TINY_L; l++)
-    for (uint32_t target = 1; target <= EN_LORA_DOWN; target *= 2) {
-      uint32_t rank, rows;
-      float *b = en_adapter_b(a, l, target, &rank, &rows);
-      for (uint32_t i = 0; b && i < rank * rows; i++) b[i] = (float)(0.2 * en_uniform(l * 1000 + target, i) - 0.1);
-    }
-}
-
-static float *flat(en_adapter *a, uint64_t *n) { /* the adapter's numbers lie one after another, beginning with the first A */
-  uint32_t rank, cols;
-  *n = en_adapter_params(a);
-  for (uint32_t l = 0; l < TINY_L; l++)
-    for (uint32_t target = 1; target <= EN_LORA_DOWN; target *= 2) {
-      float *p = en_adapter_a(a, l, target, &rank, &cols);
-      if (p) return p;
-    }
-  return NULL;
-}
-
-static const en_train_batch plain = {.n = T, .ids = ids, .segment = segment, .weight = weight};
-
-static double mean_loss(en_trainer *t, const en_train_batch *b) {
-  en_train_loss loss = {0, 1};
-  CHECK_EQ(en_train_evaluate(t, b, &loss, NULL), EN_OK);
-  return loss.loss / loss.weight;
-}
+#include "tiny_train.h"
 
 static void differences_of(const en_model *m, uint32_t targets, const en_train_spec *ts, const en_train_batch *batch) {
   const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = targets};
@@ -277,73 +223,6 @@ static void tables_agree(const bytes_t *file, int32_t type) {
   free(trained);
 }
 
-/* PEFT has q, k, v of phi3 in one module, and gate, up: written and read back, the function is the same. */
-static void fused_peft(const en_model *m, uint32_t targets, float alpha, const char *modules) {
-  const en_adapter_spec as = {.rank = RANK, .alpha = alpha, .targets = targets};
-  const en_train_spec ts = {.n_tokens = 32};
-  setup_t a = set_up(m, &as, &ts, NULL), b = {0};
-  en_why why = {{0}};
-  fill_b(a.a);
-  const size_t n = en_adapter_save_peft(a.a, NULL, 0), n_config = en_adapter_save_peft_config(a.a, &(en_peft_config){0}, NULL, 0);
-  char *file = malloc(n), *config = malloc(n_config + 1);
-  CHECK_EQ(en_adapter_save_peft(a.a, file, n), n);
-  CHECK_EQ(en_adapter_save_peft_config(a.a, &(en_peft_config){0}, config, n_config), n_config);
-  config[n_config] = 0;
-  CHECK(strstr(config, modules));
-  const size_t need = en_adapter_peft_bytes(m, file, n);
-  b.a_mem = aligned_alloc(EN_ALIGN, need);
-  CHECK_EQ(en_adapter_init_peft(&b.a, b.a_mem, need, m, file, n, config, n_config, &why), EN_OK);
-  if (!b.a) { printf("%s\n", why.text); return; }
-  const size_t t_need = en_trainer_bytes(b.a, &ts, NULL);
-  b.t_mem = aligned_alloc(EN_ALIGN, t_need);
-  CHECK_EQ(en_trainer_init(&b.t, b.t_mem, t_need, b.a, &ts, NULL, &why), EN_OK);
-  const double without = mean_loss(a.t, &plain);
-  CHECK_NEAR(mean_loss(b.t, &plain), without, 2e-6 * without);
-  free(file);
-  free(config);
-  tear_down(&a);
-  tear_down(&b);
-}
-
-/* An adapter in the weights does what it does beside them. Works on a model of its own, for it changes it. */
-static void merged(const bytes_t *file, const char *kernels, uint32_t targets, double tolerance) {
-  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = targets};
-  const en_train_spec ts = {.n_tokens = 32};
-  const en_session_spec spec = {.n_ctx = 32, .n_logits = T};
-  loaded_t l = load_model(file->p, file->n, 0, kernels, NULL), other = load_model(file->p, file->n, 0, kernels, NULL);
-  setup_t a = set_up(l.m, &as, &ts, NULL);
-  void *s_mem, *r_mem, *mem = aligned_alloc(EN_ALIGN, en_adapter_merge_bytes(a.a));
-  uint8_t want[T];
-  en_why why;
-  memset(want, 1, sizeof want);
-  fill_b(a.a);
-  en_session *s = open_session(l.m, &spec, NULL, &s_mem), *r = open_session(l.m, &spec, NULL, &r_mem);
-  CHECK_EQ(en_session_attach(s, a.a, 0.5f, NULL), EN_OK);
-  CHECK_EQ(en_eval(s, &(en_batch){.n = T, .ids = ids, .want = want}, NULL), EN_OK);
-  const uint64_t before = en_model_info(l.m)->fingerprint;
-  CHECK_EQ(en_adapter_merge(other.m, a.a, 0.5f, mem, en_adapter_merge_bytes(a.a), &why), EN_E_ARG);
-  CHECK_EQ(en_adapter_merge(l.m, a.a, NAN, mem, en_adapter_merge_bytes(a.a), &why), EN_E_ARG);
-  CHECK_EQ(en_adapter_merge(l.m, a.a, 0.5f, mem, en_adapter_merge_bytes(a.a) - 1, &why), EN_E_NOMEM);
-  CHECK_EQ(en_adapter_merge(l.m, a.a, 0.5f, mem, en_adapter_merge_bytes(a.a), &why), EN_OK);
-  CHECK(en_model_info(l.m)->fingerprint != before);
-  CHECK_EQ(en_eval(r, &(en_batch){.n = T, .ids = ids, .want = want}, NULL), EN_OK);
-  CHECK_NEAR(test_rel_rms(en_logits(r, 0), en_logits(s, 0), T * TINY_V), 0, tolerance);
-  unsigned char *out = malloc(file->n); /* and so does the file that comes of it */
-  CHECK_EQ(en_model_read(l.m, 0, out, file->n), EN_OK);
-  CHECK(memcmp(out, file->p, file->n) != 0);
-  loaded_t again = load_model(out, file->n, 0, kernels, NULL);
-  void *t_mem;
-  en_session *t = open_session(again.m, &spec, NULL, &t_mem);
-  CHECK_EQ(en_eval(t, &(en_batch){.n = T, .ids = ids, .want = want}, NULL), EN_OK);
-  CHECK(!memcmp(en_logits(t, 0), en_logits(r, 0), T * TINY_V * sizeof(float)));
-  CHECK(en_model_info(again.m)->fingerprint == en_model_info(l.m)->fingerprint);
-  free(s_mem), free(r_mem), free(t_mem), free(mem), free(out);
-  tear_down(&a);
-  unload_model(&l);
-  unload_model(&other);
-  unload_model(&again);
-}
-
 /* The frozen layers below an adapter, computed once: the same bits; sequence by sequence, the same to rounding. */
 static void cached_prefix(const en_model *m, uint32_t targets, double tolerance) {
   const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = targets & (EN_LORA_Q | EN_LORA_DOWN), .first_layer = 1}, all = {.rank = RANK, .alpha = 6, .targets = EN_LORA_Q};
@@ -385,117 +264,6 @@ static void cached_prefix(const en_model *m, uint32_t targets, double tolerance)
   tear_down(&a);
   tear_down(&b);
   tear_down(&c);
-}
-
-/* Train a little, save the adapter as a file and the state, restore both: the losses go on as if nothing had happened. */
-static void round_trips(const en_model *m) {
-  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = EN_LORA_ALL};
-  const en_train_spec ts = {.n_tokens = 32, .clip_norm = 1, .weight_decay = 0.01f};
-  const en_train_batch batch = {.n = T, .ids = ids, .segment = segment, .weight = weight};
-  setup_t a = set_up(m, &as, &ts, NULL), b = set_up(m, &as, &ts, NULL);
-  en_train_loss loss;
-  en_why why;
-  double first = 0, norm;
-  CHECK_EQ(en_train_step(a.t, 0.01, NULL, &why), EN_E_STATE);
-  for (int i = 0; i < 12; i++) {
-    CHECK_EQ(en_train_accumulate(a.t, &batch, &loss, &why), EN_OK);
-    if (!i) first = loss.loss;
-    CHECK_EQ(en_trainer_save(a.t, NULL, 0), 0); /* not in the middle of a step */
-    CHECK_EQ(en_train_step(a.t, 0.02, &norm, &why), EN_OK);
-    CHECK(norm > 0);
-  }
-  CHECK(loss.loss < 0.7 * first);
-  size_t n = en_trainer_save(a.t, NULL, 0);
-  unsigned char *state = malloc(n);
-  CHECK_EQ(en_trainer_save(a.t, state, n), n);
-  for (size_t cut = 0; cut < n; cut += n / 50 + 1) CHECK_EQ(en_trainer_load(b.t, state, cut, &why), EN_E_FORMAT);
-  CHECK_EQ(en_trainer_load(b.t, state, n, &why), EN_OK);
-  for (int i = 0; i < 3; i++) {
-    en_train_loss other;
-    CHECK_EQ(en_train_accumulate(a.t, &batch, &loss, NULL), EN_OK);
-    CHECK_EQ(en_train_accumulate(b.t, &batch, &other, NULL), EN_OK);
-    CHECK(loss.loss == other.loss);
-    en_train_step(a.t, 0.02, NULL, NULL);
-    en_train_step(b.t, 0.02, NULL, NULL);
-  }
-  free(state);
-
-  n = en_adapter_save(a.a, NULL, 0);
-  unsigned char *file = malloc(n);
-  CHECK_EQ(en_adapter_save(a.a, file, n), n);
-  const size_t need = en_adapter_file_bytes(m, file, n);
-  void *c_mem = aligned_alloc(EN_ALIGN, need), *s_mem, *r_mem;
-  en_adapter *c = NULL;
-  for (size_t cut = 0; cut < n; cut += n / 300 + 1) CHECK(en_adapter_init_file(&c, c_mem, need, m, file, cut, &why) != EN_OK && !c);
-  CHECK_EQ(en_adapter_init_file(&c, c_mem, need, m, file, n, &why), EN_OK);
-  uint64_t n_params;
-  const float *pa = flat(a.a, &n_params), *pc = flat(c, &n_params);
-  CHECK(!memcmp(pa, pc, n_params * sizeof *pa));
-  for (size_t i = 0; i + 8 < n; i++) /* another architecture is refused, with a sentence */
-    if (!memcmp(file + i, en_model_info(m)->arch, 5)) { file[i] ^= 2; break; }
-  en_adapter *bad = NULL;
-  CHECK_EQ(en_adapter_init_file(&bad, c_mem, need, m, file, n, &why), EN_E_ARG);
-  CHECK(strstr(why.text, "architecture"));
-
-  /* On a session: the loss that the trainer sees is the loss that the session's logits give. */
-  const en_session_spec spec = {.n_ctx = 32, .n_logits = T};
-  en_session *s = open_session(m, &spec, NULL, &s_mem), *r = open_session(m, &spec, NULL, &r_mem);
-  float one[T];
-  uint8_t want[T];
-  for (int i = 0; i < T; i++) { one[i] = 1; want[i] = 1; }
-  CHECK_EQ(en_train_evaluate(a.t, &(en_train_batch){.n = T, .ids = ids, .weight = one}, &loss, NULL), EN_OK);
-  CHECK_EQ(en_session_attach(s, a.a, 1, &why), EN_OK);
-  const en_batch all = {T, ids, NULL, want};
-  CHECK_EQ(en_eval(s, &all, NULL), EN_OK);
-  double sum = 0;
-  for (uint32_t i = 0; i + 1 < T; i++) {
-    const float *z = en_logits(s, i);
-    double e = 0;
-    for (int v = 0; v < TINY_V; v++) e += exp((double)z[v] - (double)z[ids[i + 1]]);
-    sum += log(e);
-  }
-  CHECK_NEAR(sum, loss.loss, 2e-3 * loss.loss);
-  CHECK_EQ(en_seq_length(s, 0), T);
-  CHECK_EQ(en_session_detach(s, a.a), EN_OK);
-  CHECK_EQ(en_session_detach(s, a.a), EN_E_ARG);
-  CHECK_EQ(en_seq_length(s, 0), 0); /* the cache belonged to other weights */
-  CHECK_EQ(en_eval(s, &all, NULL), EN_OK);
-  CHECK_EQ(en_session_attach(r, a.a, 0, NULL), EN_OK); /* scale 0 = not there */
-  CHECK_EQ(en_eval(r, &all, NULL), EN_OK);
-  CHECK(!memcmp(en_logits(s, 0), en_logits(r, 0), T * TINY_V * sizeof(float)));
-  free(c_mem);
-  free(s_mem);
-  free(r_mem);
-  free(file);
-  tear_down(&a);
-  tear_down(&b);
-}
-
-/* What the trainer computes is what sessions compute: its loss of one sequence is the loss that a session's logits give. */
-static void same_as_session(const en_model *m, uint32_t targets, double tolerance) {
-  const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = targets};
-  const en_train_spec ts = {.n_tokens = 32};
-  const en_session_spec spec = {.n_ctx = 32, .n_logits = T};
-  setup_t a = set_up(m, &as, &ts, NULL);
-  void *mem;
-  fill_b(a.a);
-  en_session *s = open_session(m, &spec, NULL, &mem);
-  uint8_t want[T];
-  en_train_loss loss;
-  memset(want, 1, sizeof want);
-  CHECK_EQ(en_train_evaluate(a.t, &(en_train_batch){.n = T, .ids = ids}, &loss, NULL), EN_OK);
-  CHECK_EQ(en_session_attach(s, a.a, 1, NULL), EN_OK);
-  CHECK_EQ(en_eval(s, &(en_batch){T, ids, NULL, want}, NULL), EN_OK);
-  double sum = 0;
-  for (uint32_t i = 0; i + 1 < T; i++) {
-    const float *z = en_logits(s, i);
-    double e = 0;
-    for (int v = 0; v < TINY_V; v++) e += exp((double)z[v] - (double)z[ids[i + 1]]);
-    sum += log(e);
-  }
-  CHECK_NEAR(sum, loss.loss, tolerance * loss.loss);
-  free(mem);
-  tear_down(&a);
 }
 
 /* The loss of the first micro-batch, as a trainer of its own sees it (dropout included). */
@@ -699,209 +467,25 @@ static void slices(const en_model *m, uint32_t targets) {
   }
 }
 
-/* ---- fixtures ---- */
-
-/* Tensor of a safetensors file: u64 header length, JSON header, data. */
-static const float *safetensor(const unsigned char *file, const char *name, size_t *n) {
-  const uint64_t head = en_rd64(file);
-  char *json = malloc(head + 1);
-  memcpy(json, file + 8, head);
-  json[head] = 0;
-  double range[2] = {0, 0};
-  const char *at = json_after(json, name);
-  if (at) json_numbers(json_after(at, "data_offsets"), range, 2);
-  free(json);
-  *n = (size_t)(range[1] - range[0]) / 4;
-  return at ? (const float *)(const void *)(file + 8 + head + (size_t)range[0]) : NULL;
-}
-
-static const char *const target_names[] = {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
-
-/* Worst relative RMS over the tensors of one side against a fixture. `from`: gradients or factors in adapter order; div: divide ours by it. */
-static double worst(en_adapter *a, const float *from, double div, const unsigned char *file, const char *suffix, int n_want) {
-  uint64_t n_params;
-  const float *base = flat(a, &n_params);
-  double most = 0;
-  int found = 0;
-  for (uint32_t l = 0; l < 2; l++)
-    for (int i = 0; i < 7; i++)
-      for (int is_b = 0; is_b < 2; is_b++) {
-        uint32_t rank, len;
-        const float *p = is_b ? en_adapter_b(a, l, 1u << i, &rank, &len) : en_adapter_a(a, l, 1u << i, &rank, &len);
-        if (!p) continue;
-        char name[80];
-        size_t n;
-        snprintf(name, sizeof name, "blk.%u.%s.weight.lora_%c%s", l, target_names[i], is_b ? 'b' : 'a', suffix);
-        const float *want = safetensor(file, name, &n);
-        CHECK(want && n == (size_t)rank * len);
-        if (!want) continue;
-        found++;
-        const float *ours = from + (p - base);
-        float *got = malloc(n * sizeof *got);
-        for (uint32_t r = 0; r < rank; r++)
-          for (uint32_t c = 0; c < len; c++) got[is_b ? c * rank + r : r * len + c] = (float)((double)ours[r * len + c] / div);
-        most = fmax(most, test_rel_rms(got, want, n));
-        free(got);
-      }
-  CHECK_EQ(found, n_want);
-  return most;
-}
-
-static void fixture(const char *arch, int n_targets) {
-  char path[200];
-  size_t n_json, n;
-  en_why why = {{0}};
-  snprintf(path, sizeof path, "oracles/train-%s.json", arch);
-  char *json = (char *)test_read(test_shared(path), &n_json);
-  if (!json) return;
-  json[n_json - 1] = 0;
-  snprintf(path, sizeof path, "oracles/train-%s.base.gguf", arch);
-  unsigned char *base = test_read(test_shared(path), &n);
-  loaded_t l = load_model(base, n, 0, "auto", &why);
-  CHECK(l.m);
-  if (!l.m) { printf("%s\n", why.text); return; }
-  int32_t tokens[256];
-  uint32_t segments[256];
-  float weights[256];
-  uint32_t n_tokens = 0, n_seq = 0;
-  for (const char *p = json; (p = json_after(p, "tokens")) && p < json_after(json, "n_target_tokens"); n_seq++) {
-    double values[128], mask[128];
-    const int k = json_numbers(p, values, 128), km = json_numbers(json_after(p, "loss_mask"), mask, 128);
-    CHECK_EQ(k, km);
-    for (int i = 0; i < k; i++) { tokens[n_tokens] = (int32_t)values[i]; weights[n_tokens] = (float)mask[i]; segments[n_tokens++] = n_seq; }
-  }
-  CHECK(n_seq > 1);
-  const en_train_batch batch = {.n = n_tokens, .ids = tokens, .segment = segments, .weight = weights};
-  snprintf(path, sizeof path, "oracles/train-%s.init.gguf", arch);
-  unsigned char *init = test_read(test_shared(path), &n);
-  const size_t n_init = n;
-  snprintf(path, sizeof path, "oracles/train-%s.grad.safetensors", arch);
-  unsigned char *grad = test_read(test_shared(path), &n);
-  const char *run = json_after(json, "runs");
-  const char *const names[] = {"constant", "cosine"};
-  for (int k = 0; k < 2; k++) {
-    en_adapter *a = NULL;
-    en_trainer *t = NULL;
-    const size_t a_need = en_adapter_file_bytes(l.m, init, n_init);
-    void *a_mem = aligned_alloc(EN_ALIGN, a_need);
-    CHECK_EQ(en_adapter_init_file(&a, a_mem, a_need, l.m, init, n_init, &why), EN_OK);
-    if (!a) { printf("%s\n", why.text); return; }
-    const char *clip = json_after(run, "clip_norm");
-    const en_train_spec ts = {.n_tokens = n_tokens, .clip_norm = (float)strtod(clip, NULL), .weight_decay = (float)strtod(json_after(run, "weight_decay"), NULL)};
-    const size_t t_need = en_trainer_bytes(a, &ts, NULL);
-    void *t_mem = aligned_alloc(EN_ALIGN, t_need);
-    CHECK_EQ(en_trainer_init(&t, t_mem, t_need, a, &ts, NULL, &why), EN_OK);
-    double lr[10], losses[10];
-    CHECK_EQ(json_numbers(json_after(run, "lr_per_step"), lr, 10), 10);
-    CHECK_EQ(json_numbers(json_after(run, "loss"), losses, 10), 10);
-    for (int step = 0; step < 10; step++) {
-      en_train_loss loss;
-      double norm;
-      CHECK_EQ(en_train_accumulate(t, &batch, &loss, &why), EN_OK);
-      const double tolerance = step ? 1e-4 : 1e-5;
-      CHECK_NEAR(loss.loss / loss.weight, losses[step], tolerance * fmax(losses[step], 0.1));
-      if (step == 0 && k == 0) {
-        uint64_t n_grad;
-        const double distance = worst(a, en_trainer_gradients(t, &n_grad), loss.weight, grad, ".grad", 2 * 2 * n_targets);
-        printf("train-%s: gradients differ by %.2g\n", arch, distance);
-        CHECK_NEAR(distance, 0, 1e-4);
-      }
-      CHECK_EQ(en_train_step(t, lr[step], &norm, &why), EN_OK);
-    }
-    snprintf(path, sizeof path, "oracles/train-%s.final-%s.safetensors", arch, names[k]);
-    unsigned char *final = test_read(test_shared(path), &n);
-    uint64_t n_params;
-    const double distance = worst(a, flat(a, &n_params), 1, final, "", 2 * 2 * n_targets);
-    printf("train-%s: after ten steps (%s) the adapter differs by %.2g\n", arch, names[k], distance);
-    CHECK_NEAR(distance, 0, 1e-3);
-    run = json_after(run, "loss_after");
-    free(final);
-    free(a_mem);
-    free(t_mem);
-  }
-  free(grad);
-  free(init);
-  free(base);
-  free(json);
-  unload_model(&l);
-}
-
-/* A published adapter on its base, at two scales, against logits computed apart from any runtime. */
-static void adapter_fixture(const char *arch) {
-  char path[200];
-  size_t n_json, n;
-  en_why why = {{0}};
-  snprintf(path, sizeof path, "oracles/lora-%s.json", arch);
-  char *json = (char *)test_read(test_shared(path), &n_json);
-  if (!json) return;
-  json[n_json - 1] = 0;
-  double tokens[64];
-  const int n_tokens = json_numbers(json_after(json, "tokens"), tokens, 64);
-  int32_t list[64];
-  uint8_t want[64];
-  for (int i = 0; i < n_tokens; i++) { list[i] = (int32_t)tokens[i]; want[i] = 1; }
-  snprintf(path, sizeof path, "oracles/%s.gguf", arch);
-  unsigned char *base = test_read(test_shared(path), &n);
-  loaded_t l = load_model(base, n, 0, "auto", &why);
-  CHECK(l.m);
-  snprintf(path, sizeof path, "oracles/lora-%s.gguf", arch);
-  unsigned char *file = test_read(test_shared(path), &n);
-  const size_t need = en_adapter_file_bytes(l.m, file, n);
-  void *a_mem = aligned_alloc(EN_ALIGN, need), *s_mem;
-  en_adapter *a = NULL;
-  CHECK_EQ(en_adapter_init_file(&a, a_mem, need, l.m, file, n, &why), EN_OK);
-  const en_session_spec spec = {.n_ctx = 64, .n_logits = 64};
-  en_session *s = open_session(l.m, &spec, NULL, &s_mem);
-  const double scales[] = {1, 0.5};
-  for (int i = 0; i < 2 && a; i++) {
-    snprintf(path, sizeof path, "oracles/lora-%s.scale%g.f32", arch, scales[i]);
-    float *logits = (float *)(void *)test_read(test_shared(path), &n);
-    CHECK_EQ(en_session_attach(s, a, (float)scales[i], &why), EN_OK);
-    CHECK_EQ(en_eval(s, &(en_batch){(uint32_t)n_tokens, list, NULL, want}, &why), EN_OK);
-    const double distance = test_rel_rms(en_logits(s, 0), logits, n / 4);
-    printf("lora-%s at scale %g: %.2g\n", arch, scales[i], distance);
-    CHECK_NEAR(distance, 0, strtod(json_after(json, "tolerance"), NULL));
-    free(logits);
-  }
-  free(s_mem);
-  free(a_mem);
-  free(file);
-  free(base);
-  free(json);
-  unload_model(&l);
-}
-
 int main(void) {
-  static const struct { const char *name; uint32_t targets; } archs[] = {{"llama", EN_LORA_ALL}, {"qwen2", EN_LORA_ALL}, {"llama-moe", EN_LORA_Q | EN_LORA_K | EN_LORA_V | EN_LORA_O}, {"qwen3", EN_LORA_ALL},
-    {"phi2", EN_LORA_ALL & ~EN_LORA_GATE}, {"phi3", EN_LORA_ALL}, {"gemma", EN_LORA_ALL}, {"gemma2", EN_LORA_ALL}, {"gemma3", EN_LORA_ALL}};
-  static const int32_t types[] = {EN_F32, EN_Q8_0, EN_Q4_0};
-  for (int i = 0; i < T; i++) {
-    ids[i] = (int32_t)(en_random(6, (uint64_t)i) % TINY_V);
-    segment[i] = i < 9 ? 4 : 9;
-    weight[i] = i == 3 || i == 12 ? 0 : i % 4 == 1 ? 0.5f : 1;
-  }
-  for (int a = 0; a < EN_COUNT(archs); a++)
-    for (int k = 0; k < (a < 2 ? EN_COUNT(types) : 2); k++) {
-      bytes_t file = tiny_gguf(archs[a].name, en_type_by_id(types[k]));
+  fill_batch();
+  for (int a = 0; a < EN_COUNT(tiny_archs); a++)
+    for (int k = 0; k < tiny_n_types(a); k++) {
+      const char *name = tiny_archs[a].name;
+      const uint32_t targets = tiny_archs[a].targets;
+      const int32_t type = tiny_types[k];
+      bytes_t file = tiny_gguf(name, en_type_by_id(type));
       en_why why = {{0}};
       loaded_t exact = load_model(file.p, file.n, 0, "ref", &why), fast = load_model(file.p, file.n, 0, "auto", &why);
       CHECK(exact.m && fast.m);
-      if (!exact.m || !fast.m) { printf("%s: %s\n", archs[a].name, why.text); return test_end(); }
-      finite_differences(exact.m, archs[a].targets); /* float activations: the function is smooth */
-      same_as_session(exact.m, archs[a].targets, 1e-6);
-      other_ways(exact.m, archs[a].targets, 1e-5);
-      other_ways(fast.m, archs[a].targets, types[k] == EN_F32 ? 1e-5 : 0.05);
-      if (!strcmp(archs[a].name, "phi3")) {
-        fused_peft(exact.m, EN_LORA_ALL, 6, "\"target_modules\": [\"qkv_proj\", \"o_proj\", \"gate_up_proj\", \"down_proj\"]");
-        fused_peft(exact.m, EN_LORA_K | EN_LORA_UP, 5, "\"target_modules\": [\"qkv_proj\", \"gate_up_proj\"]");
-      }
-      if (!a) tables_agree(&file, types[k]);
-      const double wide = strcmp(archs[a].name, "llama-moe") ? 1 : 2; /* a token may go to another expert */
-      merged(&file, "ref", archs[a].targets, types[k] == EN_F32 ? 1e-5 : types[k] == EN_Q8_0 ? 0.03 * wide : 0.3);
-      cached_prefix(fast.m, archs[a].targets, types[k] == EN_F32 ? 1e-6 : 0.02);
-      if (a < 2) round_trips(fast.m);
+      if (!exact.m || !fast.m) { printf("%s: %s\n", name, why.text); return test_end(); }
+      finite_differences(exact.m, targets); /* float activations: the function is smooth */
+      other_ways(exact.m, targets, 1e-5);
+      other_ways(fast.m, targets, type == EN_F32 ? 1e-5 : 0.05);
+      if (!a) tables_agree(&file, type);
+      cached_prefix(fast.m, targets, type == EN_F32 ? 1e-6 : 0.02);
       if (!a && !k) refusals(fast.m);
-      if (!k) slices(fast.m, archs[a].targets);
+      if (!k) slices(fast.m, targets);
       if (a < 2 && !k) losses(exact.m);
       if (a < 2 && !k) dropout(exact.m);
       if (a < 2 && !k) optimizers(exact.m);
@@ -911,11 +495,5 @@ int main(void) {
     }
   schedules();
   orders();
-  fixture("llama", 7);
-  fixture("qwen2", 7);
-  fixture("phi2", 6);
-  fixture("gemma", 7);
-  adapter_fixture("llama");
-  adapter_fixture("qwen2");
   return test_end();
 }
