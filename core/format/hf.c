@@ -1,5 +1,6 @@
 /* hf.c - see hf.h: finds the family, plans the tensors, writes the head, converts. */
 #include "hf.h"
+#include <math.h>
 
 enum { NO_SUFFIX, WEIGHT, BIAS };
 enum { MAX_LAYERS = 1024, MAX_EXPERTS = 1024, NAME = 128 };
@@ -79,7 +80,7 @@ static int32_t check_act(const en_hf *h, en_why *why) {
 /* ---- tensors ---- */
 
 static const char *strip(const char *name, size_t *n) {
-  static const char *const outer[] = {"model.", "language_model.", "bert."};
+  static const char *const outer[] = {"model.", "language_model.", "bert.", "backbone."};
   for (int32_t i = 0; i < EN_COUNT(outer); i++) {
     const size_t k = strlen(outer[i]);
     if (*n <= k || memcmp(name, outer[i], k)) continue;
@@ -137,22 +138,32 @@ static int32_t begin_tensor(en_hf *h, const en_hf_line *line, const name_t *name
   static const int32_t types[] = {[EN_ST_F32] = 0, [EN_ST_F16] = 1, [EN_ST_BF16] = 30};
   tensor_t *t = &h->tensors[h->n_tensors];
   *t = (tensor_t){.line = line, .layer = name->number[0], .suffix = name->suffix, .n_parts = n_parts, .first_piece = *n_pieces, .dtype = s->dtype, .n_dims = s->n_dims, .ne = {1, 1, 1, 1}};
+  const uint64_t n_groups = line->how & EN_HF_COLUMN ? s->n_elems : line->how & EN_HF_GROUPS ? en_hf_u32(en_hf_number(h, "n_groups", 1)) : 1;
   for (uint32_t d = 0; d < s->n_dims; d++) t->ne[d] = s->shape[s->n_dims - 1 - d];
+  if (s->n_dims == 1 && n_groups > 1 && t->ne[0] % n_groups == 0) t->ne[0] /= n_groups, t->ne[t->n_dims++] = n_groups;
   if (n_parts > 1) t->ne[t->n_dims++] = n_parts;
-  t->type = s->n_dims == 1 || line->how & EN_HF_PLUS_1 ? 0 : types[s->dtype];
+  t->type = s->n_dims == 1 || line->how & (EN_HF_PLUS_1 | EN_HF_MINUS_EXP | EN_HF_F32) ? 0 : types[s->dtype];
   if (n_parts > h->n_sources - *n_pieces) return en_fail(why, EN_E_FORMAT, "tensor %S: the other experts are missing", s->name_bytes, s->name);
   *n_pieces += n_parts;
   h->n_tensors++;
   return EN_OK;
 }
 
-static int32_t add_source(en_hf *h, uint32_t shard, const en_safetensors *file, const en_st_tensor *s, uint32_t *n_used, uint32_t *n_pieces, en_why *why) {
+/* [channels, 1, width], as convolutions have it, is a matrix. */
+static void squeeze(en_st_tensor *s) {
+  if (s->n_dims != 3 || s->shape[1] != 1) return;
+  s->shape[1] = s->shape[2];
+  s->n_dims = 2;
+}
+
+static int32_t add_source(en_hf *h, uint32_t shard, const en_safetensors *file, en_st_tensor *s, uint32_t *n_used, uint32_t *n_pieces, en_why *why) {
   name_t name;
   const en_hf_line *line = parse_name(&name, s->name, s->name_bytes) ? line_of(h, name.stem) : NULL;
   if (!line) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is not part of a %s model as this build knows it", s->name_bytes, s->name, h->model->type);
   if (line->how & EN_HF_SKIP || is_tied_head(h, line)) return EN_OK;
   const int experts = strchr(line->from, '#') != NULL;
   const double n_experts = experts ? en_hf_number(h, "num_local_experts", 0) : 1;
+  squeeze(s);
   if (!en_st_is_float(s) || s->n_dims < 1 || s->n_dims > 2 || !s->n_elems) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is no vector or matrix in F32, F16 or BF16", s->name_bytes, s->name);
   if (name.number[0] >= MAX_LAYERS || !(n_experts >= 1 && n_experts <= (double)MAX_EXPERTS) || (experts && name.number[1] >= n_experts)) return en_fail(why, EN_E_FORMAT, "tensor %S: its numbers are out of range", s->name_bytes, s->name);
   tensor_t *t = experts ? begun(h, line, &name) : NULL;
@@ -160,7 +171,7 @@ static int32_t add_source(en_hf *h, uint32_t shard, const en_safetensors *file, 
     EN_TRY(begin_tensor(h, line, &name, s, (uint32_t)n_experts, n_pieces, why));
     t = &h->tensors[h->n_tensors - 1];
   }
-  if (t->dtype != s->dtype || t->ne[0] != s->shape[s->n_dims - 1] || (s->n_dims == 2 && t->ne[1] != s->shape[0])) return en_fail(why, EN_E_FORMAT, "tensor %S is of another type or shape than the other experts", s->name_bytes, s->name);
+  if (experts && (t->dtype != s->dtype || t->ne[0] != s->shape[s->n_dims - 1] || (s->n_dims == 2 && t->ne[1] != s->shape[0]))) return en_fail(why, EN_E_FORMAT, "tensor %S is of another type or shape than the other experts", s->name_bytes, s->name);
   uint32_t *piece = &h->pieces[t->first_piece + (experts ? name.number[1] : 0)];
   if (*piece != UINT32_MAX) return en_fail(why, EN_E_FORMAT, "tensor %S occurs twice", s->name_bytes, s->name);
   *piece = *n_used;
@@ -323,7 +334,7 @@ size_t en_hf_head(const en_hf *h, void *dst, size_t cap) {
 
 /* ---- the data ---- */
 
-static int is_plain(const tensor_t *t) { return !(t->line->how & ~EN_HF_SKIP) && (t->n_dims > 1 || t->dtype == EN_ST_F32); }
+static int is_plain(const tensor_t *t) { return !(t->line->how & (EN_HF_Q_ROWS | EN_HF_K_ROWS | EN_HF_PLUS_1 | EN_HF_MINUS_EXP)) && (t->type || t->dtype == EN_ST_F32); }
 
 int en_hf_piece_at(const en_hf *h, uint32_t i, en_file_piece *out) {
   if (i < h->n_made) {
@@ -352,15 +363,16 @@ void en_hf_convert(const en_hf *h, uint32_t i, void *dst, const void *src) {
   const tensor_t *t = &h->tensors[s->tensor];
   const uint64_t rows = t->n_dims == 1 ? t->ne[0] : t->ne[1], cols = t->n_dims == 1 ? 1 : t->ne[0], heads = heads_of(h, t);
   const size_t to = (size_t)(t->n_bytes / t->n_parts / rows), from = (size_t)(s->n_bytes / rows);
-  const int32_t as_float = t->type == 0 && t->dtype != EN_ST_F32, plus = t->line->how & EN_HF_PLUS_1 ? 1 : 0;
+  const int32_t how = t->line->how, plus = how & EN_HF_PLUS_1 ? 1 : 0, as_read = (t->type || t->dtype == EN_ST_F32) && !(how & (EN_HF_PLUS_1 | EN_HF_MINUS_EXP));
   en_st_tensor in = {.dtype = t->dtype, .data = src};
   for (uint64_t r = 0; r < rows; r++) {
     uint8_t *out = (uint8_t *)dst + (size_t)row_place(r, rows, heads) * to;
-    if (!as_float && !plus) { memcpy(out, (const uint8_t *)src + (size_t)r * from, to); continue; }
+    if (as_read) { memcpy(out, (const uint8_t *)src + (size_t)r * from, to); continue; }
     for (uint64_t c = 0; c < cols; c++) {
       float v;
       en_st_read(&v, &in, r * cols + c, 1);
       v += (float)plus;
+      if (how & EN_HF_MINUS_EXP) v = (float)-exp((double)v);
       memcpy(out + 4 * (size_t)c, &v, 4);
     }
   }

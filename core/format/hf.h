@@ -31,7 +31,11 @@ void en_hf_convert(const en_hf *h, uint32_t i, void *dst, const void *src);
 enum { /* what happens to a tensor; vectors become F32 besides */
   EN_HF_Q_ROWS = 1, EN_HF_K_ROWS = 2, /* rows of each head from halves to pairs, as GGUF's llama has them */
   EN_HF_PLUS_1 = 4,                   /* norms that are stored less 1 */
-  EN_HF_SKIP = 8                      /* not used */
+  EN_HF_SKIP = 8,                     /* not used */
+  EN_HF_MINUS_EXP = 16,               /* -e^x, in F32 */
+  EN_HF_F32 = 32,                     /* in F32 */
+  EN_HF_COLUMN = 64,                  /* a vector becomes a matrix of rows of 1 */
+  EN_HF_GROUPS = 128                  /* a vector becomes a row for each of n_groups */
 };
 /* Names without ".weight" and ".bias", without "model." and the like before them: '*' is the layer, '#' the expert. */
 typedef struct { const char *from, *to; int32_t how; } en_hf_line;

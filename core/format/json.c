@@ -70,7 +70,7 @@ static int scan_list(scan_t *s, char open, char close) {
 }
 
 static int scan_word(scan_t *s) {
-  static const char *const words[] = {"null", "false", "true"};
+  static const char *const words[] = {"null", "false", "true", "Infinity"}; /* the last one is none of JSON, but Python writes it, and so config.json has it */
   for (int32_t i = 0; i < EN_COUNT(words); i++) {
     const size_t n = strlen(words[i]);
     if ((size_t)(s->end - s->p) < n || memcmp(s->p, words[i], n)) continue;
@@ -108,7 +108,7 @@ en_json_kind en_json_kind_of(en_json v) {
     case '{': return EN_JSON_OBJECT;
     case '[': return EN_JSON_ARRAY;
     case '"': return EN_JSON_STRING;
-    case 'n': return EN_JSON_NULL;
+    case 'n': case 'I': return EN_JSON_NULL;
     case 'f': return EN_JSON_FALSE;
     case 't': return EN_JSON_TRUE;
     default: return EN_JSON_NUMBER;

@@ -78,6 +78,8 @@ def models_to_make():  # name, class, configuration, tokenizer, how it is saved
     yield "gemma", tf.GemmaForCausalLM, tf.GemmaConfig(**GROUPED, head_dim=32), sentencepiece_like(False), {}
     yield "gemma2", tf.Gemma2ForCausalLM, tf.Gemma2Config(**GROUPED, head_dim=32, query_pre_attn_scalar=32, sliding_window=8), sentencepiece_like(False), {}
     yield "gemma3", tf.Gemma3ForCausalLM, tf.Gemma3TextConfig(**dict(GROUPED, num_hidden_layers=7), head_dim=32, query_pre_attn_scalar=32, sliding_window=8), sentencepiece_like(False), {}
+    yield "mamba", tf.MambaForCausalLM, tf.MambaConfig(hidden_size=64, state_size=16, num_hidden_layers=3, expand=2, time_step_rank=8), byte_bpe(None), dict(dtype=torch.bfloat16)
+    yield "mamba2", tf.Mamba2ForCausalLM, tf.Mamba2Config(hidden_size=64, state_size=16, num_hidden_layers=3, expand=2, num_heads=8, head_dim=16, n_groups=1, chunk_size=8), byte_bpe(None), {}
     yield "bert", tf.BertModel, tf.BertConfig(**SIZES), wordpiece(), {}
 
 

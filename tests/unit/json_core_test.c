@@ -75,9 +75,9 @@ static void numbers(void) {
 }
 
 static void accepts_and_refuses(void) {
-  static const char *const good[] = {"0", "-0", "1e5", "1E+5", "0.5", "\"\"", "[]", "{}", "null", " true ", "[[[]]]", "\"\\ud83d\"", "\"\\u0000\"", "{\"\":{\"\":0}}", "[ 1 , 2 ]"};
+  static const char *const good[] = {"0", "-0", "1e5", "1E+5", "0.5", "\"\"", "[]", "{}", "null", " true ", "[[[]]]", "\"\\ud83d\"", "\"\\u0000\"", "{\"\":{\"\":0}}", "[ 1 , 2 ]", "[0.0, Infinity]" /* Python's */};
   static const char *const bad[] = {"", " ", "01", "-", "1.", ".5", "+1", "1e", "0x1", "nul", "True", "\"", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\n\"",
-                                    "[", "[1", "[1,", "[1,]", "[,]", "[1 2]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{a:1}", "{1:1}", "{\"a\" 1}", "1 2", "[]]", "[}", "{]", "NaN", "'a'"};
+                                    "[", "[1", "[1,", "[1,]", "[,]", "[1 2]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{a:1}", "{1:1}", "{\"a\" 1}", "1 2", "[]]", "[}", "{]", "NaN", "-Infinity", "Infinit", "'a'"};
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) test_check(opens(good[i], strlen(good[i])), good[i], __FILE__, __LINE__);
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) test_check(!opens(bad[i], strlen(bad[i])), bad[i], __FILE__, __LINE__);
   char deep[2 * EN_JSON_MAX_DEPTH + 3];
