@@ -2,6 +2,7 @@
 #include "layers_internal.h"
 
 int64_t en_dim_size(const en_config *c, en_dim d) {
+  if (d >= EN_DIM_2MIX && d <= EN_DIM_5MIX) return (int64_t)(d - EN_DIM_2MIX + 2) * c->wkv.mix;
   if (d >= EN_DIM_2D && d <= EN_DIM_6D) return (int64_t)(d - EN_DIM_2D + 2) * c->D;
   switch (d) {
     case EN_DIM_0: return 0;

@@ -15,7 +15,8 @@ typedef enum {
   EN_DIM_X /* experts */, EN_DIM_XF, EN_DIM_XD, EN_DIM_UF, EN_DIM_UD /* F and D of all experts that a token uses; a dense model is one expert */,
   EN_DIM_I, EN_DIM_IN, EN_DIM_2I, EN_DIM_CONV /* channels of the convolution: I + 2 G N */, EN_DIM_CONVK, EN_DIM_DT, EN_DIM_R, EN_DIM_R2N,
   EN_DIM_I_CONV, EN_DIM_ALL_IN /* I + CONV + DT */,
-  EN_DIM_2D, EN_DIM_3D, EN_DIM_4D, EN_DIM_5D, EN_DIM_6D, EN_DIM_DECAY, EN_DIM_RATE, EN_DIM_MIX, EN_DIM_GATE, EN_DIM_LOW /* the largest of these four ranks */
+  EN_DIM_2D, EN_DIM_3D, EN_DIM_4D, EN_DIM_5D, EN_DIM_6D, EN_DIM_DECAY, EN_DIM_RATE, EN_DIM_MIX, EN_DIM_GATE, EN_DIM_LOW /* the largest of these four ranks */,
+  EN_DIM_2MIX, EN_DIM_3MIX, EN_DIM_4MIX, EN_DIM_5MIX
 } en_dim;
 
 /* One table of rotary angles: angle of pair i at position p = p * base^(-2i/rot) / factor[i] * scale. With yarn > 0 (Peng et al. 2023) pairs that
@@ -38,8 +39,9 @@ typedef struct en_layer_kind {
  * channel) or of `heads` groups of channels (Mamba 2: R is 0, and G groups of heads share B and C). */
 typedef struct en_ssm { int32_t I, N, conv, R, G, heads; } en_ssm;
 
-/* RWKV 7: ranks of the pairs of small matrices that make the decay, the learning rate, the mixing of values and the gate. */
-typedef struct en_wkv { int32_t decay, rate, mix, gate; } en_wkv;
+/* RWKV: ranks of the pairs of small matrices that make the decay, the learning rate, the mixing (7: of values; 6: of a token with the one before) and the gate.
+ * rescale: x is halved after every so many layers, 0: never. */
+typedef struct en_wkv { int32_t decay, rate, mix, gate, rescale; } en_wkv;
 
 typedef struct en_config {
   int32_t L, D, H, K, E, F, V;

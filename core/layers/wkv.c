@@ -1,5 +1,5 @@
-/* wkv.c - what RWKV is made of: the token shift, mixes of a token with the one before, and version 7's recurrence (Peng et al. 2025). The state of a sequence: the
- * last input of the layer's first half and of its second half, [2, D], then a matrix of every head, [H, E values, E keys]. */
+/* wkv.c - what RWKV is made of: the token shift, mixes of a token with the one before, and the recurrences of versions 6 and 7 (Peng et al. 2024, 2025). The state of a
+ * sequence: the last input of the layer's first half and of its second half, [2, D], then a matrix of every head, [H, E, E]: rows are keys in 6, values in 7. */
 #include "layers_internal.h"
 #include <math.h>
 
@@ -37,7 +37,7 @@ static void lerp_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
   for (int32_t t = lo; t < hi; t++) {
     float *y = en_slot_row(j->r, j->s->out, t);
-    k->times(y, en_slot_row(j->r, j->s->in2, t), en_vector(j->r, j->s->w), n);
+    k->times(y, en_slot_row(j->r, j->s->in2, t), j->s->add ? y : en_vector(j->r, j->s->w), n);
     k->add(y, y, en_slot_row(j->r, j->s->in, t), n);
   }
 }
@@ -59,11 +59,77 @@ int32_t en_first_value_forward(const en_run *r, const en_step *step, int32_t n_s
   return 1;
 }
 
+static void sigmoid_mul_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  const en_row_job *j = ctx;
+  const int32_t n = (int32_t)en_slot_width(j->r, j->s->out);
+  (void)lane;
+  for (int32_t t = lo; t < hi; t++) {
+    float *y = en_slot_row(j->r, j->s->out, t);
+    en_sigmoid(j->r->k, y, y, n);
+    j->r->k->times(y, y, en_slot_row(j->r, j->s->in2, t), n);
+  }
+}
+
+int32_t en_sigmoid_mul_forward(const en_run *r, const en_step *step, int32_t n_steps) {
+  const en_row_job job = {r, step};
+  (void)n_steps;
+  en_rows_parallel(r, sigmoid_mul_rows, &job);
+  return 1;
+}
+
+/* Files hold the matrices that add to x divided by as much, so that 16-bit floats do not overflow. */
+int32_t en_rescale_forward(const en_run *r, const en_step *step, int32_t n_steps) {
+  const int32_t every = r->c->wkv.rescale, n = r->c->D;
+  (void)n_steps;
+  for (int32_t t = 0; every && (r->layer + 1) % every == 0 && t < r->T; t++) r->k->scale(en_slot_row(r, step->out, t), en_slot_row(r, step->out, t), 0.5f, n);
+  return 1;
+}
+
 int32_t en_relu2_forward(const en_run *r, const en_step *step, int32_t n_steps) {
   const size_t n = (size_t)r->T * en_slot_width(r, step->out);
   float *x = r->slot[step->out];
   (void)n_steps;
   for (size_t i = 0; i < n; i++) x[i] = x[i] > 0 ? x[i] * x[i] : 0;
+  return 1;
+}
+
+static const float head_eps = 64e-5f; /* of the norm of heads in the published models; no key says so */
+
+/* One unit is (chain, head). y = sum over i of r_i (S_i + u_i k_i v), then S_i = S_i w_i + k_i v with w = exp(-exp(decay)); then norm of the head. */
+static void wkv6_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  const en_row_job *j = ctx;
+  const en_run *r = j->r;
+  const en_kernels *k = r->k;
+  const int32_t E = r->c->E, H = r->c->H;
+  const float *first = en_vector(r, j->s->w), *ln = en_vector(r, j->s->w + 1), *ln_bias = en_vector(r, j->s->w + 2);
+  float w[EN_MAX_WKV];
+  for (int32_t unit = lo; unit < hi; unit++) {
+    const en_chain *chain = &r->chains[unit / H];
+    const int32_t at = unit % H * E;
+    float *S = en_state(r, chain, lane, 2 * r->c->D + at * E, E * E);
+    for (int32_t t = chain->first; t >= 0; t = r->next[t]) {
+      const float *q = en_slot_row(r, j->s->in, t) + at, *key = en_slot_row(r, EN_S_WK, t) + at, *v = en_slot_row(r, EN_S_WV, t) + at;
+      float *y = en_slot_row(r, j->s->out, t) + at;
+      k->times(w, key, first + at, E);
+      k->scale(y, v, k->dot(w, q, E), E);
+      k->exp_sum(w, en_slot_row(r, EN_S_DECAY, t) + at, 0, E);
+      k->scale(w, w, -1, E);
+      k->exp_sum(w, w, 0, E);
+      for (int32_t i = 0; i < E; i++) {
+        float *row = S + i * E;
+        k->axpy(y, row, q[i], E);
+        k->scale(row, row, w[i], E);
+        k->axpy(row, v, key[i], E);
+      }
+      k->layer_norm(y, y, ln + at, ln_bias + at, E, head_eps);
+    }
+  }
+}
+
+int32_t en_wkv6_forward(const en_run *r, const en_step *step, int32_t n_steps) {
+  const en_row_job job = {r, step};
+  (void)n_steps;
+  en_parallel(r->host, wkv6_units, &job, r->n_chains * r->c->H, 1);
   return 1;
 }
 
@@ -91,7 +157,6 @@ static void wkv7_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   const en_kernels *k = r->k;
   const int32_t E = r->c->E, H = r->c->H;
   const float *r_k = en_vector(r, j->s->w + 2), *ln = en_vector(r, j->s->w + 3), *ln_bias = en_vector(r, j->s->w + 4);
-  const float eps = 64e-5f; /* of the published models; no key says so */
   update_t u;
   for (int32_t unit = lo; unit < hi; unit++) {
     const en_chain *chain = &r->chains[unit / H];
@@ -109,7 +174,7 @@ static void wkv7_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
         k->axpy(row, u.b, -along, E);
         y[i] = k->dot(row, q, E);
       }
-      k->layer_norm(y, y, ln + at, ln_bias + at, E, eps);
+      k->layer_norm(y, y, ln + at, ln_bias + at, E, head_eps);
       k->times(u.k, u.k, q, E);
       k->axpy(y, v, k->dot(u.k, r_k + at, E), E);
       k->times(y, y, en_slot_row(r, EN_S_GATE, t) + at, E);

@@ -177,7 +177,7 @@ static void refused(const char *arch, const char *needle, size_t skip, uint32_t 
 }
 
 int main(void) {
-  static const char *const oracles[] = {"rwkv7", "mamba", "mamba2", "llama", "llama-moe", "qwen2", "qwen3", "phi2", "phi3", "phi3-longrope-short", "phi3-longrope-long", "gemma", "gemma2", "gemma3"};
+  static const char *const oracles[] = {"rwkv6", "rwkv7", "mamba", "mamba2", "llama", "llama-moe", "qwen2", "qwen3", "phi2", "phi3", "phi3-longrope-short", "phi3-longrope-long", "gemma", "gemma2", "gemma3"};
   for (int i = 0; i < EN_COUNT(oracles); i++) oracle(oracles[i]);
   static const char *const tables[] = {"auto", "ref"};
   for (int i = 0; i < 2; i++) {
