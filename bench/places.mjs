@@ -13,16 +13,18 @@ const CHROMIUM = process.env.EDGE_NET_CHROMIUM ?? '/usr/bin/chromium';
 /** @typedef {import('./scenarios.mjs').Samples} Samples */
 /** @typedef {{scenario: string, model: string, options: import('../js-glue/session.js').SessionOptions, reps: number, pp: number, tg: number}} Job model: a file */
 
-/** @param {string[]} args of node @returns {Promise<string>} */
-export function node(args) {
+/** What a program prints. @param {string} command @param {string[]} args @returns {Promise<string>} */
+export function output(command, args) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
     let out = '';
     child.stdout.setEncoding('utf8').on('data', (text) => { out += text; });
     child.on('error', reject);
-    child.on('close', (code) => (code === 0 ? resolve(out) : reject(new Error(`node ${args[0]} ended with code ${code}`))));
+    child.on('close', (code) => (code === 0 ? resolve(out) : reject(new Error(`${path.basename(command)} ${args[0]} ended with code ${code}`))));
   });
 }
+/** @param {string[]} args of node @returns {Promise<string>} */
+const node = (args) => output(process.execPath, args);
 
 /** @param {Job} job @returns {Promise<Samples>} */
 export async function inNode({ model, options, ...job }) {

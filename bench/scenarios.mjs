@@ -117,31 +117,48 @@ async function profile(task) {
 }
 
 /**
- * LoRA training, rank 4 on every matrix, one sample of `pp` tokens a step: tokens per second of whole steps, bytes beyond the model and its session, and, where
- * something can be kept, an adapter's way from the store to work. @param {Task} task @returns {Promise<Samples>}
+ * LoRA training, rank 4, one sample of `pp` tokens a step: tokens per second of whole steps, memory, and, where something can be kept, an adapter's ways from
+ * the store to work and from one to another. layers: only so many at the top, 0: all; then also the epochs after the first, which find what the frozen layers made.
+ * @param {Task} task @param {number} layers @returns {Promise<Samples>}
  */
-async function train(task) {
+async function learn(task, layers) {
   const { reps, pp, options } = task;
   return using(task, { contextLength: 64 }, async (s) => {
-    const text = await s.detokenize(stream(s)(0, 2 * pp)); // longer than a sample: cut to pp tokens
-    const trainer = s.createTrainer({ rank: 4, batchSize: 1, maxLength: pp, addEos: false, warmupSteps: 0, maxSteps: reps + 1 });
-    /** @type {Samples} */ const out = { train_tok_s: [], training_mb: [] };
-    await trainer.train([text], { onStep: ({ step, tokensPerSecond }) => { if (step > 1) out.train_tok_s.push(tokensPerSecond); } });
-    out.training_mb.push(s.getMemoryInfo().trainingBytes / 1e6);
-    if (options.storage !== 'none') {
-      await (await trainer.getAdapter()).save('bench');
-      out.adapter_load_ms = [];
-      for (let r = 0; r < reps; r++) {
-        const t0 = performance.now();
-        await s.loadAdapter('bench');
-        out.adapter_load_ms.push(performance.now() - t0);
-        await s.unloadAdapter('bench');
-      }
-      await s.deleteAdapter('bench');
-    }
+    const tokens = stream(s), before = s.getMemoryInfo().wasmBytes;
+    const texts = await Promise.all(Array.from({ length: reps + 1 }, (_, i) => s.detokenize(tokens(i * 2 * pp, 2 * pp)))); // longer than a sample: cut to pp tokens
+    const trainer = s.createTrainer({ rank: 4, layers, batchSize: 1, maxLength: pp, addEos: false, warmupSteps: 0 });
+    /** @type {Samples} */ const out = { train_tok_s: [], ...(layers && { cached_tok_s: [] }) };
+    await trainer.train(texts, { epochs: layers ? 2 : 1, onStep: ({ step, epoch, tokensPerSecond }) => { if (step > 1) (epoch ? out.cached_tok_s : out.train_tok_s).push(tokensPerSecond); } });
+    const m = s.getMemoryInfo();
+    out.training_mb = [m.trainingBytes / 1e6];
+    out.engine_grew_mb = [(m.wasmBytes - before) / 1e6];
+    const adapter = options.storage === 'none' ? null : await trainer.getAdapter();
+    await trainer.dispose();
+    if (adapter) Object.assign(out, await swaps(s, adapter, reps));
     return out;
   });
 }
 
+/** @param {import('../js-glue/session.js').InferenceSession} s @param {import('../js-glue/adapter.js').Adapter} adapter @param {number} reps @returns {Promise<Samples>} */
+async function swaps(s, adapter, reps) {
+  await adapter.save('bench');
+  /** @type {Samples} */ const out = { adapter_load_ms: [], adapter_swap_ms: [] };
+  const timed = async (/** @type {number[]} */ to, /** @type {() => Promise<unknown>} */ work) => { const t0 = performance.now(); await work(); to.push(performance.now() - t0); };
+  for (let r = 0; r < reps; r++) {
+    await timed(out.adapter_load_ms, () => s.loadAdapter('bench'));
+    await s.unloadAdapter('bench');
+  }
+  await s.loadAdapter('bench', { name: 'a' });
+  await s.loadAdapter('bench', { name: 'b', scale: 0 });
+  for (let r = 0; r < reps; r++) await timed(out.adapter_swap_ms, () => s.setAdapterScales({ a: r % 2, b: 1 - r % 2 }));
+  await s.deleteAdapter('bench');
+  return out;
+}
+
+/** Every layer learns. @param {Task} task */
+const train = (task) => learn(task, 0);
+/** The top four layers learn, over a cached prefix. @param {Task} task */
+const trainTop = (task) => learn(task, 4);
+
 /** @type {Readonly<Record<string, (task: Task) => Promise<Samples>>>} */
-export const SCENARIOS = Object.freeze({ speed, prefix, batch, load, profile, train });
+export const SCENARIOS = Object.freeze({ speed, prefix, batch, load, profile, train, 'train-top': trainTop });

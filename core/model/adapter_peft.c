@@ -176,11 +176,12 @@ static int32_t copy(const en_adapter *a, const pair_t *pairs, en_why *why) {
       if (!p->a.data) continue;
       const int32_t t = en_lora_tensor(a->m->arch, i);
       const en_lora *e = en_adapter_layer(a, l) + t;
-      const size_t rows = (size_t)(en_model_layer(a->m, l) + t)->rows, rank = (size_t)e->rank;
+      const size_t rows = (size_t)(en_model_layer(a->m, l) + t)->rows, rank = (size_t)e->rank, first = first_row(a->m, i);
       en_st_read(e->a, &p->a, 0, p->a.n_elems);
       for (size_t r = 0; r < rows; r++) {
-        en_st_read(row, &p->b, (uint64_t)(first_row(a->m, i) + r) * rank, rank);
-        for (size_t j = 0; j < rank; j++) e->b[j * rows + model_row(a->m, i, r)] = row[j];
+        const size_t to = model_row(a->m, i, r);
+        en_st_read(row, &p->b, (uint64_t)(first + r) * rank, rank);
+        for (size_t j = 0; j < rank; j++) e->b[j * rows + to] = row[j];
       }
     }
   for (uint64_t i = 0; i < a->n_params; i++)
@@ -261,14 +262,16 @@ static void put_b(en_writer *w, const en_adapter *a, int32_t layer, int32_t i) {
   for (int32_t j = i, before = 0; j < EN_LORA_TARGETS; j++) {
     if (!same_module(a->m, i, j)) continue;
     const en_lora *e = entry(a, layer, j, &m);
-    const size_t end = j + 1 < EN_LORA_TARGETS && same_module(a->m, i, j + 1) ? first_row(a->m, j + 1) : all;
+    const size_t first = first_row(a->m, j), end = j + 1 < EN_LORA_TARGETS && same_module(a->m, i, j + 1) ? first_row(a->m, j + 1) : all;
     const float factor = e && e->rank != rank ? (float)((double)e->scale * rank / (double)alpha_of(a)) : 1;
-    for (size_t r = first_row(a->m, j); r < end; r++)
+    for (size_t r = first; r < end; r++) {
+      const size_t from = model_row(a->m, j, r - first);
       for (int32_t k = 0; k < rank; k++) {
         const int32_t own = e ? k - before : -1;
-        const float b = own >= 0 && own < e->rank ? factor * e->b[(size_t)own * (size_t)m->rows + model_row(a->m, j, r - first_row(a->m, j))] : 0;
+        const float b = own >= 0 && own < e->rank ? factor * e->b[(size_t)own * (size_t)m->rows + from] : 0;
         en_put(w, &b, sizeof b);
       }
+    }
     if (e) before += e->rank;
   }
 }
