@@ -33,7 +33,7 @@ static const en_step steps[] = {
   MIX(MU_W), EN_RWKV_PAIR(EN_S_DECAY, EN_S_MIX, W1, EN_ACT_TANH, W2, EN_ACT_NONE, W0),
   MIX(MU_K), {EN_OP_LINEAR, EN_S_WK, EN_S_MIX, 0, EN_RWKV_K, EN_NONE, 0},
   MIX(MU_V), {EN_OP_LINEAR, EN_S_WV, EN_S_MIX, 0, EN_RWKV_V, EN_NONE, 0},
-  EN_RWKV_PAIR(EN_S_GATE, EN_S_MIX, V1, EN_ACT_NONE, V2, EN_ACT_SIGMOID, V0), {EN_OP_FIRST_VALUE, EN_S_WV, EN_S_FIRST, EN_S_GATE, EN_NONE, EN_NONE, 0},
+  EN_RWKV_PAIR(EN_S_GATE, EN_S_MIX, V1, EN_ACT_NONE, V2, EN_ACT_SIGMOID, V0), {EN_OP_FIRST_VALUE, EN_S_WV, EN_S_FIRST, EN_S_GATE, EN_NONE, EN_NONE, 1},
   MIX(MU_A), EN_RWKV_PAIR(EN_S_RATE, EN_S_MIX, A1, EN_ACT_NONE, A2, EN_ACT_SIGMOID, A0),
   MIX(MU_G), EN_RWKV_PAIR(EN_S_GATE, EN_S_MIX, G1, EN_ACT_SIGMOID, G2, EN_ACT_NONE, EN_NONE),
   {EN_OP_WKV7, EN_S_A, EN_S_Q, 0, WKV, EN_NONE, 0},
@@ -41,4 +41,5 @@ static const en_step steps[] = {
   EN_RWKV_INPUT(1), EN_RWKV_CHANNEL_KEY,
   {EN_OP_LINEAR, EN_S_X, EN_S_G, 0, EN_RWKV_CHANNEL_V, EN_NONE, 1},
 };
-const en_arch en_arch_rwkv7 = {EN_RWKV_ARCH("rwkv7", tensors, steps)};
+static const char *const lora[7] = {"time_mix_receptance", "time_mix_key", "time_mix_value", "time_mix_output", NULL, "channel_mix_key", "channel_mix_value"};
+const en_arch en_arch_rwkv7 = {EN_RWKV_ARCH("rwkv7", tensors, steps), .lora = lora};

@@ -218,7 +218,7 @@ void en_profile_reset(en_session *s);
 typedef struct en_adapter en_adapter; /* borrows the model; trained through en_train.h */
 enum { /* which matrices of every layer; order frozen */
   EN_LORA_Q = 1, EN_LORA_K = 2, EN_LORA_V = 4, EN_LORA_O = 8, EN_LORA_GATE = 16, EN_LORA_UP = 32, EN_LORA_DOWN = 64, EN_LORA_ALL = 127
-  /* Mamba: O is its output matrix; GATE and UP, and DOWN of Mamba 2, are the parts of its input matrix in the file's order */
+  /* Mamba: O is its output matrix; GATE and UP, and DOWN of Mamba 2, are the parts of its input matrix in the file's order. RWKV 7: receptance, key, value, output; UP and DOWN of the channel mix */
 };
 typedef struct {
   uint32_t rank;        /* 1..64 */

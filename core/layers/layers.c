@@ -110,7 +110,8 @@ void en_step_backward(const en_back *b, const en_step *step) {
 }
 
 size_t en_back_floats(const en_config *c, int32_t n_tokens, int32_t n_lanes) {
-  return c->n_state ? en_scan_back_floats(c, n_tokens, n_lanes) : (size_t)n_lanes * en_attend_back_floats(c, n_tokens);
+  if (!c->n_state) return (size_t)n_lanes * en_attend_back_floats(c, n_tokens);
+  return c->ssm.N ? en_scan_back_floats(c, n_tokens, n_lanes) : en_wkv7_back_floats(c, n_tokens, n_lanes);
 }
 
 void en_step_cost(const en_run *r, const en_step *step, double *macs, double *bytes) {

@@ -123,7 +123,7 @@ typedef struct en_run {
   const en_weight *w;          /* tensors of the current list: this layer's, or the globals */
   float *slot[EN_S_COUNT];
   int32_t T;
-  int32_t layer;               /* the one in work, of inference */
+  int32_t layer;               /* the one in work */
   const int32_t *ids;          /* [T] */
   const uint32_t *pos;         /* [T] position in its text */
   const uint32_t *cell;        /* [T] where its key and value lie in the cache; decoders: pos */

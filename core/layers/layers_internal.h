@@ -13,9 +13,11 @@ typedef int32_t (*en_forward)(const en_run *r, const en_step *step, int32_t n_st
 #undef EN_OP
 
 size_t en_attend_back_floats(const en_config *c, int32_t n_tokens); /* scratch of one lane for sequences of up to so many tokens */
+size_t en_wkv7_back_floats(const en_config *c, int32_t n_tokens, int32_t n_lanes);
 size_t en_scan_back_floats(const en_config *c, int32_t n_tokens, int32_t n_lanes);
 /* Numbers [at, at + n) of a chain's state, ready to be worked on and left there. Every part is asked for once in a slice. */
 float *en_state(const en_run *r, const en_chain *chain, int32_t lane, int32_t at, int32_t n);
+void en_layer_norm_back(float *dx, const float *dy, const float *x, const float *w, int32_t n, float eps); /* of one row; adds to dx */
 int32_t en_blocks(int32_t n, int32_t block); /* n / block, rounded up */
 /* y = 1 / (1 + e^-x); may be in place. */
 void en_sigmoid(const en_kernels *k, float *y, const float *x, int32_t n);

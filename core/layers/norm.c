@@ -95,28 +95,26 @@ int32_t en_layer_norm_forward(const en_run *r, const en_step *step, int32_t n_st
 }
 
 /* xh = (x - mean) r, g = dy w:  dx += r (g - mean g - xh mean(g xh)) */
+void en_layer_norm_back(float *dx, const float *dy, const float *x, const float *w, int32_t n, float eps) {
+  double mean = 0, var = 0, g_sum = 0, gx = 0;
+  for (int32_t i = 0; i < n; i++) mean += (double)x[i];
+  mean /= n;
+  for (int32_t i = 0; i < n; i++) var += ((double)x[i] - mean) * ((double)x[i] - mean);
+  const double inv = 1 / sqrt(var / n + (double)eps);
+  for (int32_t i = 0; i < n; i++) {
+    const double g = (double)dy[i] * (double)w[i];
+    g_sum += g;
+    gx += g * ((double)x[i] - mean) * inv;
+  }
+  for (int32_t i = 0; i < n; i++) dx[i] += (float)(inv * ((double)dy[i] * (double)w[i] - g_sum / n - ((double)x[i] - mean) * inv * gx / n));
+}
+
 static void layer_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
   const en_back_job *j = ctx;
   const en_run *r = j->b->r;
-  const int32_t n = (int32_t)en_slot_width(r, j->s->in);
-  const float *w = en_vector(r, j->s->w);
-  for (int32_t t = lo; t < hi; t++) {
-    const float *x = en_slot_row(r, j->s->in, t), *dy = en_grad_row(j->b, j->s->out, t);
-    float *dx = en_grad_row(j->b, j->s->in, t);
-    double mean = 0, var = 0, g_sum = 0, gx = 0;
-    for (int32_t i = 0; i < n; i++) mean += (double)x[i];
-    mean /= n;
-    for (int32_t i = 0; i < n; i++) var += ((double)x[i] - mean) * ((double)x[i] - mean);
-    const double inv = 1 / sqrt(var / n + (double)r->c->norm_eps);
-    for (int32_t i = 0; i < n; i++) {
-      const double g = (double)dy[i] * (double)w[i];
-      g_sum += g;
-      gx += g * ((double)x[i] - mean) * inv;
-    }
-    for (int32_t i = 0; i < n; i++)
-      dx[i] += (float)(inv * ((double)dy[i] * (double)w[i] - g_sum / n - ((double)x[i] - mean) * inv * gx / n));
-  }
+  for (int32_t t = lo; t < hi; t++)
+    en_layer_norm_back(en_grad_row(j->b, j->s->in, t), en_grad_row(j->b, j->s->out, t), en_slot_row(r, j->s->in, t), en_vector(r, j->s->w), (int32_t)en_slot_width(r, j->s->in), r->c->norm_eps);
 }
 
 /* dw += dy xh;  db += dy */

@@ -11,7 +11,9 @@ static const char *module_of(const en_model *m, int32_t i) {
   static const char *const common[EN_LORA_TARGETS] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"};
   static const char *const phi3[EN_LORA_TARGETS] = {"self_attn.qkv_proj", "self_attn.qkv_proj", "self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_up_proj", "mlp.gate_up_proj", "mlp.down_proj"};
   static const char *const phi[EN_LORA_TARGETS] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.dense", "mlp.gate_proj", "mlp.fc1", "mlp.fc2"};
+  static const char *const rwkv7[EN_LORA_TARGETS] = {"attn.r_proj", "attn.k_proj", "attn.v_proj", "attn.o_proj", "ffn.gate", "ffn.key", "ffn.value"};
   if (!strcmp(m->arch->name, "phi3")) return phi3[i];
+  if (!strcmp(m->arch->name, "rwkv7")) return rwkv7[i];
   if (has_mixer(m)) return 1 << i == EN_LORA_O ? "mixer.out_proj" : m->arch->lora[i] ? "mixer.in_proj" : common[i];
   return strcmp(m->arch->name, "phi2") ? common[i] : phi[i];
 }

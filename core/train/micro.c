@@ -59,6 +59,17 @@ static void embed(en_trainer *t) {
   for (int32_t i = 0; i < t->m->arch->n_begin; i++) en_step_forward(&t->run, &t->m->arch->begin[i], 1);
 }
 
+/* A prefix has X after the frozen layers, not what the first one leaves for all others. */
+static void leave_first(en_trainer *t) {
+  const en_tape tape = tape_of(t, 0);
+  int32_t i = 0, op;
+  embed(t);
+  do {
+    op = t->m->arch->each[i].op;
+    i = en_tape_forward(t, 0, &tape, i);
+  } while (op != EN_OP_FIRST_VALUE);
+}
+
 /* The way back through it; an adapter needs nothing from there. */
 static void embed_backward(en_trainer *t) {
   t->run.w = t->m->globals;
@@ -143,6 +154,7 @@ int32_t en_train_begin(en_trainer *t, const en_train_batch *b, int32_t learn, en
   t->batch = &t->micro.batch;
   t->micro.out.weight = lay_out(t, t->batch);
   t->dropping = learn == EN_TRAIN_LEARN && t->spec.dropout > 0;
+  if (b->prefix && en_arch_uses(t->m->arch, EN_S_FIRST)) leave_first(t);
   if (b->prefix) memcpy(input_of(t, t->first), b->prefix, (size_t)b->n * (size_t)t->m->c.D * sizeof *b->prefix);
   else embed(t);
   if (b->prefix) t->micro.layer = t->first;

@@ -29,6 +29,7 @@ static void place_slots(const en_trainer *t, const en_tape *tape, int32_t i, flo
   float *kept = tape->kept, *live = tape->live;
   memset(slot, 0, EN_S_COUNT * sizeof *slot);
   slot[EN_S_X] = tape->x;
+  slot[EN_S_FIRST] = t->outlives;
   for (int32_t s = 0; s <= i; s++) {
     float **at = s < t->kept_steps ? &kept : &live;
     *out = *at;
@@ -57,6 +58,7 @@ static void enter_layer(en_trainer *t, int32_t l, float *lse) {
   const en_layer_kind kind = en_arch_kind(t->m->arch, &t->m->c, l, t->run.n_ctx);
   t->run.cs = t->cs + (size_t)kind.rope * (size_t)t->spec.n_tokens * (size_t)t->m->c.rot;
   t->run.lo = kind.window ? t->lo_window : t->lo;
+  t->run.layer = l;
   t->run.w = en_model_layer(t->m, l);
   t->run.n_lora = t->a ? 1 : 0;
   if (t->a) t->run.lora[0] = en_adapter_layer(t->a, l);

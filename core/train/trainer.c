@@ -83,6 +83,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->inputs, (uint64_t)(m->c.L - at->first + 1) * T, (uint64_t)m->c.D * sizeof(float)},
     {(void **)&at->kept, layers, en_tape_floats(m, at->spec.n_tokens, 0, at->kept_steps) * sizeof(float)},
     {(void **)&at->live, en_tape_floats(m, at->spec.n_tokens, at->kept_steps, m->arch->n_each), sizeof(float)},
+    {(void **)&at->outlives, en_arch_uses(m->arch, EN_S_FIRST) ? T : 0, (uint64_t)m->c.D * sizeof(float)},
     {(void **)&at->lse, (at->kept_steps ? layers : 1) * T, (uint64_t)m->c.H * sizeof(float)},
     {(void **)&at->kv, 2 * T, (uint64_t)en_dim_size(&m->c, EN_DIM_KE) * sizeof(float)},
     {(void **)&at->attend, en_back_floats(&m->c, (int32_t)T, en_lanes(&at->host)), sizeof(float)},

@@ -47,6 +47,7 @@ struct en_trainer {
   float *state;           /* [lanes, n_state] */
   float *inputs;          /* [L - first + 1, n_tokens, D]: X at the start of every trained layer, and after the last */
   float *kept, *live;     /* [L - first, floats of the kept steps]; floats of the other steps, of the layer in work */
+  float *outlives;        /* [n_tokens, D] slot FIRST, that layers above the first one read; empty if the model has no such */
   float *lse;             /* [L - first or 1, n_tokens, H] */
   float *kv;              /* [2, K, n_tokens, E] of the live layer */
   float *d[EN_S_COUNT];   /* gradients of the slots */

@@ -2,6 +2,7 @@
  * sources in single precision with fixtures, and kernel tables with each other; this one proves the formulas. */
 #include "../../core/include/en_train.h"
 #include "../unit/tiny_encoder.h"
+#include "../unit/tiny_recurrent.h"
 
 _Static_assert(sizeof(float) == 8, "compile with real.h");
 enum { T = 21, DRAWS = 24 };
@@ -122,7 +123,23 @@ static void encoder(const char *arch, uint32_t adapted) {
   free(file.p);
 }
 
+/* Through scans, and the first layer's value that all layers above have a part of. */
+static void recurrent(const tiny_recurrent *tiny, uint32_t adapted) {
+  const en_train_batch plain = {.n = T, .ids = ids, .segment = segment, .weight = weight}, one = {.n = T, .ids = ids, .weight = weight};
+  const en_train_spec causal = {.n_tokens = T}, kept = {.n_tokens = T, .keep = EN_KEEP_ALL};
+  bytes_t file = tiny_recurrent_gguf(tiny, en_type_by_id(EN_F32));
+  en_why why = {""};
+  loaded_t l = load_model(file.p, file.n, 0, "ref", &why);
+  CHECK(l.m);
+  if (!l.m) { printf("%s: %s\n", tiny->arch, why.text); return; }
+  with_adapter(l.m, adapted, &causal, &plain, tiny->arch, "adapter");
+  with_adapter(l.m, adapted, &kept, &one, tiny->arch, "adapter, one text, all kept");
+  unload_model(&l);
+  free(file.p);
+}
+
 int main(void) {
+  static const struct { const char *name; uint32_t adapted; } states[] = {{"mamba", EN_LORA_O | EN_LORA_GATE | EN_LORA_UP}, {"mamba2", EN_LORA_O | EN_LORA_GATE | EN_LORA_UP | EN_LORA_DOWN}, {"rwkv7", EN_LORA_ALL & ~(uint32_t)EN_LORA_GATE}};
   static const struct { const char *name; uint32_t adapted; } decoders[] = {{"llama", EN_LORA_ALL}, {"llama-moe", EN_LORA_Q | EN_LORA_K | EN_LORA_V | EN_LORA_O}, {"qwen2", EN_LORA_ALL}, {"qwen3", EN_LORA_ALL},
     {"phi2", EN_LORA_ALL & ~(uint32_t)EN_LORA_GATE}, {"phi3", EN_LORA_ALL}, {"gemma", EN_LORA_ALL}, {"gemma2", EN_LORA_ALL}, {"gemma3", EN_LORA_ALL}};
   for (int i = 0; i < T; i++) {
@@ -135,6 +152,9 @@ int main(void) {
   }
   for (int i = 0; i < T * TINY_V; i++) teacher[i] = 6 * en_uniform(31, (uint64_t)i) - 3;
   for (int i = 0; i < EN_COUNT(decoders); i++) decoder(decoders[i].name, decoders[i].adapted);
+  for (int i = 0; i < EN_COUNT(states); i++)
+    for (int k = 0; k < EN_COUNT(tiny_recurrents); k++)
+      if (!strcmp(tiny_recurrents[k].arch, states[i].name)) recurrent(&tiny_recurrents[k], states[i].adapted);
   encoder("bert", EN_LORA_ALL & ~(uint32_t)EN_LORA_GATE);
   encoder("nomic-bert", EN_LORA_ALL);
   printf("worst: %.1e\n", worst);
