@@ -28,6 +28,8 @@ const pretokenizers = {
   qwen35: [modern("\\p{N}", "\\p{L}\\p{M}")],
   "gpt-4o": [cased("\\p{N}{1,3}", "(?:'[sStTmMdD]|'[rRvV][eE]|'[lL][lL])?")],
   tekken: [cased("\\p{N}")],
+  "deepseek-coder": [/[\r\n]/gu, regex("\\s?\\p{L}+"), regex("\\s?\\p{P}+"), /[一-龥ࠀ-一가-\ud7ff]+/gu, regex("\\p{N}")],
+  "deepseek-v3": [regex("\\p{N}{1,3}"), /[一-龥\u3040-\u30ff]+/gu, regex("[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{\\|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+")],
   smollm: [regex("\\p{N}"), gpt2],
   falcon: [regex("[\\p{P}\\$\\+<=>\\^~\\|`]+"), gpt2, regex("[0-9][0-9][0-9]")],
   default: [regex("[\\p{P}\\$\\+<=>\\^~\\|]+"), gpt2, regex("\\p{N}+"), regex("[0-9][0-9][0-9]")],
@@ -61,7 +63,7 @@ function below(n) {
 const parts = [
   " ", " ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u0085", "\u3000", "\ufeff", "'s", "'RE", "'ll", "'Ve", "'", "a", "Zebra", "it", "é", "e\u0301", "ß", "я", "中文",
   "ไทย", "हिन्दी", "שלום", "한", "1", "22", "333", "4096", "½", "٣", "Ⅷ", "𝟘", ".", "...", "?!", "-", "(", "»", "、", "_", "$", "+", "<=>", "^", "~", "|", "`", "€", "©", "=",
-  "🦙", "😶\u200d🌫️", "\u0000", "\u0007", "\u007f", "\ufffd", "𐐷", "\u{e0001}", "ABC", "Äb", "xY", "/", "/\n",
+  "🦙", "😶\u200d🌫️", "\u0000", "\u0007", "\u007f", "\ufffd", "𐐷", "\u{e0001}", "ABC", "Äb", "xY", "/", "/\n", "かな・カナ", ",and", "\u200b",
 ];
 /** Mostly from the list above; now and then any code point. */
 function randomText() {

@@ -28,7 +28,7 @@ export function npmPeers() {
 }
 
 /** llama.cpp's sources, out of the npm package's bundle. @returns {string} the folder */
-function llamaSources() {
+export function llamaSources() {
   const folder = path.join(WORK, 'src-llama.cpp');
   if (!fs.existsSync(folder)) run('git', ['clone', '-q', path.join(npmPeers(), 'node_modules', 'node-llama-cpp', 'llama', 'gitRelease.bundle'), folder]);
   return folder;

@@ -227,11 +227,10 @@ static int32_t plan_tensors(en_hf *h, en_why *why) {
 
 static size_t carve(en_hf *h, void **self, void *mem) {
   en_hf_vocab *v = &h->vocab;
-  const uint64_t n_scored = v->n_slots ? v->n : 0;
   const en_piece pieces[] = {
     {self, 1, sizeof *h},
     {(void **)&h->tensors, (uint64_t)h->n_sources + EN_HF_ROPE_TENSORS, sizeof *h->tensors}, {(void **)&h->sources, h->n_sources, sizeof *h->sources}, {(void **)&h->pieces, h->n_sources, sizeof *h->pieces},
-    {(void **)&v->text, v->n, sizeof *v->text}, {(void **)&v->type, v->n, 1}, {(void **)&v->score, n_scored, sizeof *v->score}, {(void **)&v->hash, n_scored, sizeof *v->hash}, {(void **)&v->slot, v->n_slots, sizeof *v->slot},
+    {(void **)&v->text, v->n, sizeof *v->text}, {(void **)&v->type, v->n, 1}, {(void **)&v->score, v->n_scores, sizeof *v->score}, {(void **)&v->hash, v->n_slots ? v->n : 0, sizeof *v->hash}, {(void **)&v->slot, v->n_slots, sizeof *v->slot},
   };
   return en_carve(pieces, EN_COUNT(pieces), mem);
 }

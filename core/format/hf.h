@@ -69,14 +69,17 @@ void en_hf_rope_make(const en_hf *h, int32_t i, float *out);
 typedef struct en_hf_vocab {
   en_json *text;   /* [n]; absent: no token has the id */
   uint8_t *type;   /* [n] as GGUF numbers them */
-  float *score;    /* [n] of SPM: minus the rank of the merge that makes the token */
+  float *score;    /* [n_scores], that is n or 0: of SPM minus the rank of the merge that makes the token; of a unigram model its own */
   uint64_t *hash;  /* [n] of SPM: of the texts */
   uint32_t *slot;  /* [n_slots] id + 1 by hash */
-  uint32_t n, n_slots, kind;
+  uint32_t n, n_scores, n_slots, kind;
 } en_hf_vocab;
 int32_t en_hf_vocab_scan(en_hf *h, en_why *why); /* n, n_slots and kind; n 0: there is no tokenizer */
 void en_hf_vocab_read(en_hf *h);                 /* the tables, once there is memory for them */
 void en_hf_vocab_put(const en_hf *h, en_gguf_writer *g);
+/* hf_unigram.c */
+int32_t en_hf_unigram_check(const en_hf *h, en_why *why); /* its normalizer and pre-tokenizer are what SentencePiece does */
+void en_hf_unigram_put(const en_hf *h, en_gguf_writer *g);
 
 struct en_hf {
   en_hf_files files;

@@ -1,8 +1,8 @@
-/* hf_vocab.c - tokenizer.json as GGUF's tokenizer keys: byte-level BPE ("gpt2"), BPE with byte fallback ("llama": the merges become scores) and
- * WordPiece ("bert"). Source of the format: the tokenizers library; of the keys: docs/formats.md. */
+/* hf_vocab.c - tokenizer.json as GGUF's tokenizer keys: byte-level BPE ("gpt2"), BPE with byte fallback ("llama": the merges become scores),
+ * WordPiece ("bert") and SentencePiece's unigram model ("t5", with hf_unigram.c). Source of the format: the tokenizers library; of the keys: docs/formats.md. */
 #include "hf.h"
 
-enum { BPE, SPM, WORDPIECE };
+enum { BPE, SPM, WORDPIECE, UNIGRAM };
 enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE };
 #define MAX_VOCAB ((uint32_t)1 << 22)
 static const char SPACE_MARK[] = "\xe2\x96\x81";
@@ -41,13 +41,16 @@ static const char *rule_of(const en_hf *h) {
 /* ---- tokens ---- */
 
 /* The next token of the vocabulary, then of the added ones. */
-typedef struct { const char *cursor, *added_cursor; en_json vocab, added; } tokens_t;
-static tokens_t tokens_of(const en_hf *h) { return (tokens_t){NULL, NULL, en_json_get(model_of(h), "vocab"), en_json_get(en_hf_text_of(h, EN_HF_TOKENIZER), "added_tokens")}; }
-static int next_token(tokens_t *t, en_json *text, uint64_t *id, uint8_t *type) {
+typedef struct { const char *cursor, *added_cursor; en_json vocab, added; uint64_t n; } tokens_t;
+static tokens_t tokens_of(const en_hf *h) { return (tokens_t){NULL, NULL, en_json_get(model_of(h), "vocab"), en_json_get(en_hf_text_of(h, EN_HF_TOKENIZER), "added_tokens"), 0}; }
+static int next_token(tokens_t *t, en_json *text, uint64_t *id, uint8_t *type, en_json *value) {
   en_json key, v;
   *type = NORMAL;
-  while (en_json_next(t->vocab, &t->cursor, text, &v))
-    if (en_json_u64(v, id)) return 1;
+  while (en_json_next(t->vocab, &t->cursor, text, value)) { /* {text: id, ...} or, of unigram vocabularies, [[text, score], ...] */
+    const char *inner = NULL;
+    *id = t->n++;
+    if (en_json_next(*value, &inner, &key, text) ? en_json_next(*value, &inner, &key, value) : en_json_u64(*value, id)) return 1;
+  }
   while (en_json_next(t->added, &t->added_cursor, &key, &v)) {
     *text = en_json_get(v, "content");
     *type = is_true(en_json_get(v, "special")) ? CONTROL : USER_DEFINED;
@@ -57,23 +60,25 @@ static int next_token(tokens_t *t, en_json *text, uint64_t *id, uint8_t *type) {
 }
 
 int32_t en_hf_vocab_scan(en_hf *h, en_why *why) {
-  static const char *const kinds[] = {"BPE", "BPE", "WordPiece"};
+  static const char *const kinds[] = {"BPE", "BPE", "WordPiece", "Unigram"};
   en_hf_vocab *v = &h->vocab;
   const en_json model = model_of(h), type = en_json_get(model, "type");
   const double wanted = en_hf_number(h, "vocab_size", 0);
-  en_json text;
+  en_json text, value;
   uint64_t id, n = 0;
   uint8_t kind;
   size_t shown;
   if (en_json_kind_of(en_hf_text_of(h, EN_HF_TOKENIZER)) == EN_JSON_ABSENT) return EN_OK;
-  v->kind = en_json_is(type, kinds[WORDPIECE]) ? WORDPIECE : is_true(en_json_get(model, "byte_fallback")) ? SPM : BPE;
+  v->kind = en_json_is(type, kinds[WORDPIECE]) ? WORDPIECE : en_json_kind_of(en_json_get(model, "vocab")) == EN_JSON_ARRAY ? UNIGRAM : is_true(en_json_get(model, "byte_fallback")) ? SPM : BPE;
   const char *name = en_json_raw(type, &shown);
   if (name && !en_json_is(type, kinds[v->kind])) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: vocabularies of the kind \"%S\" are not supported", shown, name);
   if (v->kind == BPE && !rule_of(h)) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: its pre_tokenizer is none that we know");
-  for (tokens_t t = tokens_of(h); next_token(&t, &text, &id, &kind);) n = EN_MAX(n, EN_MIN(id, MAX_VOCAB) + 1);
+  if (v->kind == UNIGRAM) EN_TRY(en_hf_unigram_check(h, why));
+  for (tokens_t t = tokens_of(h); next_token(&t, &text, &id, &kind, &value);) n = EN_MAX(n, EN_MIN(id, MAX_VOCAB) + 1);
   if (wanted >= 1) n = en_hf_u32(wanted); /* embeddings decide: there may be rows without a token */
   if (!n || n > MAX_VOCAB) return en_fail(why, EN_E_FORMAT, "a vocabulary of %z tokens is not possible", n);
   v->n = (uint32_t)n;
+  v->n_scores = v->kind == SPM || v->kind == UNIGRAM ? v->n : 0;
   for (v->n_slots = v->kind == SPM ? 16 : 0; v->n_slots && v->n_slots < 2 * v->n;) v->n_slots *= 2;
   return EN_OK;
 }
@@ -126,14 +131,17 @@ static int is_byte(en_json text) {
 void en_hf_vocab_read(en_hf *h) {
   en_hf_vocab *v = &h->vocab;
   const en_json unknown = en_json_get(model_of(h), "unk_token");
-  en_json text;
-  uint64_t id;
+  en_json text, value;
+  uint64_t id, unknown_id;
   uint8_t type;
   size_t n_unknown, n;
   const char *unk = en_json_raw(unknown, &n_unknown);
   for (uint32_t i = 0; i < v->n; i++) v->text[i] = (en_json){NULL, NULL}, v->type[i] = UNUSED;
-  for (tokens_t t = tokens_of(h); v->n && next_token(&t, &text, &id, &type);) {
+  for (uint32_t i = 0; i < v->n_scores; i++) v->score[i] = 0;
+  for (tokens_t t = tokens_of(h); v->n && next_token(&t, &text, &id, &type, &value);) {
+    double score;
     if (id >= v->n) continue;
+    if (v->kind == UNIGRAM && type == NORMAL && en_json_number(value, &score)) v->score[id] = (float)score;
     const char *raw = en_json_raw(text, &n);
     if (v->kind == SPM && type == NORMAL && is_byte(text)) type = BYTE;
     if (v->kind == SPM && unk && raw && n == n_unknown && !memcmp(raw, unk, n)) type = UNKNOWN;
@@ -141,6 +149,7 @@ void en_hf_vocab_read(en_hf *h) {
     v->type[id] = type;
   }
   if (v->n_slots) score(h);
+  if (v->kind == UNIGRAM && en_json_u64(en_json_get(model_of(h), "unk_id"), &unknown_id) && unknown_id < v->n) v->type[unknown_id] = UNKNOWN;
 }
 
 /* ---- special tokens ---- */
@@ -218,9 +227,11 @@ static int adds_space(const en_hf *h) {
   en_json none, v = normal;
   for (const char *cursor = NULL; !en_json_is(en_json_get(v, "type"), "Prepend") && en_json_next(en_json_get(normal, "normalizers"), &cursor, &none, &v);) {}
   if (en_json_is(en_json_get(v, "type"), "Prepend")) return 1;
-  if (!en_json_is(en_json_get(pre, "type"), "Metaspace")) return 0;
-  const en_json scheme = en_json_get(pre, "prepend_scheme");
-  return en_json_kind_of(scheme) == EN_JSON_STRING ? !en_json_is(scheme, "never") : is_true(en_json_get(pre, "add_prefix_space"));
+  v = pre;
+  for (const char *cursor = NULL; !en_json_is(en_json_get(v, "type"), "Metaspace") && en_json_next(en_json_get(pre, "pretokenizers"), &cursor, &none, &v);) {}
+  if (!en_json_is(en_json_get(v, "type"), "Metaspace")) return 0;
+  const en_json scheme = en_json_get(v, "prepend_scheme");
+  return en_json_kind_of(scheme) == EN_JSON_STRING ? !en_json_is(scheme, "never") : is_true(en_json_get(v, "add_prefix_space"));
 }
 
 /* Sizes first: a string begins with its length. */
@@ -291,7 +302,7 @@ static void put_template(const en_hf *h, en_gguf_writer *g) {
 }
 
 void en_hf_vocab_put(const en_hf *h, en_gguf_writer *g) {
-  static const char *const kinds[] = {"gpt2", "llama", "bert"};
+  static const char *const kinds[] = {"gpt2", "llama", "bert", "t5"};
   const en_hf_vocab *v = &h->vocab;
   const en_json normal = en_json_get(en_hf_text_of(h, EN_HF_TOKENIZER), "normalizer"), strip = en_json_get(normal, "strip_accents");
   if (!v->n) return;
@@ -302,7 +313,8 @@ void en_hf_vocab_put(const en_hf *h, en_gguf_writer *g) {
   en_gguf_key_array(g, "tokenizer.ggml.token_type", EN_GGUF_I32, v->n);
   for (uint32_t i = 0; i < v->n; i++) en_put32(&g->w, v->type[i]);
   if (v->kind == BPE) put_merges(h, g);
-  if (v->kind == SPM) {
+  if (v->kind == UNIGRAM) en_hf_unigram_put(h, g);
+  if (v->n_scores) {
     en_gguf_key_array(g, "tokenizer.ggml.scores", EN_GGUF_F32, v->n);
     en_put(&g->w, v->score, v->n * sizeof *v->score);
     en_gguf_key_bool(g, "tokenizer.ggml.add_space_prefix", adds_space(h));

@@ -60,6 +60,16 @@ static size_t blanks(const char *text, size_t n) {
   return at == n || !last ? at : last;
 }
 
+/* \s*[\r\n]+|\s+(?!\S)|\s+ */
+static size_t lines_or_blanks(const char *text, size_t n) {
+  size_t at = 0, line_end = 0;
+  for (point_t m = look(text, n, 0); is_space(&m); m = look(text, n, at)) {
+    at += m.n_bytes;
+    if (is_line_end(&m)) line_end = at;
+  }
+  return line_end ? line_end : blanks(text, n);
+}
+
 /* 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ */
 static size_t gpt2_words(const char *text, size_t n) {
   const size_t short_form = contraction(text, n, 0);
@@ -108,12 +118,7 @@ static size_t modern_words(const char *text, size_t n, const rule_t *rule) {
   if (!is_line_end(&first) && rule->letter(&second)) return word_end(text, n, first.n_bytes, rule);
   if (rule->letter(&first)) return first.n_bytes; /* a mark alone */
   if (rule->other(&first) || (first.cp == ' ' && rule->other(&second))) return run(text, n, run(text, n, first.n_bytes, rule->other), rule->cased ? is_line_end_or_slash : is_line_end);
-  size_t at = 0, line_end = 0;
-  for (point_t m = first; is_space(&m); m = look(text, n, at)) {
-    at += m.n_bytes;
-    if (is_line_end(&m)) line_end = at;
-  }
-  return line_end ? line_end : blanks(text, n);
+  return lines_or_blanks(text, n);
 }
 static size_t llama3_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){3, is_letter, is_other, NOT_CASED}); }
 static size_t qwen2_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){1, is_letter, is_other, NOT_CASED}); }
@@ -121,28 +126,86 @@ static size_t qwen35_words(const char *text, size_t n) { return modern_words(tex
 static size_t gpt4o_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){3, is_letter, is_other, CASED_WITH_ENDING}); }
 static size_t tekken_words(const char *text, size_t n) { return modern_words(text, n, &(rule_t){1, is_letter, is_other, CASED}); }
 
-/* [\p{P}$+<=>^~|]+ */
-static size_t punctuation_runs(const char *text, size_t n) {
-  const point_t m = look(text, n, 0);
-  return run(text, n, 0, is_punctuation(&m) ? is_punctuation : is_no_punctuation);
+/* ---- DeepSeek's: expressions that do not match everywhere, one inside what another one leaves ---- */
+
+/* What `match` finds at the start, or all before the first place where it finds something. */
+static size_t match_or_gap(const char *text, size_t n, size_t (*match)(const char *, size_t)) {
+  size_t at = match(text, n);
+  if (at) return at;
+  do at += look(text, n, at).n_bytes;
+  while (at < n && !match(text + at, n - at));
+  return at;
 }
+
+/* \s?KIND+ */
+static size_t spaced(const char *text, size_t n, int (*kind)(const point_t *)) {
+  const point_t first = look(text, n, 0);
+  const size_t from = is_space(&first) ? first.n_bytes : 0, end = run(text, n, from, kind);
+  return end > from ? end : 0;
+}
+static int is_strict_punctuation(const point_t *m) { return m->n_bytes && m->class == EN_CP_PUNCTUATION; }
+static int is_mark_or_sign(const point_t *m) { return m->n_bytes && (m->class == EN_CP_PUNCTUATION || m->class == EN_CP_SYMBOL); }
+static int is_no_line_end(const point_t *m) { return m->n_bytes && !is_line_end(m); }
+static int is_latin(const point_t *m) { return m->n_bytes && (m->cp | 32) - 'a' < 26; }
+/* [\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff] */
+static int is_eastern(const point_t *m) { return m->n_bytes && (m->cp - 0x800 <= 0x9FA5 - 0x800 || m->cp - 0xAC00 <= 0xD7FF - 0xAC00); }
+static int is_no_eastern(const point_t *m) { return m->n_bytes && !is_eastern(m); }
+/* [\u4e00-\u9fa5\u3040-\u30ff] */
+static int is_han_or_kana(const point_t *m) { return m->n_bytes && (m->cp - 0x4E00 <= 0x9FA5 - 0x4E00 || m->cp - 0x3040 < 0xC0); }
+static int is_no_han_or_kana(const point_t *m) { return m->n_bytes && !is_han_or_kana(m); }
+
+static size_t spaced_letters(const char *text, size_t n) { return spaced(text, n, is_letter); }
+static size_t spaced_punctuation(const char *text, size_t n) { return spaced(text, n, is_strict_punctuation); }
+static size_t letter_words(const char *text, size_t n) { return match_or_gap(text, n, spaced_letters); }
+static size_t punctuation_words(const char *text, size_t n) { return match_or_gap(text, n, spaced_punctuation); }
+/* [\r\n] */
+static size_t line_ends(const char *text, size_t n) {
+  const point_t m = look(text, n, 0);
+  return is_line_end(&m) ? 1 : run(text, n, 0, is_no_line_end);
+}
+static size_t runs_of(const char *text, size_t n, int (*kind)(const point_t *), int (*other)(const point_t *)) {
+  const point_t m = look(text, n, 0);
+  return run(text, n, 0, kind(&m) ? kind : other);
+}
+static size_t eastern_runs(const char *text, size_t n) { return runs_of(text, n, is_eastern, is_no_eastern); }
+static size_t han_and_kana_runs(const char *text, size_t n) { return runs_of(text, n, is_han_or_kana, is_no_han_or_kana); }
+
+/* [ASCII punctuation][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+ */
+static size_t deepseek3_match(const char *text, size_t n) {
+  const point_t first = look(text, n, 0), second = look(text, n, first.n_bytes);
+  if (first.cp < 128 && is_mark_or_sign(&first) && is_latin(&second)) return run(text, n, 1, is_latin);
+  const int before = !is_letter(&first) && !is_line_end(&first) && !is_mark_or_sign(&first);
+  if (before && is_letter_or_mark(&second)) return run(text, n, first.n_bytes, is_letter_or_mark);
+  if (is_letter_or_mark(&first)) return run(text, n, 0, is_letter_or_mark);
+  if (is_mark_or_sign(&first) || (first.cp == ' ' && is_mark_or_sign(&second))) return run(text, n, run(text, n, first.n_bytes, is_mark_or_sign), is_line_end);
+  return lines_or_blanks(text, n);
+}
+static size_t deepseek3_words(const char *text, size_t n) { return match_or_gap(text, n, deepseek3_match); }
+
+/* [\p{P}$+<=>^~|]+ */
+static size_t punctuation_runs(const char *text, size_t n) { return runs_of(text, n, is_punctuation, is_no_punctuation); }
 
 /* [\p{P}$+<=>^~|`]+ */
-static size_t falcon_punctuation_runs(const char *text, size_t n) {
-  const point_t m = look(text, n, 0);
-  return run(text, n, 0, is_falcon_punctuation(&m) ? is_falcon_punctuation : is_no_falcon_punctuation);
-}
+static size_t falcon_punctuation_runs(const char *text, size_t n) { return runs_of(text, n, is_falcon_punctuation, is_no_falcon_punctuation); }
 
 /* \p{N}+ */
-static size_t number_runs(const char *text, size_t n) {
-  const point_t m = look(text, n, 0);
-  return run(text, n, 0, is_number(&m) ? is_number : is_no_number);
-}
+static size_t number_runs(const char *text, size_t n) { return runs_of(text, n, is_number, is_no_number); }
 
 /* \p{N} */
 static size_t single_numbers(const char *text, size_t n) {
   const point_t m = look(text, n, 0);
   return is_number(&m) ? m.n_bytes : run(text, n, 0, is_no_number);
+}
+
+/* \p{N}{1,3} */
+static size_t number_triples(const char *text, size_t n) {
+  size_t at = 0;
+  for (int32_t left = 3; left--;) {
+    const point_t m = look(text, n, at);
+    if (!is_number(&m)) break;
+    at += m.n_bytes;
+  }
+  return at ? at : run(text, n, 0, is_no_number);
 }
 
 /* [0-9][0-9][0-9] */

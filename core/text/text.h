@@ -5,7 +5,7 @@
  *   vocab.c        token texts, text -> id hash, ids of the 256 bytes
  *   special.c      tokens that are cut out of the text before anything else; tokens that end a generation
  *   merge.c        the merging both kinds share: O(n log n) over a word of any length
- *   spm.c bpe.c wordpiece.c rwkv.c   one file per kind (tokenizers.def); bpe.c cuts words by pretokenize.c
+ *   spm.c bpe.c wordpiece.c rwkv.c unigram.c   one file per kind (tokenizers.def); bpe.c cuts words by pretokenize.c
  *   stream.c       tokens in, printable text out
  *
  * A new kind (tokenizer.ggml.model) is one file with an en_tokenizer_kind and one line in tokenizers.def. */
@@ -49,7 +49,7 @@ static inline void en_out_put(en_out *o, const char *s, size_t n) {
 /* ---- a kind of tokenizer: what differs between SPM, BPE, ... ---- */
 typedef struct en_tokenizer_kind {
   const char *model; /* tokenizer.ggml.model */
-  int32_t bos, eos, unk, add_bos, space_prefix; /* before the file's keys override them */
+  int32_t bos, eos, unk, add_bos, add_eos, space_prefix; /* before the file's keys override them */
   int32_t wraps;     /* 1: a text stands between [CLS] and [SEP]; they are what bos and eos say */
   /* Memory of the kind's own tables; 0: it has none, or the sizes are impossible (init then says why). */
   size_t (*state_bytes)(const en_vocab_file *f);

@@ -28,7 +28,7 @@ static size_t carve(en_tokenizer **t, const en_tokenizer_kind *kind, const en_vo
   if (!mem || !bytes) return bytes;
   **t = (en_tokenizer){
     .kind = kind, .state = state, .text_at = text_at, .attributes = attributes, .slots = slots, .slot_mask = en_hash_slots(n) - 1,
-    .marked = marked, .space_prefix = kind->space_prefix, .special = {.add_bos = kind->add_bos, .n_vocab = (uint32_t)n},
+    .marked = marked, .space_prefix = kind->space_prefix, .special = {.add_bos = kind->add_bos, .add_eos = kind->add_eos, .n_vocab = (uint32_t)n},
   };
   return bytes;
 }

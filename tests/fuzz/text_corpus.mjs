@@ -33,6 +33,14 @@ for (const [i, pre] of ["default", "gpt-2", "llama-bpe", "qwen2", "smollm"].entr
   seed("tokenizer", `bpe-${pre}`, bytes(0x80, i << 1, bpe.length, 8), bytes(5), ...bpe, bytes(merges.length), ...merges, Buffer.from("hello hello111 'll<tag>  \n\nhell<|im_end|>"));
 }
 seed("tokenizer", "rwkv", bytes(0x80, 16, 3, 0), token("in"), token("\\n\\n"), token("it\\'s"), bytes(0), Buffer.from("the inn\n\nit's"));
+const unigram = [token("<unk>", unknown), token("</s>", control), token("▁"), token("▁ab"), token("a"), token("b"), token("ba"), token("<x>", userDefined)];
+const scores = bytes(0, 0, 254, 251, 253, 252, 250, 0);
+seed("tokenizer", "unigram", bytes(0x80, 32, unigram.length, 32 + 64 + 8 + 2 + 4), bytes(0), ...unigram, scores, Buffer.from("ab  ba<x>abba é\n"));
+const units = Buffer.alloc(4 * 128); // "A" becomes "a": the root's children are at 1 ^ c, the leaf of the one for A is at 2
+units.writeUInt32LE(1 << 10, 0);
+units.writeUInt32LE(((0x40 ^ 2) << 10) | 256 | 0x41, 4 * 0x40);
+units.writeUInt32LE(0x80000000, 4 * 2);
+seed("tokenizer", "unigram-map", bytes(0x80, 32, unigram.length, 128 + 64 + 32 + 8 + 2 + 4), bytes(0), ...unigram, scores, bytes(128, 1), units, Buffer.from("a"), Buffer.from("AB bA"));
 const wordpiece = [token("[UNK]", unknown), token("[CLS]", control), token("▁ab"), token("c"), token("▁e"), token("▁."), token("▁中")];
 for (const [name, flags] of [["wordpiece", 64], ["wordpiece-cased", 64 + 128]]) {
   seed("tokenizer", String(name), bytes(0x80, 0, wordpiece.length, Number(flags) + 8), bytes(0), ...wordpiece, Buffer.from("abcc É.[CLS] 中ab 각 x"));

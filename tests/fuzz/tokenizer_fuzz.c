@@ -45,11 +45,20 @@ static void take_merges(bytes_t *b, head_t *h, uint64_t n) {
   }
 }
 
+/* A table of characters: its units, at most 255 of any bytes, then texts. */
+static void take_map(bytes_t *b, head_t *h) {
+  const uint32_t n_units = take(b), n_texts = take(b);
+  head_array(h, "tokenizer.ggml.precompiled_charsmap", 0 /* u8 */, 4 + 4 * n_units + n_texts + 1);
+  head_u32(h, 4 * n_units);
+  for (uint32_t i = 0; i < 4 * n_units + n_texts; i++) { const uint8_t byte = take(b); head_put(h, &byte, 1); }
+  head_put(h, "", 1);
+}
+
 static head_t cook(bytes_t *b) {
   static const char *const pres[] = {"default", "gpt-2", "llama-bpe", "qwen2", "smollm", "jina-v2-de", "modern-bert", "?"};
   const uint8_t recipe = take(b), n_tokens = take(b), flags = take(b);
   head_t h = head_begin();
-  head_string(&h, "tokenizer.ggml.model", recipe & 16 ? "rwkv" : recipe & 1 ? "llama" : flags & 64 ? "bert" : "gpt2");
+  head_string(&h, "tokenizer.ggml.model", recipe & 16 ? "rwkv" : recipe & 32 ? "t5" : recipe & 1 ? "llama" : flags & 64 ? "bert" : "gpt2");
   head_string(&h, "tokenizer.ggml.pre", pres[recipe >> 1 & 7]);
   if (flags & 1) head_string(&h, "general.name", "phi-3");
   if (flags & 2) head_flag(&h, "tokenizer.ggml.add_space_prefix", flags & 4);
@@ -61,6 +70,8 @@ static head_t cook(bytes_t *b) {
     for (uint32_t i = 0; i < n_tokens; i++) { const float score = (float)(int8_t)take(b); head_put(&h, &score, 4); }
   }
   if (flags & 128) head_flag(&h, "tokenizer.ggml.normalizer.lowercase", 0);
+  if (recipe & 32) head_flag(&h, "tokenizer.ggml.remove_extra_whitespaces", flags & 64);
+  if (recipe & 32 && flags & 128) take_map(b, &h);
   if (!(recipe & 1) && !(flags & 64)) take_merges(b, &h, take(b));
   return h;
 }
@@ -71,7 +82,7 @@ static void use(const en_tokenizer *t, const char *text, size_t n_text, int32_t 
   int64_t n;
   size_t n_bytes;
   int32_t *ids = vocab_encode(t, text, n_text, flags, &n);
-  REQUIRE(n >= 0 || n == EN_E_UNSUPPORTED || n == EN_E_FULL);
+  REQUIRE(n >= 0 || n == EN_E_UNSUPPORTED || n == EN_E_FULL || n == EN_E_FORMAT /* a crafted table */);
   for (int64_t i = 0; i < n; i++) REQUIRE(ids[i] >= 0 && ids[i] < (int32_t)en_tokenizer_special(t)->n_vocab);
   if (n >= 0) free(vocab_decode(t, ids, (size_t)n, flags, flags & 1, &n_bytes));
   free(ids);
