@@ -2,11 +2,12 @@
 #include "adapters.h"
 #include "chat.h"
 #include "grammar.h"
+#include "guess.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { RUN_P, RUN_N, RUN_TEMP, RUN_TOP_K, RUN_TOP_P, RUN_MIN_P, RUN_REPEAT, RUN_SEED, RUN_THREADS, RUN_CTX, RUN_STOP, RUN_CHAT, RUN_JSON, RUN_KERNELS, RUN_ADAPTER, RUN_GRAMMAR, RUN_SCHEMA, RUN_JSON_ONLY };
+enum { RUN_P, RUN_N, RUN_TEMP, RUN_TOP_K, RUN_TOP_P, RUN_MIN_P, RUN_REPEAT, RUN_SEED, RUN_THREADS, RUN_CTX, RUN_STOP, RUN_CHAT, RUN_JSON, RUN_KERNELS, RUN_ADAPTER, RUN_GRAMMAR, RUN_SCHEMA, RUN_JSON_ONLY, RUN_LOOKUP, RUN_DRAFT, RUN_DRAFT_N };
 static const arg_option options[] = {
     [RUN_P] = {.name = "p", .value = "TEXT", .help = "the prompt", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
     [RUN_N] = {.name = "n", .value = "N", .help = "tokens to generate at most", .kind = ARG_INT, .max = 1 << 24, .fallback = 128},
@@ -26,6 +27,9 @@ static const arg_option options[] = {
     [RUN_GRAMMAR] = {.name = "grammar", .value = "FILE", .help = "the text keeps to this grammar (GBNF)", .kind = ARG_TEXT},
     [RUN_SCHEMA] = {.name = "json-schema", .value = "FILE", .help = "the text is JSON that keeps to this schema", .kind = ARG_TEXT},
     [RUN_JSON_ONLY] = {.name = "json-only", .help = "the text is JSON", .kind = ARG_FLAG},
+    [RUN_LOOKUP] = {.name = "lookup", .value = "N", .help = "guess up to N tokens from what stands earlier in the text: the same text, sooner where it repeats itself (default 0)", .kind = ARG_INT, .max = GUESS_MAX},
+    [RUN_DRAFT] = {.name = "draft", .value = "MODEL", .help = "a small model of the same vocabulary that guesses tokens: the same text, sooner where both agree", .kind = ARG_TEXT},
+    [RUN_DRAFT_N] = {.name = "draft-n", .value = "N", .help = "tokens that the draft guesses at a time (default 4)", .kind = ARG_INT, .min = 1, .max = GUESS_MAX, .fallback = 4},
 };
 
 /* Everything that one generation needs, and what comes out of it. */
@@ -36,6 +40,7 @@ typedef struct {
   en_sampler *sampler;
   en_stream *stream;
   cli_grammar form;
+  cli_guess guess;
   void *session_mem, *sampler_mem, *stream_mem;
   int32_t *ids;        /* the prompt, then what was generated */
   size_t n_prompt, n_ids;
@@ -62,16 +67,26 @@ static int32_t show(generation *g, const char *text, size_t n, en_why *why) {
   return EN_OK;
 }
 
-static int32_t open_sampler(generation *g, en_why *why) {
+static int32_t set_sampler(en_sampler *s, const cli_args *a) {
   static const struct { uint8_t option, param; } params[] = {
       {RUN_TEMP, EN_P_TEMPERATURE}, {RUN_TOP_K, EN_P_TOP_K}, {RUN_TOP_P, EN_P_TOP_P}, {RUN_MIN_P, EN_P_MIN_P}, {RUN_REPEAT, EN_P_REPEAT_PENALTY}, {RUN_SEED, EN_P_SEED}};
+  for (int32_t i = 0; i < EN_COUNT(params); i++) EN_TRY(en_sampler_set(s, params[i].param, args_number(a, params[i].option)));
+  en_sampler_reset(s);
+  return EN_OK;
+}
+
+static int32_t open_sampler(generation *g, en_why *why) {
   const size_t n = en_sampler_bytes(g->m.info.n_vocab, 0);
   g->sampler_mem = cli_alloc(n);
   if (!g->sampler_mem) return en_fail(why, EN_E_NOMEM, "no memory for the sampler");
   EN_TRY(en_sampler_init(&g->sampler, g->sampler_mem, n, g->m.info.n_vocab, 0));
-  for (int32_t i = 0; i < EN_COUNT(params); i++) EN_TRY(en_sampler_set(g->sampler, params[i].param, args_number(g->a, params[i].option)));
-  en_sampler_reset(g->sampler);
-  return EN_OK;
+  return set_sampler(g->sampler, g->a);
+}
+
+static int32_t open_guess(generation *g, en_why *why) {
+  const cli_args *a = g->a;
+  EN_TRY(cli_guess_open(&g->guess, &g->m, g->session, args_text(a, RUN_DRAFT), args_text(a, RUN_KERNELS), args_int(a, RUN_THREADS), why));
+  return g->guess.sampler ? set_sampler(g->guess.sampler, a) : EN_OK;
 }
 
 /* The stop strings one after another with their NULs, as en_stream_init wants them. */
@@ -109,9 +124,9 @@ static int32_t read_prompt(generation *g, const char *prompt, en_why *why) {
   return EN_OK;
 }
 
-/* The next token from the logits, into *id; 1: the text ends here. */
-static int32_t choose(generation *g, int32_t *id, en_why *why) {
-  float *logits = en_logits(g->session, 0);
+/* The next token from a row of logits, into *id; 1: the text ends here. */
+static int32_t choose(generation *g, uint32_t row, int32_t *id, en_why *why) {
+  float *logits = en_logits(g->session, row);
   const int32_t open = g->form.grammar ? en_grammar_mask(g->form.grammar, logits, g->m.info.n_vocab, why) : 1;
   if (open <= 0) return open ? open : 1;
   const int32_t status = en_sample(g->sampler, logits, id);
@@ -120,27 +135,55 @@ static int32_t choose(generation *g, int32_t *id, en_why *why) {
   return en_token_is_end(g->m.tokenizer, *id);
 }
 
-static int32_t generate(generation *g, en_why *why) {
-  const size_t n_all = g->n_prompt + (size_t)args_int(g->a, RUN_N);
-  const char *text;
-  size_t n;
-  g->t_start = cli_now_ms(NULL);
-  int32_t status = en_eval(g->session, &(en_batch){.n = (uint32_t)g->n_prompt, .ids = g->ids}, why);
-  g->t_prompt = cli_now_ms(NULL);
-  g->finish = "length";
-  while (status == EN_OK && g->n_ids < n_all) {
+/* A token for every row of logits, until one is not what was guessed; 1: the text is over. */
+static int32_t take_rows(generation *g, size_t n_all, en_why *why) {
+  for (int32_t row = 0;; row++) {
+    const char *text;
+    size_t n;
     int32_t id;
-    const int32_t ends = choose(g, &id, why);
+    const int32_t ends = choose(g, (uint32_t)row, &id, why);
     if (ends < 0) return ends;
-    if (ends) { g->finish = "stop"; break; }
+    if (ends) { g->finish = "stop"; return 1; }
     g->ids[g->n_ids++] = id;
     en_sampler_accept(g->sampler, id);
     const int32_t stopped = en_stream_push(g->stream, id, &text, &n);
     if (stopped < 0) return en_fail(why, stopped, "token %d could not be decoded", id);
     EN_TRY(show(g, text, n, why));
-    if (stopped) { g->finish = "stop"; break; }
-    if (g->n_ids == n_all || en_seq_length(g->session, 0) == en_session_n_ctx(g->session)) break;
-    status = en_eval(g->session, &(en_batch){.n = 1, .ids = &id}, why);
+    if (stopped) { g->finish = "stop"; return 1; }
+    const int right = row < g->guess.n && id == g->guess.ids[row];
+    g->guess.n_right += (size_t)right;
+    if (g->n_ids == n_all || g->n_ids > en_session_n_ctx(g->session)) return 1;
+    if (right) continue;
+    cli_guess_checked(&g->guess, row);
+    return EN_OK;
+  }
+}
+
+/* The last token and what probably follows it, in one batch. */
+static int32_t step(generation *g, size_t n_all, en_why *why) {
+  int32_t ids[1 + GUESS_MAX];
+  uint8_t want[1 + GUESS_MAX];
+  const size_t room = EN_MIN(n_all, (size_t)en_session_n_ctx(g->session)) - g->n_ids;
+  EN_TRY(en_seq_keep(g->session, 0, (uint32_t)g->n_ids - 1)); /* without what was guessed wrongly */
+  EN_TRY(cli_guess_next(&g->guess, g->ids, g->n_ids, (int32_t)EN_MIN(room, (size_t)GUESS_MAX), g->sampler, why));
+  ids[0] = g->ids[g->n_ids - 1];
+  memcpy(ids + 1, g->guess.ids, (size_t)g->guess.n * sizeof *ids);
+  memset(want, 1, sizeof want);
+  return en_eval(g->session, &(en_batch){.n = 1 + (uint32_t)g->guess.n, .ids = ids, .want = want}, why);
+}
+
+static int32_t generate(generation *g, en_why *why) {
+  const size_t n_all = g->n_prompt + (size_t)args_int(g->a, RUN_N);
+  const char *text;
+  size_t n;
+  g->t_start = cli_now_ms(NULL);
+  int32_t status = en_eval(g->session, &(en_batch){.n = (uint32_t)g->n_prompt, .ids = g->ids}, why), over = g->n_ids == n_all;
+  g->t_prompt = cli_now_ms(NULL);
+  g->finish = "length";
+  while (status == EN_OK && !over) {
+    over = take_rows(g, n_all, why);
+    if (over < 0) return over;
+    if (!over) status = step(g, n_all, why);
   }
   g->t_end = cli_now_ms(NULL);
   if (status == EN_OK && en_stream_end(g->stream, &text, &n) >= 0) status = show(g, text, n, why);
@@ -160,14 +203,17 @@ static void report(const generation *g) {
   cli_json_text(stdout, g->text ? g->text : "", g->n_text);
   printf(",\"tokens\":[");
   for (size_t i = g->n_prompt; i < g->n_ids; i++) printf(i > g->n_prompt ? ",%d" : "%d", g->ids[i]);
-  printf("],\"finish_reason\":\"%s\",\"kernels\":\"%s\",\"timings\":{\"prompt_tokens\":%zu,\"prompt_ms\":%.3f,\"tokens\":%zu,\"token_ms\":%.3f}}\n", g->finish, en_model_kernels(g->m.model), g->n_prompt, prompt_ms, n_new, token_ms);
+  printf("],\"finish_reason\":\"%s\",\"kernels\":\"%s\",\"timings\":{\"prompt_tokens\":%zu,\"prompt_ms\":%.3f,\"tokens\":%zu,\"token_ms\":%.3f,\"guesses\":%zu,\"guessed\":%zu}}\n", g->finish, en_model_kernels(g->m.model), g->n_prompt, prompt_ms, n_new, token_ms, g->guess.n_guessed, g->guess.n_right);
 }
 
 static int32_t run_all(generation *g, const char *prompt, en_why *why) {
-  const en_session_spec spec = {.n_ctx = (uint32_t)args_int(g->a, RUN_CTX)};
+  g->guess.lookup = args_int(g->a, RUN_LOOKUP);
+  g->guess.drafts = args_given(g->a, RUN_DRAFT) ? args_int(g->a, RUN_DRAFT_N) : 0;
+  const en_session_spec spec = {.n_ctx = (uint32_t)args_int(g->a, RUN_CTX), .n_logits = 1 + (uint32_t)EN_MAX(g->guess.lookup, g->guess.drafts)};
   if (!g->m.info.has_logits) return en_fail(why, EN_E_UNSUPPORTED, "this model gives embeddings, it cannot write text");
   EN_TRY(cli_session(&g->m, &spec, &g->session, &g->session_mem, why));
   EN_TRY(open_sampler(g, why));
+  EN_TRY(open_guess(g, why));
   EN_TRY(open_grammar(g, why));
   EN_TRY(open_stream(g, !g->form.grammar && (args_given(g->a, RUN_CHAT) || !*prompt), why)); /* a grammar counts every byte */
   EN_TRY(read_prompt(g, prompt, why));
@@ -190,6 +236,7 @@ static int run(const cli_args *a) {
   free(g.ids);
   free(g.stream_mem);
   cli_grammar_close(&g.form);
+  cli_guess_close(&g.guess);
   free(g.sampler_mem);
   free(g.session_mem);
   cli_close(&g.m);

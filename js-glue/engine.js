@@ -2,6 +2,7 @@
 // A model that is ready to work, in the thread where its wasm instance lives: Node's main thread or a worker.
 import { EdgeNetError, throwIfAborted } from './errors.js';
 import { Adapters, describe as describeAdapter, openAdapter } from './adapters.js';
+import { Drafter } from './drafter.js';
 import { examine } from './exam.js';
 import { Embedder, POOLING_NAMES, POOLINGS } from './embedder.js';
 import { Meter } from './fetch/progress.js';
@@ -31,6 +32,7 @@ const LOGITS_BYTES = 1 << 20;
  * @property {number} [contextLength] tokens per sequence; default: what the model was trained for, at most 4096
  * @property {number} parallel sequences that can be worked on at once
  * @property {number} promptLookup tokens to guess at most
+ * @property {number} draftTokens the same for a draft model, 0: there will be none
  * @property {'f16' | 'f32' | 'q8_0'} kvType
  * @property {boolean} profile measure every step
  * @property {string} [kernels] a kernel table by name
@@ -55,8 +57,8 @@ const LOGITS_BYTES = 1 << 20;
  * @property {Record<string, import('./wasm-instance.js').MetaValue>} metadata everything in the file's head except the contents of arrays
  * @property {{variant: string, kernels: string, threads: number, why: string}} engine
  *
- * @typedef {{modelBytes: number, kvCacheBytes: number, sessionBytes: number, tokenizerBytes: number, adapterBytes: number, trainingBytes: number, wasmBytes: number, cachedTokens: number}} MemoryInfo
- *   modelBytes: the weights; sessionBytes: KV cache and scratch together; wasmBytes: all memory of the engine
+ * @typedef {{modelBytes: number, kvCacheBytes: number, sessionBytes: number, tokenizerBytes: number, adapterBytes: number, trainingBytes: number, draftBytes: number, wasmBytes: number, cachedTokens: number}} MemoryInfo
+ *   modelBytes: the weights; sessionBytes: KV cache and scratch together; draftBytes: all of a draft model; wasmBytes: all memory of the engine
  */
 
 /** @typedef {{w: import('./wasm-instance.js').WasmInstance, variant: string, why: string[], lanes: Promise<void>, close: () => void}} Started */
@@ -72,6 +74,7 @@ export class Engine {
   #kvType;
   #parallel;
   #profile;
+  #draftBytes = 0;
   /** One examination after the other. @type {Promise<unknown>} */ #examined = Promise.resolve();
   #closed = false;
   #adapters;
@@ -90,7 +93,7 @@ export class Engine {
     this.#kvType = spec.kvType;
     this.#parallel = spec.nSeq;
     this.#profile = spec.profile;
-    this.#scheduler = session && new Scheduler({ w, session: session.handle, tokenizer: tokenizer?.handle ?? 0, vocab: model.info.vocab, nCtx: session.nCtx, nBatch: spec.nBatch, nSeq: spec.nSeq, nLogits: spec.nLogits, lookup: spec.lookup });
+    this.#scheduler = session && new Scheduler({ w, session: session.handle, tokenizer: tokenizer?.handle ?? 0, vocab: model.info.vocab, nCtx: session.nCtx, nBatch: spec.nBatch, nSeq: spec.nSeq, nLogits: spec.nLogits, lookup: spec.lookup, drafts: spec.drafts });
     this.#adapters = new Adapters({ w, model: model.handle, layers: info.layers });
     if (session) this.#adapters.join(session.handle);
   }
@@ -137,12 +140,27 @@ export class Engine {
     }
   }
 
+  /** A small model that guesses what this one will say. @param {{reader: import('./fetch/types.js').Reader, phase: import('./load.js').Phase, signal: AbortSignal, onProgress: (p: import('./load.js').Progress) => void}} io */
+  async loadDraft({ reader, phase, signal, onProgress }) {
+    const w = this.#w, scheduler = this.#writer(), meter = new Meter(onProgress), nSeq = this.#parallel, nBatch = Math.max(BATCH, nSeq);
+    const { handle, image, head, info } = await streamIn(w, reader, { phase, signal, meter, prepare: (model) => w.useKernels(model.handle, this.info.engine.kernels) });
+    w.seal(handle);
+    const its = info.hasTokenizer ? w.openTokenizer(image, head) : null;
+    const same = its !== null && this.#tokenizer !== null && w.sameTokens(its.handle, this.#tokenizer.handle);
+    w.free(its?.block ?? 0);
+    if (!same || !info.hasLogits) throw new EdgeNetError('UNSUPPORTED', same ? 'an encoder is no draft: it writes no text' : 'the draft must have the vocabulary of the model, token by token, and it has another', { detail: { option: 'draft' } });
+    const { handle: session, nCtx, bytes } = w.openSession(handle, { nCtx: this.info.contextLength, nBatch, nSeq, nLogits: nSeq, kvType: this.#kvType, profile: false });
+    await scheduler.useDraft(new Drafter({ w, session, vocab: Math.min(info.vocab, this.info.vocabulary), nCtx, nBatch, nSeq }, () => this.#closed));
+    this.#draftBytes = info.fileBytes + bytes;
+    meter.show('ready', info.fileBytes, info.fileBytes, { always: true });
+  }
+
   /** @returns {MemoryInfo} */
   get memory() {
     const parts = [...this.#session ? [this.#session] : [], ...this.#embedders.values()];
     const sum = (/** @type {'bytes' | 'kvBytes'} */ key) => parts.reduce((n, p) => n + p[key], 0);
     return { modelBytes: this.info.fileBytes, kvCacheBytes: sum('kvBytes'), sessionBytes: sum('bytes'), tokenizerBytes: this.#tokenizer?.bytes ?? 0,
-      adapterBytes: this.#adapters.bytes, trainingBytes: [...this.#trainings.values()].reduce((n, t) => n + t.bytes, 0), wasmBytes: this.#w.memoryBytes, cachedTokens: this.#scheduler?.cachedTokens ?? 0 };
+      adapterBytes: this.#adapters.bytes, trainingBytes: [...this.#trainings.values()].reduce((n, t) => n + t.bytes, 0), draftBytes: this.#draftBytes, wasmBytes: this.#w.memoryBytes, cachedTokens: this.#scheduler?.cachedTokens ?? 0 };
   }
   /** See WasmInstance.stop. */
   get stop() { return this.#w.stop; }
@@ -324,14 +342,14 @@ export class Engine {
 }
 
 /** @typedef {{model: import('./load.js').LoadedModel, tokenizer: import('./wasm-instance.js').Opened | null, session: ReturnType<import('./wasm-instance.js').WasmInstance['openSession']> | null,
- *   info: ModelInfo, spec: {nBatch: number, nSeq: number, nLogits: number, lookup: number, kvType: number, embedContext: number, profile: boolean}}} Parts session null: an encoder */
+ *   info: ModelInfo, spec: {nBatch: number, nSeq: number, nLogits: number, lookup: number, drafts: number, kvType: number, embedContext: number, profile: boolean}}} Parts session null: an encoder */
 
 /** Tokenizer and context of a sealed model. @param {import('./wasm-instance.js').WasmInstance} w @param {import('./load.js').LoadedModel} model @param {EngineOptions} options @returns {Parts} */
-function open(w, model, { contextLength, parallel, promptLookup: lookup, kvType, profile }) {
+function open(w, model, { contextLength, parallel, promptLookup: lookup, draftTokens: drafts, kvType, profile }) {
   const info = w.info(model.handle);
   const tokenizer = info.hasTokenizer ? w.openTokenizer(model.image, model.head) : null;
   const nCtx = contextLength ?? Math.min(info.contextTrained || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
-  const spec = { nBatch: Math.max(BATCH, parallel), nSeq: parallel, lookup, nLogits: Math.max(parallel * (1 + lookup), Math.min(16, Math.floor(LOGITS_BYTES / (4 * info.vocab)))), kvType: KV_TYPES[kvType], embedContext: Math.min(info.contextTrained || EMBED_CONTEXT, contextLength ?? EMBED_CONTEXT), profile };
+  const spec = { nBatch: Math.max(BATCH, parallel), nSeq: parallel, lookup, drafts, nLogits: Math.max(parallel * (1 + Math.max(lookup, drafts)), Math.min(16, Math.floor(LOGITS_BYTES / (4 * info.vocab)))), kvType: KV_TYPES[kvType], embedContext: Math.min(info.contextTrained || EMBED_CONTEXT, contextLength ?? EMBED_CONTEXT), profile };
   const session = info.hasLogits ? w.openSession(model.handle, { nCtx, ...spec }) : null;
   const metadata = w.metadata(model.handle);
   return {

@@ -38,6 +38,11 @@ export function createHandlers({ inPlace }) {
         });
       } finally { closeUnused(early); }
     },
+    async loadDraft(what, { signal, emit }) {
+      const e = ready();
+      await fetching(what, { signal, emit, gate }, (artifact, how) => withReader(artifact, how, (from) => e.loadDraft({ ...from, signal, onProgress: emit })));
+      return e.memory;
+    },
     async preload(what, { signal, emit }) {
       return fetching(what, { signal, emit, gate }, async (artifact, { store, ...how }, why) => {
         if (!store) throw new EdgeNetError('STORAGE', why);

@@ -23,6 +23,8 @@ export interface StopWord { buffer: SharedArrayBuffer; at: number }
 
 export interface Calls {
   load: { args: FetchArgs & { options: EngineOptions; laneUrl: string | null; /** where records.js keeps things */ records: StoreSpec | null }; result: { info: ModelInfo; memory: MemoryInfo; cache: CacheReport; stop: StopWord | null }; event: Progress };
+  /** Of the same vocabulary, after load. */
+  loadDraft: { args: FetchArgs; result: MemoryInfo; event: Progress };
   preload: { args: FetchArgs; result: { bytes: number }; event: Progress };
   /** Downloads stand still; what is stored can still be read. */
   pauseFetch: { args: { on: boolean }; result: null; event: never };

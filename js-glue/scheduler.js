@@ -1,8 +1,8 @@
 // @ts-check
 // Continuous batching over the sequences of one core session: whatever is asked at the same time is computed together.
 // Every turn of the loop takes one token from each running text and fills the rest of the batch with prompts that are still being
-// read. Texts that begin alike read their beginning once: the others wait for it and copy it. Tokens can be guessed from what stands
-// earlier in a text, and checked together: what the model would have said anyway comes out, in fewer turns.
+// read. Texts that begin alike read their beginning once: the others wait for it and copy it. Tokens can be guessed, from what stands
+// earlier in a text or by a draft model, and checked together: what the model would have said anyway comes out, in fewer turns.
 import { EdgeNetError, abortError, asError } from './errors.js';
 import { Evaluation } from './evaluation.js';
 
@@ -13,17 +13,20 @@ const STATE_MAGIC = 0x31534e45;
  * @typedef {import('./wasm-instance.js').WasmInstance} WasmInstance
  * @typedef {import('./options.js').GenerateSpec} GenerateSpec
  * @typedef {'stop' | 'length' | 'abort'} FinishReason stop: end token or stop sequence; length: maxTokens or the context is full
- * @typedef {{promptTokens: number, cachedTokens: number, promptMs: number, tokens: number, guessedTokens: number, tokenMs: number, ttftMs: number}} Timings
- *   cachedTokens: of the prompt, in the KV cache from another call; guessedTokens: of those made, guessed right (option promptLookup); tokenMs: all tokens after the first; ttftMs: from the call to the first token
+ * @typedef {{promptTokens: number, cachedTokens: number, promptMs: number, tokens: number, guesses: number, guessedTokens: number, tokenMs: number, ttftMs: number}} Timings
+ *   cachedTokens: of the prompt, in the KV cache from another call; guesses: tokens that were guessed (options promptLookup and draft); guessedTokens: those that were right; tokenMs: all tokens after the first; ttftMs: from the call to the first token
  * @typedef {{text: string, tokens: number[], finishReason: FinishReason, timings: Timings, seed: number}} Completion
  * @typedef {{ids: number[], spec: GenerateSpec, atStart: boolean, signal?: AbortSignal, onToken: (text: string, id: number) => void}} Request
  *   ids: the prompt, at least one token; atStart: the text begins with the first new token; onToken: id -1 is text that was held back to the end
  * @typedef {{seq: number, cached: number[], job: Job | null, used: number}} Slot one sequence of the KV cache
- * @typedef {{w: WasmInstance, session: number, tokenizer: number, vocab: number, nCtx: number, nBatch: number, nSeq: number, nLogits: number, lookup: number}} Place lookup: tokens to guess at most
+ * @typedef {{w: WasmInstance, session: number, tokenizer: number, vocab: number, nCtx: number, nBatch: number, nSeq: number, nLogits: number, lookup: number, drafts: number}} Place lookup, drafts: tokens to guess at most from the text, and by a draft model
  */
 
 /** Tokens of a beginning that another text has, too, from which on it is worth waiting for. */
 const WORTH_WAITING = 16;
+
+/** Turns without a guess after several wrong ones in a row, at most. */
+const MAX_PAUSE = 31;
 
 /** A text in the making. */
 class Job {
@@ -35,7 +38,11 @@ class Job {
   grammar = { handle: 0, block: 0 };
   /** @type {number[]} ids that are not in the cache yet */ pending = [];
   cachedTokens = 0;
+  draft = { handle: 0, block: 0 };
   /** Tokens to guess next time: fewer after wrong guesses. */ trust = Infinity;
+  /** Turns in a row whose guesses were all wrong, and turns to wait until the next ones. */ misses = 0;
+  pause = 0;
+  guesses = 0;
   guessedTokens = 0;
   promptMs = 0;
   firstAt = 0;
@@ -63,6 +70,7 @@ export class Scheduler {
   #running = false;
   #clock = 0;
   #lexicon = 0;
+  /** @type {import('./drafter.js').Drafter | null} */ #drafter = null;
   /** @type {EdgeNetError | null} */ #closed = null;
 
   /** @param {Place} place */
@@ -151,6 +159,14 @@ export class Scheduler {
   get cachedTokens() { return this.#slots.reduce((n, s) => n + s.cached.length, 0); }
   get busy() { return this.#running; }
 
+  /** From now on this one guesses. @param {import('./drafter.js').Drafter} drafter */
+  useDraft(drafter) {
+    return this.#alone(async () => {
+      await drafter.check(() => this.#closed !== null);
+      this.#drafter = drafter;
+    });
+  }
+
   /** Nothing more is taken; what runs ends at its next slice with this error. @param {EdgeNetError} reason */
   close(reason) { this.#closed ??= reason; }
 
@@ -210,6 +226,7 @@ export class Scheduler {
     if (from !== slot) {
       w.copySeq(session, from.seq, slot.seq);
       slot.cached = [...from.cached];
+      this.#drafter?.copy(from.seq, slot.seq);
     }
     // The last prompt token is always computed: its logits choose the first new one.
     const keep = w.keep(session, slot.seq, Math.min(commonPrefix(slot.cached, job.ids), job.ids.length - 1));
@@ -218,6 +235,8 @@ export class Scheduler {
     job.pending = job.ids.slice(keep);
     job.sampler = w.openSampler(vocab, job.spec.settings, job.spec.bias);
     w.accept(job.sampler.handle, job.spec.window ? job.ids.slice(-job.spec.window) : []);
+    const { vocab: known = 0 } = this.#drafter ?? {};
+    if (known) job.draft = w.openSampler(known, job.spec.settings, job.spec.bias.filter(([id]) => id < known));
     if (job.spec.grammar) {
       if (!tokenizer) throw new EdgeNetError('UNSUPPORTED', "a grammar needs a tokenizer, and the model's file has none that this build knows");
       this.#lexicon ||= w.openLexicon(tokenizer).handle;
@@ -242,6 +261,9 @@ export class Scheduler {
   async #turn(active) {
     const ids = /** @type {number[]} */ ([]), seq = /** @type {number[]} */ ([]), want = /** @type {number[]} */ ([]);
     /** @type {{slot: Slot, job: Job, n: number, last: boolean, guesses: number[]}[]} */ const parts = [];
+    const stale = () => active.some(({ job }) => job?.signal?.aborted) || this.#closed !== null;
+    const guessed = await this.#guess(active, stale);
+    if (!guessed) return;
     let room = this.#p.nBatch;
     const order = [...active].sort((a, b) => pendingOf(a) - pendingOf(b));
     for (const slot of order) {
@@ -250,14 +272,14 @@ export class Scheduler {
       if (!n) continue;
       room -= n;
       const last = n === job.pending.length;
-      const guesses = job.tokens.length && n === 1 ? this.#guess(slot, job, room) : [];
+      const guesses = guessed.get(slot)?.slice(0, room) ?? [];
       room -= guesses.length;
       parts.push({ slot, job, n, last, guesses });
       for (let i = 0; i < n; i++) { ids.push(job.pending[i]); seq.push(slot.seq); want.push(last && i === n - 1 ? 1 : 0); }
       for (const id of guesses) { ids.push(id); seq.push(slot.seq); want.push(1); }
     }
     const t0 = performance.now();
-    if (!await this.#evaluation.run(ids, seq, want, () => parts.some((p) => p.job.signal?.aborted) || this.#closed !== null)) return;
+    if (!await this.#evaluation.run(ids, seq, want, stale)) return;
     const ms = performance.now() - t0;
     let row = 0;
     for (const { slot, job, n, last, guesses } of parts) {
@@ -269,32 +291,47 @@ export class Scheduler {
     }
   }
 
-  /** What may come next, by what came after the same tokens earlier. @param {Slot} slot @param {Job} job @param {number} room @returns {number[]} */
-  #guess(slot, job, room) {
-    const { lookup, nCtx } = this.#p;
-    return lookup ? continuation(slot.cached, job.pending[0], Math.min(lookup, job.trust, room, nCtx - slot.cached.length - 1, job.spec.maxTokens - job.tokens.length - 1)) : [];
+  /** What may come next: by what came after the same tokens earlier, else by the draft model. @param {Slot[]} active @param {() => boolean} stale @returns {Promise<Map<Slot, number[]> | null>} null: given up */
+  async #guess(active, stale) {
+    const { lookup, nCtx } = this.#p, drafts = this.#drafter ? this.#p.drafts : 0;
+    /** @type {Map<Slot, number[]>} */ const guessed = new Map();
+    /** @type {Map<Slot, import('./drafter.js').Ask>} */ const asks = new Map();
+    for (const slot of lookup || drafts ? active : []) {
+      const job = /** @type {Job} */ (slot.job), { cached: text, seq } = slot, [next] = job.pending;
+      if (!job.tokens.length || job.pending.length > 1 || job.pause-- > 0) continue;
+      const most = Math.min(job.trust, nCtx - text.length - 1, job.spec.maxTokens - job.tokens.length - 1);
+      const known = continuation(text, next, Math.min(lookup, most));
+      guessed.set(slot, known);
+      if (!known.length && Math.min(drafts, most) > 0) asks.set(slot, { seq, text, next, most: Math.min(drafts, most), sampler: job.draft.handle, from: job.sampler.handle });
+    }
+    const drafted = asks.size ? await this.#drafter?.guess([...asks.values()], stale) : [];
+    [...asks.keys()].forEach((slot, i) => guessed.set(slot, drafted?.[i] ?? []));
+    return drafted ? guessed : null;
   }
   /** Go on while the model says what was guessed; then forget the rest. @param {Slot} slot @param {Job} job @param {number} row @param {number[]} guesses */
   #check(slot, job, row, guesses) {
     const { w, session } = this.#p;
     let right = 0;
+    job.guesses += guesses.length;
     while (right < guesses.length && slot.job === job && job.pending[0] === guesses[right]) {
       slot.cached.push(guesses[right]);
       job.guessedTokens++;
       this.#pick(slot, job, row + right++);
     }
+    job.misses = right ? 0 : job.misses + 1;
+    job.pause = Math.min(MAX_PAUSE, 2 ** job.misses - 1);
     job.trust = right < guesses.length ? Math.max(1, right) : 2 * right;
     if (right === guesses.length || w.keep(session, slot.seq, slot.cached.length) === slot.cached.length) return;
     // A model that cannot go back reads the text again, and is not asked to guess again.
-    this.#p.lookup = 0;
+    this.#p.lookup = this.#p.drafts = 0;
     job.pending = [...slot.cached.splice(0), ...job.pending];
   }
 
   /** @param {Slot} slot @param {Job} job @param {number} row */
   #pick(slot, job, row) {
-    const { w, session, tokenizer, nCtx } = this.#p;
+    const { w, session, tokenizer, vocab, nCtx } = this.#p;
     try {
-      const { id, text, end } = w.pick(session, row, job.sampler.handle, tokenizer, job.stream.handle, job.spec.ignoreEos, job.grammar.handle);
+      const { id, text, end } = w.pick(session, row, job.sampler.handle, tokenizer, job.stream.handle, job.spec.ignoreEos, job.grammar.handle, vocab);
       job.firstAt ||= performance.now();
       if (end !== 1) job.tokens.push(id);
       job.text += text;
@@ -319,8 +356,8 @@ export class Scheduler {
   /** Give back what the job holds. @param {Slot} slot @param {Job} job @param {EdgeNetError} [error] */
   #end(slot, job, error) {
     slot.job = null;
-    try { for (const { block } of [job.sampler, job.stream, job.grammar]) this.#p.w.free(block); } catch (e) { error ??= asError(e); }
-    job.sampler = job.stream = job.grammar = { handle: 0, block: 0 };
+    try { for (const { block } of [job.sampler, job.draft, job.stream, job.grammar]) this.#p.w.free(block); } catch (e) { error ??= asError(e); }
+    job.sampler = job.draft = job.stream = job.grammar = { handle: 0, block: 0 };
     if (error) job.reject(error);
   }
 
@@ -329,7 +366,7 @@ export class Scheduler {
     const now = performance.now();
     return {
       text: job.text, tokens: job.tokens, finishReason, seed: job.spec.seed,
-      timings: { promptTokens: job.ids.length, cachedTokens: job.cachedTokens, promptMs: job.promptMs, tokens: job.tokens.length, guessedTokens: job.guessedTokens,
+      timings: { promptTokens: job.ids.length, cachedTokens: job.cachedTokens, promptMs: job.promptMs, tokens: job.tokens.length, guesses: job.guesses, guessedTokens: job.guessedTokens,
         tokenMs: job.firstAt ? now - job.firstAt : 0, ttftMs: job.firstAt ? job.firstAt - job.startedAt : 0 },
     };
   }
@@ -338,6 +375,7 @@ export class Scheduler {
   #forget(slot) {
     this.#p.w.keep(this.#p.session, slot.seq, 0);
     slot.cached.length = 0;
+    this.#drafter?.forget(slot.seq);
   }
 
   /** @param {EdgeNetError} error */

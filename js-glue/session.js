@@ -37,6 +37,8 @@ import { VARIANTS, postableWasm } from './variants.js';
  * @property {number} [contextLength] tokens per text, prompt included; default: what the model was trained for, at most 4096
  * @property {number} [parallel] texts that are worked on at once (1); each has its own KV cache
  * @property {number} [promptLookup] tokens that are guessed from what stands earlier in a text, and checked together (0): the same text, sooner where answers repeat their prompt
+ * @property {ModelSource} [draft] a small model of the same vocabulary that guesses tokens, which are checked together: the same text, sooner where the two mostly agree. It loads after the model.
+ * @property {number} [draftTokens] tokens that the draft guesses at a time (4)
  * @property {'auto' | 'wasm' | 'webgpu'} [backend] webgpu is not there yet and an error
  * @property {import('./variants.js').Variant} [variant] force a binary
  * @property {string} [kernels] force a kernel table of the binary
@@ -53,7 +55,9 @@ import { VARIANTS, postableWasm } from './variants.js';
  */
 /** What ModelLoader adds: @typedef {{maxStoreBytes: number | null, policy?: import('./fetch/types.js').EvictionPolicy, patience: import('./fetch/types.js').Patience}} LoaderPart */
 
-export const SESSION_OPTIONS = Object.freeze(['threads', 'contextLength', 'parallel', 'promptLookup', 'backend', 'variant', 'kernels', 'kvType', 'profile', 'worker', 'lane', 'wasm', 'storage', 'storageRoot', 'persist', 'signal', 'onProgress']);
+export const SESSION_OPTIONS = Object.freeze(['threads', 'contextLength', 'parallel', 'promptLookup', 'draft', 'draftTokens', 'backend', 'variant', 'kernels', 'kvType', 'profile', 'worker', 'lane', 'wasm', 'storage', 'storageRoot', 'persist', 'signal', 'onProgress']);
+
+const DRAFT_TOKENS = 4;
 
 /** @template T @param {string} name @param {T | undefined} value @param {readonly T[]} allowed @param {T} dflt @returns {T} */
 function oneOf(name, value, allowed, dflt) {
@@ -75,6 +79,7 @@ async function engineOptions(o) {
     contextLength: o.contextLength === undefined ? undefined : numberIn('contextLength', o.contextLength, 1, 1 << 24, true),
     parallel: o.parallel === undefined ? 1 : numberIn('parallel', o.parallel, 1, 256, true),
     promptLookup: o.promptLookup === undefined ? 0 : numberIn('promptLookup', o.promptLookup, 0, 32, true),
+    draftTokens: o.draft === undefined ? 0 : o.draftTokens === undefined ? DRAFT_TOKENS : numberIn('draftTokens', o.draftTokens, 1, 32, true),
     kvType: oneOf('kvType', o.kvType, ['f16', 'f32', 'q8_0'], 'f16'),
     kernels: o.kernels, profile: o.profile === true, inPlace: false,
   };
@@ -385,12 +390,15 @@ export function wanted(spec) { return { artifact: artifactOf(spec), sources: [sp
 /** @param {Wanted} what @param {SessionOptions} options @param {import('./fetch/types.js').StoreSpec | null} store @param {LoaderPart} part @param {import('./fetch/gate.js').Gate} [gate] */
 export async function openSession(what, options, store, part, gate) {
   checkSignal(options.signal);
-  const engine = await engineOptions(options);
+  const engine = await engineOptions(options), draft = options.draft === undefined ? null : wanted(sourceSpec(options.draft));
   if (options.persist && store) void persist(); // pages only: workers cannot ask
   const caller = await openCaller(options.worker);
   const unwatch = gate?.watch((on) => { void caller.call('pauseFetch', { on }).catch(() => {}); }); // a caller that is gone downloads nothing
   try {
-    const loaded = await caller.call('load', { ...what, store: what.sources.some(isRemote) ? store : null, records: store, ...part, options: engine, laneUrl: options.lane === undefined ? null : new URL(options.lane, globalThis.location?.href).href }, { signal: options.signal, onEvent: options.onProgress });
+    const { signal, onProgress } = options;
+    const fetched = (/** @type {Wanted} */ it) => ({ ...it, store: it.sources.some(isRemote) ? store : null, ...part });
+    const loaded = await caller.call('load', { ...fetched(what), records: store, options: engine, laneUrl: options.lane === undefined ? null : new URL(options.lane, globalThis.location?.href).href }, { signal, onEvent: (p) => { if (!draft || p.phase !== 'ready') onProgress?.(p); } });
+    if (draft) loaded.memory = await caller.call('loadDraft', fetched(draft), { signal, onEvent: onProgress });
     return new InferenceSession(caller, loaded);
   } catch (e) {
     caller.close(disposedError());
@@ -421,6 +429,6 @@ function checkText(input, i) {
 
 /** @param {number} seed @returns {Completion} of a call whose signal was aborted before it began */
 function aborted(seed) {
-  return { text: '', tokens: [], finishReason: 'abort', seed, timings: { promptTokens: 0, cachedTokens: 0, promptMs: 0, tokens: 0, guessedTokens: 0, tokenMs: 0, ttftMs: 0 } };
+  return { text: '', tokens: [], finishReason: 'abort', seed, timings: { promptTokens: 0, cachedTokens: 0, promptMs: 0, tokens: 0, guesses: 0, guessedTokens: 0, tokenMs: 0, ttftMs: 0 } };
 }
 function disposedError() { return new EdgeNetError('STATE', 'the session was disposed'); }

@@ -269,6 +269,8 @@ export class WasmInstance {
     const [bos, eos, eot, eom, unk, sep, pad, cls, mask, addBos, addEos] = this.#mailbox(12);
     return { bos, eos, eot, eom, unk, sep, pad, cls, mask, addBos: addBos !== 0, addEos: addEos !== 0 };
   }
+  /** Does an id stand for the same text in both? @param {number} a @param {number} b */
+  sameTokens(a, b) { return this.#run('w_tokenizer_same', a, b) !== 0; }
   /** @param {number} t @param {string} text @param {number} flags EN_TOK_* @returns {Int32Array} */
   encode(t, text, flags) {
     return this.#withText(text, (at, n) => {
@@ -398,6 +400,8 @@ export class WasmInstance {
   }
   /** @param {number} sampler @param {ArrayLike<number>} ids */
   accept(sampler, ids) { if (ids.length) this.#withIds(ids, (at) => this.#run('w_sampler_accept', sampler, at, ids.length)); }
+  /** Stand where another one stands, in its text and its random stream. @param {number} sampler @param {number} from */
+  follow(sampler, from) { this.#run('w_sampler_follow', sampler, from); }
   /** @param {number} t tokenizer @param {readonly string[]} stops @param {boolean} atStart */
   openStream(t, stops, atStart) {
     const joined = stops.map((s) => s + '\0').join('');
@@ -409,9 +413,9 @@ export class WasmInstance {
   openGrammar(lexicon, { kind, text }) {
     return this.#withText(text, (at, n) => { this.#must('w_grammar_open', lexicon, kind, at, n); return this.#opened(); });
   }
-  /** Sample from a row of logits and add the token to the stream. @param {number} session @param {number} row @param {number} sampler @param {number} t @param {number} stream @param {boolean} ignoreEnd @param {number} [grammar] */
-  pick(session, row, sampler, t, stream, ignoreEnd, grammar = 0) {
-    this.#must('w_pick', session, row, sampler, t, stream, ignoreEnd ? 1 : 0, grammar);
+  /** Sample from a row of logits and add the token to the stream. @param {number} session @param {number} row @param {number} sampler @param {number} t @param {number} stream @param {boolean} ignoreEnd @param {number} [grammar] @param {number} [vocab] logits of a row, where there is a grammar */
+  pick(session, row, sampler, t, stream, ignoreEnd, grammar = 0, vocab = 0) {
+    this.#must('w_pick', session, row, sampler, t, stream, ignoreEnd ? 1 : 0, grammar, vocab);
     const [id, at, n, end] = this.#mailbox(4);
     return { id, text: this.#text(at, n), end: /** @type {0 | 1 | 2} */ (end) };
   }

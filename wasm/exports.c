@@ -163,6 +163,7 @@ int32_t w_tokenizer_open(const void *image, uint32_t n_head_bytes) {
   if (!block) return EN_E_NOMEM;
   return w_opened(en_tokenizer_init(&t, block, n_bytes, image, n_head_bytes, &why), t, block);
 }
+int32_t w_tokenizer_same(const en_tokenizer *a, const en_tokenizer *b) { return en_tokenizer_same(a, b); }
 /* mail: bos, eos, eot, eom, unk, sep, pad, cls, mask, add_bos, add_eos, n_vocab */
 void w_special(const en_tokenizer *t) {
   const en_special *s = en_tokenizer_special(t);
@@ -276,6 +277,7 @@ int32_t w_sampler_open(uint32_t n_vocab, uint32_t n_bias) {
 int32_t w_sampler_set(en_sampler *s, uint32_t param, double value) { return en_sampler_set(s, param, value); }
 int32_t w_sampler_bias(en_sampler *s, int32_t id, double add) { return en_sampler_bias(s, id, (float)add); }
 void w_sampler_reset(en_sampler *s) { en_sampler_reset(s); }
+void w_sampler_follow(en_sampler *s, const en_sampler *from) { en_sampler_follow(s, from); }
 void w_sampler_accept(en_sampler *s, const int32_t *ids, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) en_sampler_accept(s, ids[i]);
 }
@@ -313,12 +315,12 @@ int32_t w_grammar_open(const en_lexicon *x, int32_t kind, const char *text, uint
 /* One token of text, in one crossing: sample from a row of logits, accept, add to the stream.
  * mail: id, text, bytes (valid until the next call with this stream), end: 0 go on, 1 the model's end token, 2 a stop string.
  * ignore_end: end tokens do not end the text (they print nothing), except where a grammar ends with them. stream and t may be NULL: ids only; grammar NULL: any text.
- * A text that its grammar ends without an end token has end 1 and id -1. */
-int32_t w_pick(en_session *s, uint32_t row, en_sampler *sampler, const en_tokenizer *t, en_stream *stream, int32_t ignore_end, en_grammar *grammar) {
+ * n_vocab: logits of a row, for the grammar. A text that its grammar ends without an end token has end 1 and id -1. */
+int32_t w_pick(en_session *s, uint32_t row, en_sampler *sampler, const en_tokenizer *t, en_stream *stream, int32_t ignore_end, en_grammar *grammar, uint32_t n_vocab) {
   float *logits = en_logits(s, row);
   int32_t id = -1, end = 0;
   if (!logits) return en_fail(&why, EN_E_STATE, "there are no logits in row %u", row);
-  const int32_t open = grammar ? en_grammar_mask(grammar, logits, info.n_vocab, &why) : 1;
+  const int32_t open = grammar ? en_grammar_mask(grammar, logits, n_vocab, &why) : 1;
   if (open < 0) return open;
   if (!open) {
     mail[0] = -1;

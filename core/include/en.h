@@ -106,6 +106,8 @@ int32_t en_encode(const en_tokenizer *t, const char *utf8, size_t n_bytes, int32
 int32_t en_decode(const en_tokenizer *t, const int32_t *ids, size_t n_ids, int32_t flags, int32_t at_start, char *utf8, size_t cap, size_t *n_bytes);
 typedef struct { int32_t bos, eos, eot, eom, unk, sep, pad, cls, mask; int32_t add_bos, add_eos; uint32_t n_vocab; } en_special; /* -1: none */
 const en_special *en_tokenizer_special(const en_tokenizer *t);
+/* 1: an id stands for the same text in both; one may have more ids at its end (padding). */
+int32_t en_tokenizer_same(const en_tokenizer *a, const en_tokenizer *b);
 int32_t en_token_is_end(const en_tokenizer *t, int32_t id); /* 1: generation ends here (eos, eot, eom and tokens known by name) */
 int32_t en_token_find(const en_tokenizer *t, const char *utf8, size_t n_bytes); /* id of that exact token text, -1 none */
 
@@ -274,6 +276,9 @@ int32_t en_sampler_set(en_sampler *s, uint32_t param, double value);  /* out of 
 int32_t en_sampler_bias(en_sampler *s, int32_t id, float add);        /* -INFINITY forbids the token; EN_E_FULL after n_bias different ids */
 void en_sampler_accept(en_sampler *s, int32_t id);                    /* the id is now part of the text (prompt tokens too): feeds the repetition penalty */
 void en_sampler_reset(en_sampler *s);                                 /* forget accepted ids, restart the random stream from the seed */
+/* Stand where `from` stands, in its text and in its random stream, with the settings that s has. Of a vocabulary of another length, too: tokens that s does not
+ * know are left out. For a draft model: with the same settings it then draws what `from` will, as far as the two models agree. */
+void en_sampler_follow(en_sampler *s, const en_sampler *from);
 /* *id = the choice from logits [n_vocab] (read only). EN_E_NUMERIC: all are NaN or -inf. Does not accept it. */
 int32_t en_sample(en_sampler *s, const float *logits, int32_t *id);
 

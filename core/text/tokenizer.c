@@ -60,6 +60,15 @@ int32_t en_tokenizer_init(en_tokenizer **out, void *mem, size_t mem_bytes, const
 
 const en_special *en_tokenizer_special(const en_tokenizer *t) { return &t->special; }
 
+int32_t en_tokenizer_same(const en_tokenizer *a, const en_tokenizer *b) {
+  for (int32_t id = 0; id < (int32_t)EN_MIN(a->special.n_vocab, b->special.n_vocab); id++) {
+    size_t na, nb;
+    const char *ta = en_token_text(a, id, &na), *tb = en_token_text(b, id, &nb);
+    if (na != nb || memcmp(ta, tb, na)) return 0;
+  }
+  return 1;
+}
+
 int32_t en_token_is_end(const en_tokenizer *t, int32_t id) {
   for (int32_t i = 0; i < t->n_ends; i++)
     if (t->ends[i] == id) return 1;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { edgeNet, home, needs, ok, shared, temporary } from './cli.mjs';
+import { edgeNet, home, needs, ok, root, shared, temporary } from './cli.mjs';
 
 const STORIES = 'data/models/stories260K';
 const stories = (/** @type {string} */ type) => path.join(shared, STORIES, `derived-stories260K-${type}.gguf`);
@@ -52,6 +52,23 @@ test('run: greedy text is the same every time, on one thread and two, and --json
   assert.equal(result.tokens.length, result.timings.tokens);
   assert.equal(result.finish_reason, result.tokens.length === 12 ? 'length' : 'stop');
   if (!result.text.includes('\ufffd')) assert.equal(`${result.text}\n`, out);
+});
+
+test('run: guesses from earlier text and by a draft model change no token', () => {
+  const args = (/** @type {string} */ temperature) => ['run', home, '-p', 'to be or not to be or not', '-n', '50', '--temp', temperature, '--seed', '4', '--json'];
+  for (const temperature of ['0', '1']) {
+    const { tokens, text, timings } = json(...args(temperature));
+    assert.deepEqual([timings.guesses, timings.guessed], [0, 0]);
+    for (const guess of [['--lookup', '4'], ['--draft', home], ['--draft', home, '--draft-n', '7', '--lookup', '3']]) {
+      const got = json(...args(temperature), ...guess);
+      assert.deepEqual([got.tokens, got.text], [tokens, text], guess.join(' '));
+      if (guess[0] === '--draft') assert.ok(got.timings.guesses > 15 && got.timings.guessed === got.timings.guesses, 'it agrees with itself');
+    }
+  }
+  const full = json('run', home, '-p', 'to be or not', '-n', '500', '--ctx', '30', '--temp', '0', '--json', '--draft', home);
+  assert.deepEqual(full.tokens, json('run', home, '-p', 'to be or not', '-n', '500', '--ctx', '30', '--temp', '0', '--json').tokens);
+  assert.match(edgeNet('run', home, '-p', 'x', '--draft', path.join(root, 'models/home-1.gguf')).err, /--draft: .*home-1\.gguf has another vocabulary/);
+  assert.match(edgeNet('run', home, '-p', 'x', '--draft', 'nowhere.gguf').err, /--draft: nowhere\.gguf: No such file/);
 });
 
 test('run: the seed decides the text', () => {

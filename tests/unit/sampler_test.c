@@ -85,6 +85,54 @@ static void repeatable(void) {
   free(b_mem);
 }
 
+/* Two models that differ by a little draw the same where their probabilities overlap; their own distributions are those of distribution(). */
+static void coupled(void) {
+  void *a_mem, *b_mem;
+  en_sampler *a = make(V, 0, &a_mem), *b = make(V - 10, 0, &b_mem);
+  float other[V];
+  double p[V], q[V], sum_p = 0, sum_q = 0, apart = 0;
+  int same = 0, n = 4000;
+  for (int i = 0; i < V; i++) {
+    other[i] = logits[i] + (float)(0.6 * en_uniform(9, (uint64_t)i));
+    sum_p += p[i] = exp((double)logits[i]);
+    sum_q += q[i] = i < V - 10 ? exp((double)other[i]) : 0;
+  }
+  for (int i = 0; i < V; i++) apart += fabs(p[i] / sum_p - q[i] / sum_q) / 2;
+  for (int i = 0; i < 2; i++) {
+    en_sampler *s = i ? b : a;
+    en_sampler_set(s, EN_P_TEMPERATURE, 1);
+    en_sampler_set(s, EN_P_TOP_K, 0);
+    en_sampler_set(s, EN_P_TOP_P, 1);
+    en_sampler_set(s, EN_P_MIN_P, 0);
+    en_sampler_set(s, EN_P_SEED, 12);
+  }
+  for (int i = 0; i < n; i++) {
+    int32_t x, y;
+    en_sampler_follow(b, a);
+    en_sample(b, other, &y);
+    en_sample(a, logits, &x);
+    en_sampler_accept(a, x);
+    same += x == y;
+  }
+  const double least = (1 - apart) / (1 + apart);
+  CHECK(apart > 0.05 && apart < 0.5);
+  CHECK(same / (double)n > least - 3 * sqrt(least * (1 - least) / n));
+  CHECK(same < n);
+  /* the text is followed, too: a penalty meets the same tokens, and unknown ones are left out */
+  en_sampler_reset(a);
+  en_sampler_accept(a, V - 1);
+  en_sampler_accept(a, 4);
+  en_sampler_follow(b, a);
+  for (int i = 0; i < V; i++) other[i] = i == 4 ? 8.0f : i == 5 ? 7.0f : 0.0f;
+  en_sampler_set(b, EN_P_TEMPERATURE, 0);
+  en_sampler_set(b, EN_P_REPEAT_PENALTY, 2);
+  int32_t id = -1;
+  CHECK_EQ(en_sample(b, other, &id), EN_OK);
+  CHECK_EQ(id, 5);
+  free(a_mem);
+  free(b_mem);
+}
+
 static void edges(void) {
   void *mem;
   en_sampler *s = make(4, 2, &mem);
@@ -131,6 +179,7 @@ int main(void) {
   distribution(1, 40, 0.9, 0.3);
   distribution(2, 300, 0.999, 0.05);
   repeatable();
+  coupled();
   edges();
   return test_end();
 }

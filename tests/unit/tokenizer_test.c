@@ -420,7 +420,22 @@ static void odd_files(void) {
   vocab_close(&v);
 }
 
+/* The same texts, one with padding behind them; then one text changed. */
+static void same_vocabulary(void) {
+  const token_t texts[] = {{"a", NORMAL, -1}, {"bc", NORMAL, -2}, {"<pad>", UNUSED, 0}}, other[] = {{"a", NORMAL, -1}, {"bd", NORMAL, -2}};
+  vocab_t two = open_head(spm_head(texts, 2, 1)), three = open_head(spm_head(texts, 3, 1)), changed = open_head(spm_head(other, 2, 1));
+  CHECK_EQ(en_tokenizer_same(two.t, two.t), 1);
+  CHECK_EQ(en_tokenizer_same(two.t, three.t), 1);
+  CHECK_EQ(en_tokenizer_same(three.t, two.t), 1);
+  CHECK_EQ(en_tokenizer_same(two.t, changed.t), 0);
+  CHECK_EQ(en_tokenizer_same(changed.t, three.t), 0);
+  vocab_close(&two);
+  vocab_close(&three);
+  vocab_close(&changed);
+}
+
 int main(void) {
+  same_vocabulary();
   spm();
   special_tokens();
   special_keys();
