@@ -61,6 +61,23 @@ async function prefix(task) {
   });
 }
 
+/** Time to the first token of a branch of a 512-token text: read in full, and copied from the sequence that holds it. @param {Task} task @returns {Promise<Samples>} */
+async function fork(task) {
+  const n = 512;
+  return using(task, { contextLength: n + 16, parallel: 2 }, async (s) => {
+    const tokens = stream(s);
+    /** @type {Samples} */ const out = { read_ms: [], branch_ms: [] };
+    const first = async (/** @type {import('../js-glue/index.js').Fork} */ text, /** @type {number} */ maxTokens) => (await text.complete('', { ...GREEDY, maxTokens })).timings.ttftMs;
+    for (let r = 0; r < task.reps; r++) {
+      await s.clearKVCache();
+      const trunk = await s.fork(tokens(r * n, n)), branch = trunk.fork();
+      out.read_ms.push(await first(trunk, 8)); // it has gone on, so the branch does not take its place
+      out.branch_ms.push(await first(branch, 1));
+    }
+    return out;
+  });
+}
+
 /** Tokens per second of one text, and of four that are written at the same time. @param {Task} task @returns {Promise<Samples>} */
 async function batch(task) {
   const { reps, tg } = task;
@@ -161,4 +178,4 @@ const train = (task) => learn(task, 0);
 const trainTop = (task) => learn(task, 4);
 
 /** @type {Readonly<Record<string, (task: Task) => Promise<Samples>>>} */
-export const SCENARIOS = Object.freeze({ speed, prefix, batch, load, profile, train, 'train-top': trainTop });
+export const SCENARIOS = Object.freeze({ speed, prefix, fork, batch, load, profile, train, 'train-top': trainTop });

@@ -21,6 +21,7 @@ export { trustStorage } from './trust/storage.js';
  * @typedef {import('./scheduler.js').Completion} Completion
  * @typedef {import('./scheduler.js').Timings} Timings
  * @typedef {import('./chat.js').Message} Message
+ * @typedef {import('./fork.js').Fork} Fork
  * @typedef {import('./trainer.js').Trainer} Trainer
  * @typedef {import('./train-options.js').MicroLoRAConfig} MicroLoRAConfig
  * @typedef {import('./train-options.js').RunOptions} TrainOptions

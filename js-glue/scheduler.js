@@ -203,7 +203,10 @@ export class Scheduler {
     }
   }
 
-  /** Waiting texts take free sequences: the one that already holds most of the prompt, else the one unused for longest. A longer beginning that another one holds is copied. */
+  /**
+   * Waiting texts take free sequences: the one that already holds most of the prompt, unless more would be lost with what it holds beside it; then, and while there is an empty one, the one
+   * unused for longest. A longer beginning that another one holds is copied.
+   */
   #admit() {
     if (this.#exclusive.length) return;
     for (const job of [...this.#waiting]) {
@@ -213,7 +216,9 @@ export class Scheduler {
       const longest = this.#slots.reduce((a, b) => (shared(b) > shared(a) ? b : a));
       if (this.#slots.some((s) => s.job && s.job.pending.length > 1 && commonPrefix(s.job.ids, job.ids) >= shared(longest) + WORTH_WAITING)) continue;
       this.#waiting.splice(this.#waiting.indexOf(job), 1);
-      const slot = free.reduce((a, b) => (shared(b) > shared(a) || shared(b) === shared(a) && b.used < a.used ? b : a));
+      const oldest = free.reduce((a, b) => (b.used < a.used ? b : a)), nearest = free.reduce((a, b) => (shared(b) > shared(a) ? b : a), oldest);
+      const lost = nearest.cached.length - shared(nearest);
+      const slot = lost > shared(nearest) || lost && !oldest.cached.length ? oldest : nearest;
       try { this.#begin(job, slot, shared(longest) > shared(slot) ? longest : slot); } catch (e) { this.#end(slot, job, asError(e)); }
     }
   }

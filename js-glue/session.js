@@ -5,6 +5,7 @@ import { readAdapter } from './adapter.js';
 import { EdgeNetError, abortError } from './errors.js';
 import { defaultThreads } from './capabilities.js';
 import { checkMessages } from './chat.js';
+import { Fork } from './fork.js';
 import { createHandlers } from './handlers.js';
 import { linked } from './listen.js';
 import { checkSignal, embedSpec, generateSpec, knownOnly, numberIn } from './options.js';
@@ -192,6 +193,17 @@ export class InferenceSession {
    * @example const answer = await session.chat([{ role: 'user', content: 'What is 2+2?' }]);
    */
   async chat(messages, options) { return this.generate(checkMessages(messages), options); }
+
+  /**
+   * A text that grows in steps and branches; what its branches share is read once. They are worked on together, as many as the option `parallel` says. @param {string | ArrayLike<number>} [prompt] @returns {Promise<Fork>}
+   * @example
+   * const story = await session.fork('Once upon a time');
+   * const [cat, dog] = await Promise.all([story.fork().complete(' a cat'), story.fork().complete(' a dog')]);
+   */
+  async fork(prompt = '') {
+    this.#alive();
+    return new Fork(this, typeof prompt === 'string' ? prompt && await this.tokenize(prompt) || [] : Array.from(prompt));
+  }
 
   /** Token ids of a text. @param {string} text @param {{addBos?: boolean, specialTokens?: boolean}} [options] @returns {Promise<number[]>} */
   async tokenize(text, { addBos = true, specialTokens = true } = {}) {

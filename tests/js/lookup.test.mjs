@@ -64,3 +64,16 @@ test('texts that begin alike read their beginning once', async () => {
   for (const [i, prompt] of prompts.entries()) assert.deepEqual(got[i]?.tokens, (await alone.complete(prompt, options)).tokens);
   await Promise.all([s, alone].map((x) => x.dispose()));
 });
+
+test('texts that differ keep their caches while there is room, and the one unused for longest goes', async () => {
+  const s = await InferenceSession.create(homeModel, { wasm, parallel: 2, threads: 1 });
+  const options = { temperature: 0, maxTokens: 4, ignoreEos: true };
+  const chats = ['A cat sat on the warm stone by the river', 'The king of the old house went away', 'Some bread and butter for the tea'];
+  const read = async (/** @type {string} */ prompt) => { const { timings: t } = await s.complete(prompt, options); return t.promptTokens - t.cachedTokens; };
+  const [cat = '', king = '', bread = ''] = chats;
+  assert.ok(await read(cat) > 8 && await read(king) > 8);
+  assert.deepEqual([await read(cat), await read(king)], [1, 1], 'both are there: they have their first token in common, and no more');
+  assert.ok(await read(bread) > 8);
+  assert.ok(await read(king) === 1 && await read(cat) > 8, 'the older of the two went');
+  await s.dispose();
+});
