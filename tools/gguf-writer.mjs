@@ -14,7 +14,7 @@ export const TensorType = Object.freeze({
 
 /** @typedef {Exclude<keyof typeof ValueType, "array">} ScalarKind */
 /** @typedef {keyof typeof TensorType} TensorKind */
-/** @typedef {{ name: string, shape: readonly number[], typeId: number, bytes: Uint8Array }} Tensor */
+/** @typedef {{ name: string, shape: readonly number[], typeId: number, size: number, bytes: Uint8Array | null }} Tensor bytes null: the caller writes them */
 
 const ALIGNMENT = 32;
 const utf8 = new TextEncoder();
@@ -163,15 +163,42 @@ export class GgufWriter {
    * @param {TensorKind} kind @param {Float32Array} values
    */
   tensor(name, shape, kind, values) {
-    const size = utf8.encode(name).length;
-    if (!size || size > 63 || this.#tensors.some((t) => t.name === name)) throw new Error(`the tensor name "${name}" is empty, too long or used twice`);
     if (shape.reduce((n, d) => n * d, 1) !== values.length) throw new RangeError(`${name}: ${values.length} values do not fill [${shape}]`);
     if ((shape.at(-1) ?? 1) % TensorType[kind].block) throw new RangeError(`${name}: rows of ${shape.at(-1)} values are not whole ${kind} blocks`);
-    this.#tensors.push({ name, shape, typeId: TensorType[kind].id, bytes: encode(kind, values) });
+    const bytes = encode(kind, values);
+    return this.#push({ name, shape, typeId: TensorType[kind].id, size: bytes.length, bytes });
+  }
+  /**
+   * A tensor whose data the caller writes behind `head()`, in this order, each filled up to a multiple of 32 bytes.
+   * @param {string} name @param {readonly number[]} shape as for `tensor` @param {number} typeId ggml's number @param {number} size bytes of data
+   */
+  declare(name, shape, typeId, size) {
+    return this.#push({ name, shape, typeId, size, bytes: null });
+  }
+  /** @param {Tensor} t */
+  #push(t) {
+    const size = utf8.encode(t.name).length;
+    if (!size || size > 63 || this.#tensors.some((other) => other.name === t.name)) throw new Error(`the tensor name "${t.name}" is empty, too long or used twice`);
+    this.#tensors.push(t);
     return this;
+  }
+  /** @returns {Uint8Array} all that comes before the data */
+  head() {
+    const out = this.#begin();
+    out.align(ALIGNMENT);
+    return out.done();
   }
   /** @returns {Uint8Array} the whole file */
   toBytes() {
+    const out = this.#begin();
+    for (const t of this.#tensors) {
+      if (!t.bytes) throw new Error(`tensor "${t.name}" is only declared`);
+      out.align(ALIGNMENT);
+      out.raw(t.bytes);
+    }
+    return out.done();
+  }
+  #begin() {
     const out = new Bytes();
     out.raw(utf8.encode("GGUF"));
     out.u32(3);
@@ -188,12 +215,8 @@ export class GgufWriter {
       for (const d of [...t.shape].reverse()) out.u64(d);
       out.u32(t.typeId);
       out.u64(offset);
-      offset += Math.ceil(t.bytes.length / ALIGNMENT) * ALIGNMENT;
+      offset += Math.ceil(t.size / ALIGNMENT) * ALIGNMENT;
     }
-    for (const t of this.#tensors) {
-      out.align(ALIGNMENT);
-      out.raw(t.bytes);
-    }
-    return out.done();
+    return out;
   }
 }
