@@ -11,7 +11,7 @@ const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const CHROMIUM = process.env.EDGE_NET_CHROMIUM ?? '/usr/bin/chromium';
 
 /** @typedef {import('./scenarios.mjs').Samples} Samples */
-/** @typedef {{scenario: string, model: string, options: import('../js-glue/session.js').SessionOptions, reps: number, pp: number, tg: number}} Job model: a file */
+/** @typedef {{scenario: string, model: string, options: import('../js-glue/session.js').SessionOptions, reps: number, pp: number, tg: number, against?: string}} Job model, against: files */
 
 /** What a program prints. @param {string} command @param {string[]} args @returns {Promise<string>} */
 export function output(command, args) {
@@ -27,18 +27,18 @@ export function output(command, args) {
 const node = (args) => output(process.execPath, args);
 
 /** @param {Job} job @returns {Promise<Samples>} */
-export async function inNode({ model, options, ...job }) {
-  const task = { ...job, source: path.resolve(model), options: { ...options, storage: 'none' } };
+export async function inNode({ model, against, options, ...job }) {
+  const task = { ...job, source: path.resolve(model), ...(against && { against: path.resolve(against) }), options: { ...options, storage: 'none' } };
   return JSON.parse(await node(['--no-warnings', 'bench/node-place.mjs', JSON.stringify(task)]));
 }
 
 /** @param {Job} job @returns {Promise<Samples>} */
-export async function inTab({ model, ...job }) {
+export async function inTab({ model, against, ...job }) {
   const { chromium } = await import('@playwright/test');
   const { serve } = await import('../tools/serve.mjs');
   const profile = mkdtempSync(path.join(os.tmpdir(), 'edge-net-bench-'));
   const site = await serve({
-    port: 0, csp: false, home: '/bench/', mounts: { '/dist/': path.join(ROOT, 'dist'), '/bench/': path.join(ROOT, 'bench'), '/models/': path.dirname(path.resolve(model)) },
+    port: 0, csp: false, home: '/bench/', mounts: { '/dist/': path.join(ROOT, 'dist'), '/bench/': path.join(ROOT, 'bench'), '/models/': path.dirname(path.resolve(model)), ...(against && { '/against/': path.dirname(path.resolve(against)) }) },
     routes: { '/blank': (_request, response) => { response.writeHead(200, { 'content-type': 'text/html', 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }).end('<!doctype html><title>bench</title>'); } },
   });
   const browser = await chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
@@ -49,7 +49,7 @@ export async function inTab({ model, ...job }) {
       const load = (/** @type {string} */ url) => import(url);
       const [sdk, { SCENARIOS }] = await Promise.all([load('/dist/index.js'), load('/bench/scenarios.mjs')]);
       return SCENARIOS[scenario]({ sdk, ...task });
-    }, { ...job, source: new URL(`/models/${path.basename(model)}`, site.url).href });
+    }, { ...job, source: new URL(`/models/${path.basename(model)}`, site.url).href, ...(against && { against: new URL(`/against/${path.basename(against)}`, site.url).href }) });
   } finally {
     await browser.close().catch(() => {});
     await site.close();

@@ -4,7 +4,7 @@
 
 /**
  * @typedef {import('../js-glue/session.js').SessionOptions} Options
- * @typedef {{sdk: typeof import('../js-glue/index.js'), source: string, options: Options, reps: number, pp: number, tg: number}} Task
+ * @typedef {{sdk: typeof import('../js-glue/index.js'), source: string, options: Options, reps: number, pp: number, tg: number, against?: string}} Task against: the source of another model
  * @typedef {Record<string, number[]>} Samples
  */
 
@@ -172,10 +172,33 @@ async function swaps(s, adapter, reps) {
   return out;
 }
 
+/** Two models in one place, turn by turn, so that what else the machine does meets both: tokens per second, and the first one's share of the other's. @param {Task} task @returns {Promise<Samples>} */
+async function versus(task) {
+  const { reps, pp, tg, against } = task;
+  if (!against) throw new Error('the row versus needs --against OTHER.gguf');
+  const size = { contextLength: pp + tg + 8 };
+  return using(task, size, (a) => using({ ...task, source: against }, size, async (b) => {
+    /** @type {Samples} */ const out = { prefill_tok_s: [], other_prefill_tok_s: [], prefill_share: [], decode_tok_s: [], other_decode_tok_s: [], decode_share: [] };
+    const write = async (/** @type {typeof a} */ s, /** @type {number} */ r) => {
+      const { timings: t } = await s.complete(stream(s)(r * pp, pp), { ...GREEDY, maxTokens: tg });
+      return [t.promptTokens / t.promptMs * 1000, (t.tokens - 1) / t.tokenMs * 1000];
+    };
+    for (let r = -1; r < reps; r++) {
+      const order = r % 2 ? [a, b] : [b, a], seen = new Map();
+      for (const s of order) seen.set(s, await write(s, r + 1));
+      const [mine, other] = [seen.get(a), seen.get(b)];
+      if (r < 0) continue; // warm-up
+      out.prefill_tok_s.push(mine[0]), out.other_prefill_tok_s.push(other[0]), out.prefill_share.push(mine[0] / other[0]);
+      out.decode_tok_s.push(mine[1]), out.other_decode_tok_s.push(other[1]), out.decode_share.push(mine[1] / other[1]);
+    }
+    return out;
+  }));
+}
+
 /** Every layer learns. @param {Task} task */
 const train = (task) => learn(task, 0);
 /** The top four layers learn, over a cached prefix. @param {Task} task */
 const trainTop = (task) => learn(task, 4);
 
 /** @type {Readonly<Record<string, (task: Task) => Promise<Samples>>>} */
-export const SCENARIOS = Object.freeze({ speed, prefix, fork, batch, load, profile, train, 'train-top': trainTop });
+export const SCENARIOS = Object.freeze({ speed, prefix, fork, batch, load, profile, train, 'train-top': trainTop, versus });

@@ -4,10 +4,12 @@
  * edge-net through its SDK, in Node and in a Chromium tab: one JSON object a line, and rows for bench/results/session.csv.
  *
  *   node bench/session.mjs MODEL.gguf [--rows speed,load] [--places node,tab] [--variants relaxed,simd128] [--threads 1,2] [--reps 5] [--pp 128] [--tg 64]
- *                          [--kv f16] [--busy] [--tries 3] [--keep-disturbed] [--no-save]
+ *                          [--kv f16] [--busy] [--against OTHER.gguf] [--tries 3] [--keep-disturbed] [--no-save]
  *
  * Rows: the scenarios of scenarios.mjs. --busy: beside one foreign busy thread, in a scheduler group of its own as another program would be. Figures are
  * medians of --reps. A run during which others took more than 0.15 cores is done again, up to --tries times, and then left out unless --keep-disturbed.
+ * The row versus sets a model against another one, turn by turn:
+ *   node tools/synthetic-model.mjs qwen3 a.gguf --type Q4_K && node tools/synthetic-model.mjs qwen3 b.gguf && node bench/session.mjs a.gguf --against b.gguf --rows versus
  * Node 20 runs simd128 only.
  */
 import { spawn } from 'node:child_process';
@@ -25,7 +27,7 @@ const COLUMNS = ['date', 'machine', 'model', 'place', 'variant', 'threads', 'kv'
 const PLACES = { node: inNode, tab: inTab };
 
 const { values: o, positionals } = parseArgs({ allowPositionals: true, options: {
-  rows: { type: 'string', default: Object.keys(SCENARIOS).join() }, places: { type: 'string', default: 'node,tab' }, variants: { type: 'string', default: 'relaxed,simd128' },
+  rows: { type: 'string', default: Object.keys(SCENARIOS).filter((row) => row !== 'versus').join() }, against: { type: 'string' }, places: { type: 'string', default: 'node,tab' }, variants: { type: 'string', default: 'relaxed,simd128' },
   threads: { type: 'string', default: '1,2' }, reps: { type: 'string', default: '5' }, pp: { type: 'string', default: '128' }, tg: { type: 'string', default: '64' }, kv: { type: 'string', default: 'f16' },
   busy: { type: 'boolean' }, tries: { type: 'string', default: '3' }, 'keep-disturbed': { type: 'boolean' }, 'no-save': { type: 'boolean' },
 } });
@@ -65,7 +67,7 @@ function save(row) {
 /** @param {string} model @param {string} row @param {keyof typeof PLACES} place @param {string} variant @param {number} threads */
 async function one(model, row, place, variant, threads) {
   const options = { threads, variant: /** @type {any} */ (threads > 1 ? `${variant}-mt` : variant), kvType: /** @type {any} */ (o.kv) };
-  const job = { place, scenario: row, model, options, reps: Number(o.reps), pp: Number(o.pp), tg: Number(o.tg) };
+  const job = { place, scenario: row, model, options, reps: Number(o.reps), pp: Number(o.pp), tg: Number(o.tg), ...(o.against && { against: o.against }) };
   const machine = `${os.cpus()[0].model.trim()} x${os.cpus().length}`;
   for (let tries = Number(o.tries); tries > 0; tries--) {
     const { samples, cpu, foreign, disturbed } = await measure(job);

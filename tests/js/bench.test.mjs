@@ -11,7 +11,7 @@ import { homeModel } from './support/env.mjs';
 
 for (const [name, run] of Object.entries(SCENARIOS)) {
   test(`${name} gives finite positive samples`, async () => {
-    const samples = await run({ sdk: /** @type {any} */ (sdk), source: homeModel, options: { storage: 'none', threads: 1 }, reps: 2, pp: 24, tg: 8 });
+    const samples = await run({ sdk: /** @type {any} */ (sdk), source: homeModel, against: homeModel, options: { storage: 'none', threads: 1 }, reps: 2, pp: 24, tg: 8 });
     assert.ok(Object.keys(samples).length >= 2);
     for (const [metric, values] of Object.entries(samples)) assert.ok(values.length && values.every((v) => Number.isFinite(v) && v >= 0), `${metric}: ${values}`);
   });
