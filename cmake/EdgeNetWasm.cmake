@@ -47,3 +47,13 @@ else()
     target_link_options(${name} PRIVATE -sIMPORTED_MEMORY=1 LINKER:--shared-memory,--no-check-features)
   endif()
 endif()
+
+# convert.wasm: any engine can run the plain code, so one variant builds it.
+if(EN_WASM STREQUAL "wasi" AND EN_VARIANT STREQUAL "scalar")
+  add_executable(convert "${PROJECT_SOURCE_DIR}/wasm/convert/convert.c")
+  set_target_properties(convert PROPERTIES SUFFIX .wasm C_EXTENSIONS ON)
+  target_link_libraries(convert PRIVATE en_format en_flags)
+  set(convert_exports c_alloc c_free c_why c_mail c_text_name c_text c_shard c_scan c_open c_piece c_convert)
+  list(TRANSFORM convert_exports PREPEND "LINKER:--export=")
+  target_link_options(convert PRIVATE -mexec-model=reactor ${convert_exports} LINKER:--strip-all,--stack-first,-z,stack-size=${EN_STACK_BYTES},--max-memory=${EN_MAX_MEMORY} -O0)
+endif()

@@ -7,7 +7,7 @@ import { download } from './fetch/download.js';
 import { Gate } from './fetch/gate.js';
 import { collect, isModel } from './fetch/small.js';
 import { Lookup, askedFor } from './lookup.js';
-import { PATIENCE, isRemote, openSource, sourceSpec } from './sources.js';
+import { PATIENCE, isRemote, openSource, sourceSpec, wholeSpec } from './sources.js';
 import { SESSION_OPTIONS, openCaller, openSession, storeSpec, wanted } from './session.js';
 import { openStore } from './stores/store.js';
 
@@ -101,7 +101,8 @@ export class ModelLoader {
 
   /**
    * Load a model: a session with generate(), chat() and all the rest.
-   * @param {ModelSource} source a model's name; the URL of its manifest (.json); the URL of a file, hf:owner/repository/file@revision or ipfs://CID; a File or Blob; bytes; in Node a path
+   * @param {ModelSource} source a model's name; the URL of its manifest (.json); the URL of a file, hf:owner/repository/file@revision or ipfs://CID; a File or Blob; bytes; in Node a path.
+   *   Of a model in several files (-00001-of-0000N.gguf) any one of them, or all in a list; of a Hugging Face folder hf:owner/repository, its directory handle or the list of its files, in Node its path
    * @param {LoadOptions} [options] @returns {Promise<InferenceSession>}
    */
   async load(source, options = {}) {
@@ -154,7 +155,7 @@ export class ModelLoader {
       return { file, part: async (name) => (Object.hasOwn(found.manifest.artifacts, name) ? this.#lookup.wanted(found, { ...how, artifact: name }) : null) };
     }
     if (version !== undefined) throw new EdgeNetError('ARG', 'version: only models by name and manifests have versions', { detail: { option: 'version' } });
-    return { file: wanted(sourceSpec(source)), part: async () => null };
+    return { file: wanted(await wholeSpec(source, this.#options.session?.wasm)), part: async () => null };
   }
   /** @param {import('./session.js').Wanted} file @param {SessionOptions} options */
   async #open(file, options) {
@@ -201,7 +202,7 @@ export class ModelLoader {
   async isCached(source, { version } = {}) {
     const asked = askedFor(source, version);
     if (!asked) {
-      const spec = sourceSpec(source);
+      const spec = await wholeSpec(source);
       return isRemote(spec) && this.#withStore(async (store) => await store.find(wanted(spec).artifact.id) !== null, false);
     }
     const found = await this.#lookup.kept(asked).catch(() => null);
@@ -239,7 +240,7 @@ export class ModelLoader {
   async clearCache(source) {
     const asked = askedFor(source);
     try {
-      if (!asked) return await this.#withStore((store) => store.remove(wanted(sourceSpec(source)).artifact.id), false);
+      if (!asked) { const { artifact } = wanted(await wholeSpec(source)); return await this.#withStore((store) => store.remove(artifact.id), false); }
       const name = 'name' in asked ? asked.name : (await this.#lookup.kept(asked).catch(() => null))?.manifest.id;
       return await this.#withStore(async (store) => {
         const entries = name === undefined ? [] : (await store.list()).filter((e) => e.models.includes(name));

@@ -12,7 +12,7 @@ import { checkSignal, embedSpec, generateSpec, knownOnly, numberIn } from './opt
 import { cores, isPage, noteDropped } from './platform.js';
 import { openWorker } from './ports.js';
 import { Client, localCaller } from './rpc.js';
-import { PATIENCE, artifactOf, isRemote, sourceSpec } from './sources.js';
+import { PATIENCE, artifactOf, isRemote, wholeSpec } from './sources.js';
 import { persist } from './stores/space.js';
 import { bestStore } from './stores/store.js';
 import { checkName, examSpec, trainConfig } from './train-options.js';
@@ -121,7 +121,7 @@ export class InferenceSession {
   }
 
   /**
-   * Load a GGUF model.
+   * Load a GGUF model, or a Hugging Face folder (hf:owner/repository, a directory handle, the list of its files, in Node its path).
    * @param {ModelSource} source @param {SessionOptions} [options] @returns {Promise<InferenceSession>}
    * @example
    * const session = await InferenceSession.create('https://models.example/tiny.gguf', { onProgress: (p) => console.log(p.phase, p.loaded, p.total) });
@@ -129,7 +129,7 @@ export class InferenceSession {
   static async create(source, options = {}) {
     knownOnly(options, SESSION_OPTIONS, 'options');
     const store = await storeSpec(options);
-    return openSession(wanted(sourceSpec(source)), options, store, { maxStoreBytes: null, patience: PATIENCE });
+    return openSession(wanted(await wholeSpec(source, options.wasm)), options, store, { maxStoreBytes: null, patience: PATIENCE });
   }
 
   /**

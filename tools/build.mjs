@@ -31,6 +31,7 @@ async function buildWasm() {
     const name = `edge-net-${variant}.wasm`;
     const built = await cmake(`wasm-${variant}`);
     copyFileSync(path.join(built, name), path.join(dist, 'wasm', name));
+    if (variant === 'scalar') copyFileSync(path.join(built, 'convert.wasm'), path.join(dist, 'wasm', 'convert.wasm')); // fetched for folders and split models alone
   }
 }
 

@@ -69,7 +69,14 @@ export type SourceSpec =
   | { kind: 'ipfs'; cid: string; gateways?: readonly string[] }
   | { kind: 'blob'; blob: Blob }
   | { kind: 'bytes'; bytes: Uint8Array }
-  | { kind: 'path'; path: string };
+  | { kind: 'path'; path: string }
+  | PartsSpec;
+
+/**
+ * Several files that are one model (js-glue/parts.js). split: GGUF files in their order; else the files of a Hugging Face folder, those that are known by name and, with base, any other
+ * below it. convert: folder of convert.wasm, if not this package's.
+ */
+export interface PartsSpec { kind: 'parts'; split: boolean; files: readonly { name: string; spec: SourceSpec }[]; base: SourceSpec | null; convert?: string }
 
 /**
  * retries: in a row without a new byte. timeout: ms without a byte. parallel: transfers at once, at most. backOff: ms before the first retry,

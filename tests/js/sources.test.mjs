@@ -43,7 +43,8 @@ test('what users may write', () => {
   assert.deepEqual(sourceSpec({ url: 'hf:owner/repo/m.gguf', headers: { authorization: 'Bearer 1' } }), { kind: 'hf', repo: 'owner/repo', path: 'm.gguf', revision: 'main', headers: { authorization: 'Bearer 1' } });
   assert.deepEqual(sourceSpec('ipfs://bafkreia/'), { kind: 'ipfs', cid: 'bafkreia' });
   assert.deepEqual(sourceSpec('https://x.test/a.gguf#part'), { kind: 'url', url: 'https://x.test/a.gguf' });
-  for (const bad of ['hf:repo/m.gguf', 'hf:owner/repo', 'hf:owner/repo/../../x.gguf', 'hf:owner/repo/m.gguf@a b']) assert.throws(() => sourceSpec(bad), { code: 'ARG', message: /hf:owner/ });
+  assert.deepEqual(sourceSpec('hf://owner/repo@1'), { kind: 'hf', repo: 'owner/repo', path: '', revision: '1' }); // all of it
+  for (const bad of ['hf:repo/m.gguf', 'hf:owner', 'hf:owner/repo/../../x.gguf', 'hf:owner/repo/m.gguf@a b']) assert.throws(() => sourceSpec(bad), { code: 'ARG', message: /hf:owner/ });
   assert.deepEqual(['hf:a/b/c', 'ipfs://x', 'https://x.test/a.gguf', './a.gguf'].map((s) => isRemote(sourceSpec(s))), [true, true, true, false]);
   assert.equal(artifactOf(sourceSpec('hf:owner/repo/m.gguf@1')).id, 'hf:owner/repo/m.gguf@1');
 });
