@@ -29,7 +29,7 @@ static const arg_option options[] = {
     [RUN_JSON_ONLY] = {.name = "json-only", .help = "the text is JSON", .kind = ARG_FLAG},
     [RUN_LOOKUP] = {.name = "lookup", .value = "N", .help = "guess up to N tokens from what stands earlier in the text: the same text, sooner where it repeats itself (default 0)", .kind = ARG_INT, .max = GUESS_MAX},
     [RUN_DRAFT] = {.name = "draft", .value = "MODEL", .help = "a small model of the same vocabulary that guesses tokens: the same text, sooner where both agree", .kind = ARG_TEXT},
-    [RUN_DRAFT_N] = {.name = "draft-n", .value = "N", .help = "tokens that the draft guesses at a time (default 4)", .kind = ARG_INT, .min = 1, .max = GUESS_MAX, .fallback = 4},
+    [RUN_DRAFT_N] = {.name = "draft-n", .value = "N", .help = "tokens that the draft guesses at a time (default 3: with the one before them they are a tile of the products)", .kind = ARG_INT, .min = 1, .max = GUESS_MAX, .fallback = 3},
 };
 
 /* Everything that one generation needs, and what comes out of it. */

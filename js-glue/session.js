@@ -39,7 +39,7 @@ import { VARIANTS, postableWasm } from './variants.js';
  * @property {number} [parallel] texts that are worked on at once (1); each has its own KV cache
  * @property {number} [promptLookup] tokens that are guessed from what stands earlier in a text, and checked together (0): the same text, sooner where answers repeat their prompt
  * @property {ModelSource} [draft] a small model of the same vocabulary that guesses tokens, which are checked together: the same text, sooner where the two mostly agree. It loads after the model.
- * @property {number} [draftTokens] tokens that the draft guesses at a time (4)
+ * @property {number} [draftTokens] tokens that the draft guesses at a time (3; with the token before them they share a batch, and products are quickest for multiples of 4)
  * @property {'auto' | 'wasm' | 'webgpu'} [backend] webgpu is not there yet and an error
  * @property {import('./variants.js').Variant} [variant] force a binary
  * @property {string} [kernels] force a kernel table of the binary
@@ -58,7 +58,7 @@ import { VARIANTS, postableWasm } from './variants.js';
 
 export const SESSION_OPTIONS = Object.freeze(['threads', 'contextLength', 'parallel', 'promptLookup', 'draft', 'draftTokens', 'backend', 'variant', 'kernels', 'kvType', 'profile', 'worker', 'lane', 'wasm', 'storage', 'storageRoot', 'persist', 'signal', 'onProgress']);
 
-const DRAFT_TOKENS = 4;
+const DRAFT_TOKENS = 3;
 
 /** @template T @param {string} name @param {T | undefined} value @param {readonly T[]} allowed @param {T} dflt @returns {T} */
 function oneOf(name, value, allowed, dflt) {
