@@ -402,7 +402,7 @@ export function wanted(spec) { return { artifact: artifactOf(spec), sources: [sp
 /** @param {Wanted} what @param {SessionOptions} options @param {import('./fetch/types.js').StoreSpec | null} store @param {LoaderPart} part @param {import('./fetch/gate.js').Gate} [gate] */
 export async function openSession(what, options, store, part, gate) {
   checkSignal(options.signal);
-  const engine = await engineOptions(options), draft = options.draft === undefined ? null : wanted(sourceSpec(options.draft));
+  const engine = await engineOptions(options), draft = options.draft === undefined ? null : wanted(await wholeSpec(options.draft, options.wasm));
   if (options.persist && store) void persist(); // pages only: workers cannot ask
   const caller = await openCaller(options.worker);
   const unwatch = gate?.watch((on) => { void caller.call('pauseFetch', { on }).catch(() => {}); }); // a caller that is gone downloads nothing
