@@ -4,6 +4,7 @@ import { EdgeNetError, asError } from './errors.js';
 import { concat, utf8 } from './manifest/encoding.js';
 import { checkName } from './train-options.js';
 import { fromLoRAAdapter, fromText, toLoRAAdapter, toText } from './lora-json.js';
+import { mustBeSigned, signed } from './lora-trust.js';
 
 /**
  * @typedef {import('./adapters.js').AdapterData} AdapterData
@@ -55,19 +56,21 @@ export class Adapter {
   /**
    * Its file for others. @overload @param {'gguf'} format llama.cpp's @returns {Promise<Uint8Array>}
    * @overload @param {'peft'} format a folder of two files @returns {Promise<{'adapter_model.safetensors': Uint8Array, 'adapter_config.json': string}>}
-   * @overload @param {'json'} format with everything that is known about it @returns {Promise<string>}
-   * @param {'gguf' | 'peft' | 'json'} format @returns {Promise<any>}
+   * @overload @param {'json'} format with everything that is known about it @param {{key?: import('./lora-trust.js').SigningKey}} [options] key: signs it @returns {Promise<string>}
+   * @param {'gguf' | 'peft' | 'json'} format @param {{key?: import('./lora-trust.js').SigningKey}} [options] @returns {Promise<any>}
    */
-  async export(format) {
-    if (format === 'json') return toText(await this.toLoRAAdapter());
+  async export(format, { key } = {}) {
+    if (key && format !== 'json') throw new EdgeNetError('ARG', `only the form "json" has a place for a signature, not ${format}`, { detail: { option: 'key' } });
+    if (format === 'json') return toText(await this.toLoRAAdapter({ key }));
     if (format !== 'gguf' && format !== 'peft') throw new EdgeNetError('ARG', `format must be gguf, peft or json, not ${String(format)}`, { detail: { option: 'format' } });
     const data = await this.#as(format);
     return data.form === 'gguf' ? data.file : { 'adapter_model.safetensors': data.tensors, 'adapter_config.json': data.config };
   }
-  /** The same as an object, its factors as numbers. @returns {Promise<LoRAAdapter>} */
-  async toLoRAAdapter() {
+  /** The same as an object, its factors as numbers. @param {{key?: import('./lora-trust.js').SigningKey}} [options] key: signs it @returns {Promise<LoRAAdapter>} */
+  async toLoRAAdapter({ key } = {}) {
     const data = await this.#as('peft', true);
-    return toLoRAAdapter(this.meta, data.form === 'peft' ? data.tensors : new Uint8Array(0));
+    const adapter = await toLoRAAdapter(this.meta, data.form === 'peft' ? data.tensors : new Uint8Array(0));
+    return key ? signed(adapter, key) : adapter;
   }
   /** The same numbers with other labels. @param {AdapterLabels} labels */
   with(labels) { return new Adapter(this.#access, { ...this.meta, ...labels }, this.data); }
@@ -80,13 +83,17 @@ export class Adapter {
   }
 }
 
+/** @typedef {import('./trust/store.js').TrustStore} TrustStore whose keys count */
 /**
- * Read an adapter, and let the model check it. @param {Access} access @param {AdapterSource} source @param {string} [name]
+ * Read an adapter, and let the model check it. @param {Access} access @param {AdapterSource} source @param {{name?: string, trust?: TrustStore}} options
  * @param {boolean} [loads] it is about to be loaded, which checks it too: what says all about itself is not looked at twice @returns {Promise<Adapter>}
  */
-export async function readAdapter(access, source, name, loads = false) {
-  if (source instanceof Adapter) return name === undefined ? source : source.with({ name });
-  const { data, meta, label } = await bytesOf(access, source);
+export async function readAdapter(access, source, { name, trust }, loads = false) {
+  if (source instanceof Adapter) {
+    if (trust) throw unsigned();
+    return name === undefined ? source : source.with({ name });
+  }
+  const { data, meta, label } = await bytesOf(access, source, trust);
   if (meta && loads) return new Adapter(access, { ...meta, name: name ?? meta.name }, data);
   const is = await access.call('convertAdapter', { data, form: data.form, baseModel: '' });
   const { rank, alpha, targetModules } = is;
@@ -94,8 +101,11 @@ export async function readAdapter(access, source, name, loads = false) {
   return new Adapter(access, { ...known, name: name ?? known.name, rank, alpha, targetModules: [...targetModules] }, data);
 }
 
-/** @param {Access} access @param {AdapterSource} source @returns {Promise<{data: AdapterData, meta?: AdapterMeta, label?: string}>} */
-async function bytesOf(access, source) {
+function unsigned() { return new EdgeNetError('UNSIGNED', '{ trust } asks for a signature, which only the JSON form of an adapter has'); }
+
+/** @param {Access} access @param {AdapterSource} source @param {TrustStore} [trust] @returns {Promise<{data: AdapterData, meta?: AdapterMeta, label?: string}>} */
+async function bytesOf(access, source, trust) {
+  if (trust && typeof source === 'string') throw unsigned();
   if (typeof source === 'string') {
     const record = await access.call('getRecord', { name: `adapter/${checkName('name', source)}` });
     if (!record) throw new EdgeNetError('ARG', `no adapter is saved under the name "${source}"`, { detail: { option: 'name' } });
@@ -104,10 +114,11 @@ async function bytesOf(access, source) {
   if (source instanceof URL) {
     const response = await fetch(source).catch((e) => { throw asError(e, 'NETWORK', `${source.href}: `); });
     if (!response.ok) throw new EdgeNetError('NETWORK', `${source.href}: HTTP ${response.status}`);
-    return { label: lastOf(source.pathname), ...await fromFile(new Uint8Array(await response.arrayBuffer())) };
+    return { label: lastOf(source.pathname), ...await fromFile(new Uint8Array(await response.arrayBuffer()), trust) };
   }
-  if (isBytes(source)) return { ...(source instanceof Blob && 'name' in source ? { label: lastOf(/** @type {File} */ (source).name) } : {}), ...await fromFile(await bytesIn(source)) };
-  if (source && typeof source === 'object' && 'weights' in source) return fromLoRAAdapter(source);
+  if (isBytes(source)) return { ...(source instanceof Blob && 'name' in source ? { label: lastOf(/** @type {File} */ (source).name) } : {}), ...await fromFile(await bytesIn(source), trust) };
+  if (source && typeof source === 'object' && 'weights' in source) return checked(source, trust);
+  if (trust) throw unsigned();
   if (source && typeof source === 'object' && 'tensors' in source && 'config' in source) {
     const { tensors, config } = source;
     const text = typeof config === 'string' ? config : isBytes(config) ? new TextDecoder().decode(await bytesIn(config)) : JSON.stringify(config);
@@ -128,11 +139,18 @@ async function bytesIn(v) {
 /** @param {string} path */
 function lastOf(path) { return path.slice(path.lastIndexOf('/') + 1); }
 
-/** @param {Uint8Array} file */
-async function fromFile(file) {
+/** @param {LoRAAdapter} adapter @param {TrustStore} [trust] */
+async function checked(adapter, trust) {
+  const read = await fromLoRAAdapter(adapter);
+  if (trust) await mustBeSigned(adapter, trust);
+  return read;
+}
+/** @param {Uint8Array} file @param {TrustStore} [trust] */
+async function fromFile(file, trust) {
   const begin = String.fromCharCode(...file.subarray(0, 4));
+  if (trust && !/^\s*\{/.test(begin)) throw unsigned();
   if (begin === 'GGUF') return { data: /** @type {AdapterData} */ ({ form: 'gguf', file }) };
-  if (/^\s*\{/.test(begin)) return fromLoRAAdapter(await fromText(new TextDecoder().decode(file)));
+  if (/^\s*\{/.test(begin)) return checked(await fromText(new TextDecoder().decode(file)), trust);
   throw new EdgeNetError('FORMAT', "this is neither llama.cpp's nor the JSON form of an adapter; PEFT's two files are given as { tensors, config }");
 }
 /** @param {Uint8Array} record as save() wrote it; its checksum was right @returns {{meta: AdapterMeta, data: AdapterData}} */

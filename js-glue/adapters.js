@@ -61,6 +61,14 @@ export class Adapters {
     this.#w.free(a.block);
     this.#loaded.delete(name);
   }
+  /** Into the model's weights, for ever and in this order; they are unloaded. @param {readonly (readonly [string, number])[]} scales */
+  merge(scales) {
+    for (const [name] of scales) this.#find(name);
+    for (const [name, scale] of scales) {
+      this.#w.mergeAdapter(this.#model, this.#find(name).handle, scale);
+      this.unload(name);
+    }
+  }
   /** New scales; those that are not named stay. Nothing changes after an error. @param {readonly (readonly [string, number])[]} scales */
   scale(scales) {
     for (const [name] of scales) this.#find(name);

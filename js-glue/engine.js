@@ -12,6 +12,7 @@ import { Scheduler } from './scheduler.js';
 import { describe, startInstance } from './variants.js';
 import { cores, isPage } from './platform.js';
 import { checkMessages, renderChat } from './chat.js';
+import { topLogits, vocabularyOf } from './teacher.js';
 import { Training, adapterFile } from './training.js';
 
 /** en.h: EN_TOK_BOS, EN_TOK_SPECIAL, EN_TOK_EOS */
@@ -80,6 +81,8 @@ export class Engine {
   #adapters;
   /** @type {Map<number, Training>} */ #trainings = new Map();
   #lastTraining = 0;
+  /** Counts changes of the weights themselves. */ #weights = 0;
+  /** @type {Promise<string> | null} */ #vocabulary = null;
   /** @type {ModelInfo} */ info;
 
   /** @param {import('./wasm-instance.js').WasmInstance} w @param {Parts} parts */
@@ -272,11 +275,11 @@ export class Engine {
   }
   /** @param {readonly (readonly [string, number])[]} scales */
   scaleAdapters(scales) { return this.#change(() => this.#adapters.scale(scales)); }
-  /** Change what the model computes, when nothing is being computed. @param {() => void} change */
+  /** Change what the model computes, when nothing is being computed. @template T @param {() => T} change @returns {Promise<T>} */
   #change(change) {
     const idle = async () => {
       for (let busy; (busy = [...this.#embedders.values()].find((e) => e.busy));) await busy.busy;
-      change();
+      return change();
     };
     return this.#scheduler ? this.#scheduler.change(idle) : idle();
   }
@@ -284,6 +287,29 @@ export class Engine {
   async unloadAdapter(name) {
     await this.#examined;
     return this.#change(() => this.#adapters.unload(name));
+  }
+  /** Change the weights themselves. @template T @param {() => T} change @returns {Promise<T>} */
+  async #reweigh(change) {
+    await this.#examined;
+    return this.#change(() => { this.#weights++; return change(); });
+  }
+  /** Adapters into the weights, in this order, for ever. @param {readonly (readonly [string, number])[]} scales */
+  merge(scales) { return this.#reweigh(() => this.#adapters.merge(scales)); }
+  /** A part of the model's file, as its weights are now. @param {number} from @param {number} n @param {number | null} state what the part before was read in; null: there is none */
+  readModel(from, n, state) {
+    if (state !== null && state !== this.#weights) throw new EdgeNetError('STATE', 'the weights have changed while they were read: export the model again');
+    return { bytes: this.#w.readModel(this.#model.handle, from, Math.min(n, this.info.fileBytes - from)), state: this.#weights };
+  }
+  /** See vocabularyOf(). @returns {Promise<string>} */
+  #tokens() { return this.#vocabulary ??= vocabularyOf(this.#w, this.#tokenizer?.handle ?? 0, this.info.vocabulary); }
+  /** What it says after every token, for another model to learn from. @param {readonly Int32Array[]} samples @param {number} topK @param {string | undefined} vocabulary of the other one @param {AbortSignal} signal */
+  async topLogits(samples, topK, vocabulary, signal) {
+    const w = this.#w, vocab = this.info.vocabulary;
+    this.#writer();
+    if (vocabulary !== undefined && (this.#needTokenizer(), vocabulary !== await this.#tokens())) throw new EdgeNetError('ARG', `the tokens of "${this.info.name}" are others: teacher and model must have one vocabulary`, { detail: { option: 'teacher' } });
+    const mine = this.#examined.then(() => topLogits({ w, model: this.#model.handle, vocab }, samples.map((ids) => Int32Array.from(this.#checkIds(ids))), topK, (session) => this.#adapters.lend(session), signal, () => this.#closed));
+    this.#examined = mine.catch(() => {});
+    return mine;
   }
   /** @param {readonly import('./samples.js').Pair[]} pairs @param {import('./exam.js').ExamSpec} spec @param {readonly (readonly [string, number])[] | null} scales null: of the adapters at work @param {AbortSignal} signal @param {(done: number, total: number) => void} tell */
   examine(pairs, spec, scales, signal, tell) {
@@ -302,7 +328,7 @@ export class Engine {
   }
   /** @param {import('./train-options.js').TrainConfig} config @returns {number} names it from now on */
   openTraining(config) {
-    this.#trainings.set(++this.#lastTraining, new Training({ w: this.#w, model: this.#model.handle, info: this.info, tokenizer: this.#tokenizer?.handle ?? 0 }, config));
+    this.#trainings.set(++this.#lastTraining, new Training({ w: this.#w, model: this.#model.handle, info: this.info, tokenizer: this.#tokenizer?.handle ?? 0, vocabulary: () => this.#tokens(), change: (work) => this.#reweigh(work) }, config));
     return this.#lastTraining;
   }
   /** @param {number} id */

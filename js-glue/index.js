@@ -29,12 +29,15 @@ export { trustStorage } from './trust/storage.js';
  * @typedef {import('./train-options.js').TrainEvent} TrainEvent
  * @typedef {import('./training.js').TrainReport} TrainReport
  * @typedef {import('./training.js').TrainPlan} TrainPlan
+ * @typedef {import('./train-options.js').Teacher} Teacher
+ * @typedef {import('./train-options.js').TeacherRows} TeacherRows
  * @typedef {import('./train-options.js').EvaluateOptions} EvaluateOptions
  * @typedef {import('./train-options.js').Evaluated} Evaluated
  * @typedef {import('./adapter.js').Adapter} Adapter
  * @typedef {import('./adapter.js').AdapterSource} AdapterSource
  * @typedef {import('./adapters.js').AdapterInfo} AdapterInfo
  * @typedef {import('./lora-json.js').LoRAAdapter} LoRAAdapter
+ * @typedef {import('./lora-trust.js').SigningKey} SigningKey
  * @typedef {import('./engine.js').ModelInfo} ModelInfo
  * @typedef {import('./engine.js').MemoryInfo} MemoryInfo
  * @typedef {import('./loader.js').LoaderOptions} LoaderOptions

@@ -34,6 +34,6 @@ export const ADAPTER_SCHEMA = {
     quality: object({ perplexityDelta: { type: ['number', 'null'] }, taskAccuracy: { type: 'number', minimum: 0, maximum: 1 }, humanScore: { type: 'number', minimum: 1, maximum: 5 } }, ['perplexityDelta']),
     sharing: object({ public: { type: 'boolean' }, domain: text(200), license: text(200) }, ['public', 'domain', 'license']),
     checksum: like('^[0-9a-f]{64}$', 'a SHA-256: 64 lower-case hexadecimal digits'),
-    signature: like('^[A-Za-z0-9+/]{86}==$', 'an Ed25519 signature in base64'),
+    signature: like('^[0-9a-f]{64}:[A-Za-z0-9+/]{86}==$', "the id of a key (SHA-256 of its SubjectPublicKeyInfo), a colon, its Ed25519 signature in base64", 200),
   }, ['id', 'name', 'description', 'version', 'createdAt', 'baseModel', 'rank', 'alpha', 'targetModules', 'weights', 'training', 'quality', 'sharing', 'checksum']),
 };

@@ -13,6 +13,7 @@ import type { RunSpec, TrainConfig, TrainEvent } from './train-options.js';
 import type { Data, TrainPlan, TrainReport } from './training.js';
 import type { ExamReport, ExamSpec } from './exam.js';
 import type { Pair } from './samples.js';
+import type { TeacherRows } from './train-room.js';
 
 export type Input = string | readonly number[] | readonly Message[];
 /** sources: in order of preference, all of the same file */
@@ -43,6 +44,12 @@ export interface Calls {
   unloadAdapter: { args: { name: string }; result: { adapters: AdapterInfo[]; memory: MemoryInfo }; event: never };
   /** Checks an adapter against the model, and gives it in another form; null: it has that form. */
   convertAdapter: { args: { data: AdapterData; form: AdapterData['form']; baseModel: string; /** also if it has that form */ anew?: boolean }; result: { data: AdapterData | null } & Omit<AdapterInfo, 'name' | 'scale' | 'bytes'>; event: never };
+  /** Into the weights, in this order, for ever. */
+  mergeAdapters: { args: { scales: readonly (readonly [string, number])[] }; result: { adapters: AdapterInfo[]; memory: MemoryInfo }; event: never };
+  /** state: of the weights when the part before was read, null: there is none */
+  readModel: { args: { from: number; n: number; state: number | null }; result: { bytes: Uint8Array; state: number }; event: never };
+  topLogits: { args: { samples: readonly Int32Array[]; topK: number; vocabulary?: string }; result: TeacherRows[]; event: never };
+  samplesOf: { args: { trainer: number; pairs: readonly Pair[] }; result: { ids: (Int32Array | null)[]; vocabulary: string }; event: never };
   /** scales: null: the adapters that are at work */
   examine: { args: { pairs: readonly Pair[]; spec: ExamSpec; scales: readonly (readonly [string, number])[] | null }; result: { report: ExamReport; memory: MemoryInfo }; event: { done: number; total: number } };
   openTrainer: { args: { config: TrainConfig }; result: number; event: never };

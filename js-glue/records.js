@@ -2,7 +2,7 @@
 // Small things that must not be lost: adapters and checkpoints, some megabytes each. A record lies in one of two places in turn, with a count
 // and a checksum before it; a kill in the middle of a write leaves the older one, which is then the newest that is whole.
 import { EdgeNetError, asError } from './errors.js';
-import { concat, sameBytes } from './manifest/encoding.js';
+import { concat, sameBytes, toHex } from './manifest/encoding.js';
 import { HASH_BYTES, sha256 } from './manifest/hash.js';
 import { nodeModule } from './platform.js';
 import { openVolume } from './stores/store.js';
@@ -46,6 +46,25 @@ export class Records {
     const whole = [];
     for (const name of names) if (name.startsWith(prefix) && (await this.#newest(volume, name)).bytes) whole.push(name);
     return whole.sort();
+  }
+
+  /**
+   * An empty file that nobody else uses and that is gone when it is closed; what a process that was killed left is removed. null: this store has no files that are read at once.
+   * @returns {Promise<import('./stores/volume.js').VolumeFile | null>}
+   */
+  async scratch() {
+    if (this.#spec?.kind !== 'opfs' && this.#spec?.kind !== 'filesystem') return null;
+    const volume = await this.#open(), remove = (/** @type {string} */ name) => volume.remove(name).catch(() => {}); // OPFS keeps those that are open
+    for (const name of await volume.names()) if (name.endsWith('.scratch')) await remove(name);
+    const name = `${toHex(crypto.getRandomValues(new Uint8Array(8)))}.scratch`, file = await volume.openFile(name, true);
+    if (!file?.readInto) { // a page has no file that is written in place
+      await file?.close();
+      await remove(name);
+      return null;
+    }
+    await remove(name); // where an open file lives on without its name, it goes with the process
+    const close = file.close.bind(file);
+    return Object.assign(file, { close: async () => { await close(); await remove(name); } });
   }
 
   #open() {

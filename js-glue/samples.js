@@ -6,7 +6,9 @@ import { EdgeNetError } from './errors.js';
 /**
  * @typedef {import('./wasm-instance.js').WasmInstance} WasmInstance
  * @typedef {import('./wasm-instance.js').Sample} Sample
- * @typedef {readonly [string | null, string, (number | null)?]} Pair what is not learned, what is; null: a text that is learned whole. Of three: two texts for an encoder, and the cosine that they should have
+ * @typedef {import('./train-room.js').TeacherRows} TeacherRows
+ * @typedef {readonly [string | null, string, (number | null | undefined)?, TeacherRows?]} Pair what is not learned, what is; null: a text that is learned whole. With a third: two texts for an encoder, and the cosine that they
+ *   should have, or null. With a fourth: what a teacher says
  * @typedef {Sample & {ids: Int32Array, at: number}} Encoded at: place in the data
  * @typedef {{w: WasmInstance, tokenizer: number, special: {eos: number}}} Words
  */
@@ -16,16 +18,16 @@ const BOS = 1, SPECIAL = 2, EOS = 4;
 function addsSpace({ w, tokenizer }) { return w.decode(tokenizer, w.encode(tokenizer, 'a', 0), 0, false).startsWith(' '); }
 
 /**
- * @param {Words} words @param {readonly Pair[]} pairs @param {{maxLength: number, addEos: boolean}} options
+ * @param {Words} words @param {readonly Pair[]} pairs @param {{maxLength: number, addEos: boolean, teacher?: {width: number, named: boolean}}} options teacher: what each sample must bring for every token
  * @returns {{samples: Encoded[], cut: number, dropped: number}} dropped: samples with nothing to learn within maxLength
  */
-export function encodePairs(words, pairs, { maxLength, addEos }) {
+export function encodePairs(words, pairs, { maxLength, addEos, teacher: wanted }) {
   const { w, tokenizer, special } = words;
   const skip = addsSpace(words);
   const end = addEos && special.eos >= 0 ? [special.eos] : [];
   let cut = 0, dropped = 0;
   /** @type {Encoded[]} */ const samples = [];
-  for (const [at, [input, output, score]] of pairs.entries()) {
+  for (const [at, [input, output, score, teacher]] of pairs.entries()) {
     if (score !== undefined) throw new EdgeNetError('ARG', `sample ${at} is { anchor, positive }: pairs of texts are for encoders`, { detail: { option: 'data' } });
     const prompt = input === null ? [] : w.encode(tokenizer, input, BOS | SPECIAL);
     const text = input !== null && skip && output.startsWith(' ') ? output.slice(1) : output;
@@ -34,9 +36,15 @@ export function encodePairs(words, pairs, { maxLength, addEos }) {
     const ids = Int32Array.from([...prompt, ...answer, ...end].slice(0, maxLength));
     if (ids.length < all) cut++;
     if (ids.length <= Math.max(prompt.length, 1)) dropped++; // the first token has nothing before it to be predicted from
-    else samples.push({ ids, prompt: prompt.length, at });
+    else samples.push({ ids, prompt: prompt.length, at, ...(wanted && { teacher: taught(teacher, at, ids.length * wanted.width, wanted.named) }) });
   }
   return { samples, cut, dropped };
+}
+
+/** @param {TeacherRows | undefined} teacher @param {number} at @param {number} n numbers @param {boolean} named with ids */
+function taught(teacher, at, n, named) {
+  if (teacher?.logits.length === n && (teacher.ids?.length ?? n) === n && (teacher.ids !== null) === named) return teacher;
+  throw new EdgeNetError('ARG', `sample ${at} has ${teacher ? `${teacher.logits.length} logits of a teacher${teacher.ids ? '' : ' without ids'}, not ${n}${named ? ' with ids' : ''}: topK of them for every token` : 'no logits of a teacher: give a session as { teacher }'}`, { detail: { option: 'teacher' } });
 }
 
 /**

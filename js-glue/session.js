@@ -60,6 +60,9 @@ export const SESSION_OPTIONS = Object.freeze(['threads', 'contextLength', 'paral
 
 const DRAFT_TOKENS = 3;
 
+/** Bytes of a model that are read at once. */
+const EXPORT_BYTES = 1 << 18;
+
 /** @template T @param {string} name @param {T | undefined} value @param {readonly T[]} allowed @param {T} dflt @returns {T} */
 function oneOf(name, value, allowed, dflt) {
   if (value === undefined) return dflt;
@@ -117,6 +120,7 @@ export class InferenceSession {
       info: this.info,
       call: async (op, args, options) => { this.#alive(); return this.#caller.call(op, args, options); },
       remember: (memory) => { this.#memory = memory; },
+      exportModel: () => this.exportModel(),
     };
   }
 
@@ -300,23 +304,26 @@ export class InferenceSession {
    */
   createTrainer(config) { this.#alive(); return new Trainer(this.#access, trainConfig(config)); }
 
-  /** Read an adapter, and check that it fits this model. @param {AdapterSource} source @param {{name?: string}} [options] @returns {Promise<Adapter>} */
+  /** Read an adapter, and check that it fits this model. @param {AdapterSource} source @param {{name?: string, trust?: import('./trust/store.js').TrustStore}} [options] trust: see loadAdapter @returns {Promise<Adapter>} */
   async openAdapter(source, options = {}) {
-    knownOnly(options, ['name'], 'options');
+    knownOnly(options, ['name', 'trust'], 'options');
     this.#alive();
-    return readAdapter(this.#access, source, options.name === undefined ? undefined : checkName('name', options.name));
+    if (options.name !== undefined) checkName('name', options.name);
+    return readAdapter(this.#access, source, options);
   }
   /**
    * Bring an adapter into memory and to work, from the next text on. Several add up.
    * @param {AdapterSource} source the name of a saved one, a file, bytes, PEFT's two files, or an Adapter
-   * @param {{scale?: number, name?: string, anyBase?: boolean}} [options] scale: 0 keeps it off (1); name: for the other calls (its own); anyBase: also one that says it was made for a model of another name
+   * @param {{scale?: number, name?: string, anyBase?: boolean, trust?: import('./trust/store.js').TrustStore}} [options] scale: 0 keeps it off (1); name: for the other calls (its own); anyBase: also one that says it
+   *   was made for a model of another name; trust: only one in the JSON form that a key of this store has signed, refused with UNSIGNED, UNTRUSTED_KEY, KEY_EXPIRED or SIGNATURE
    * @returns {Promise<AdapterInfo>}
    */
   async loadAdapter(source, options = {}) {
-    knownOnly(options, ['scale', 'name', 'anyBase'], 'options');
+    knownOnly(options, ['scale', 'name', 'anyBase', 'trust'], 'options');
     const scale = options.scale === undefined ? 1 : numberIn('scale', options.scale, -1e5, 1e5);
     this.#alive();
-    const { meta, data } = await readAdapter(this.#access, source, options.name === undefined ? undefined : checkName('name', options.name), true);
+    if (options.name !== undefined) checkName('name', options.name);
+    const { meta, data } = await readAdapter(this.#access, source, options, true);
     if (meta.baseModel && meta.baseModel !== this.info.name && !options.anyBase) {
       throw new EdgeNetError('ARG', `the adapter was made for "${meta.baseModel}", this model is "${this.info.name}"; { anyBase: true } loads it all the same`, { detail: { baseModel: meta.baseModel } });
     }
@@ -336,6 +343,37 @@ export class InferenceSession {
     await this.#changed('scaleAdapters', { scales: Object.entries(scales).map(([name, scale]) => [name, numberIn(`scales.${name}`, scale, -1e5, 1e5)]) });
     return this.listAdapters();
   }
+  /**
+   * Merge adapters into the weights, for ever and in this order, and unload them: the model itself is another one then, in its own weight type. A large model takes seconds.
+   * @param {Readonly<Record<string, number>>} [scales] of loaded ones; default: those that are at work @returns {Promise<AdapterInfo[]>}
+   */
+  async merge(scales = Object.fromEntries(this.listAdapters().filter((a) => a.scale).map((a) => [a.name, a.scale]))) {
+    await this.#changed('mergeAdapters', { scales: Object.entries(scales).map(([name, scale]) => [name, numberIn(`scales.${name}`, scale, -1e5, 1e5)]) });
+    return this.listAdapters();
+  }
+  /** The model's file as its weights are now, merged or trained, byte for byte what `edge-net adapter merge-into` writes. @returns {ReadableStream<Uint8Array>} */
+  exportModel() {
+    this.#alive();
+    let from = 0;
+    /** @type {number | null} */ let state = null;
+    return new ReadableStream({
+      pull: async (to) => {
+        const part = await this.#access.call('readModel', { from, n: EXPORT_BYTES, state });
+        state = part.state;
+        from += part.bytes.length;
+        to.enqueue(part.bytes);
+        if (from >= this.info.fileBytes) to.close();
+      },
+    }, { highWaterMark: 0 });
+  }
+  /**
+   * The largest logits after every token of texts, for another model to learn from: a session is the `teacher` of trainer.train(). @param {readonly Int32Array[]} samples token ids
+   * @param {{topK: number, vocabulary?: string, signal?: AbortSignal}} options topK: 0: all; vocabulary: of the one who learns, which must be the same @returns {Promise<import('./train-options.js').TeacherRows[]>}
+   */
+  async topLogits(samples, { topK, vocabulary, signal }) {
+    checkSignal(signal);
+    return this.#access.call('topLogits', { samples, topK: numberIn('topK', topK, 0, 65536, true), vocabulary }, { signal, onAbort: () => this.#setStop() });
+  }
   /** Those in memory. @returns {AdapterInfo[]} */
   listAdapters() { this.#alive(); return this.#adapters.map((a) => ({ ...a })); }
   /** Names of those that adapter.save() kept. @returns {Promise<string[]>} */
@@ -344,7 +382,7 @@ export class InferenceSession {
   async deleteAdapter(name) { return this.#access.call('removeRecord', { name: `adapter/${checkName('name', name)}` }); }
   /** Delete the state that a training kept under this name. @param {string} name @returns {Promise<boolean>} false: there was none */
   async deleteCheckpoint(name) { return this.#access.call('removeRecord', { name: `checkpoint/${checkName('name', name)}` }); }
-  /** @template {'loadAdapter' | 'scaleAdapters' | 'unloadAdapter'} K @param {K} op @param {import('./protocol.js').Calls[K]['args']} args */
+  /** @template {'loadAdapter' | 'scaleAdapters' | 'unloadAdapter' | 'mergeAdapters'} K @param {K} op @param {import('./protocol.js').Calls[K]['args']} args */
   async #changed(op, args) {
     const { adapters, memory } = await this.#access.call(op, args);
     this.#adapters = adapters;

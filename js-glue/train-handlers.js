@@ -2,7 +2,7 @@
 // The part of handlers.js that answers for adapters, training and records.
 
 /** @typedef {import('./engine.js').Engine} Engine @typedef {import('./records.js').Records} Records */
-/** @typedef {'loadAdapter' | 'scaleAdapters' | 'unloadAdapter' | 'convertAdapter' | 'examine' | 'openTrainer' | 'planTraining' | 'train' | 'evaluate' | 'pauseTrainer' | 'trainedAdapter' | 'closeTrainer'
+/** @typedef {'loadAdapter' | 'scaleAdapters' | 'unloadAdapter' | 'convertAdapter' | 'mergeAdapters' | 'readModel' | 'topLogits' | 'samplesOf' | 'examine' | 'openTrainer' | 'planTraining' | 'train' | 'evaluate' | 'pauseTrainer' | 'trainedAdapter' | 'closeTrainer'
  *   | 'getRecord' | 'putRecord' | 'removeRecord' | 'listRecords'} TrainOp */
 
 /** @param {() => Engine} ready @param {() => Records} records @returns {Pick<import('./protocol.js').Handlers, TrainOp>} */
@@ -13,6 +13,10 @@ export function trainHandlers(ready, records) {
     async scaleAdapters({ scales }) { await ready().scaleAdapters(scales); return state(); },
     async unloadAdapter({ name }) { await ready().unloadAdapter(name); return state(); },
     async convertAdapter({ data, form, baseModel, anew }) { return ready().convertAdapter(data, form, { baseModel }, anew === true); },
+    async mergeAdapters({ scales }) { await ready().merge(scales); return state(); },
+    async readModel({ from, n, state: before }) { return ready().readModel(from, n, before); },
+    async topLogits({ samples, topK, vocabulary }, { signal }) { return ready().topLogits(samples, topK, vocabulary, signal); },
+    async samplesOf({ trainer, pairs }) { return ready().training(trainer).samplesOf(pairs); },
     async examine({ pairs, spec, scales }, { signal, emit }) {
       const report = await ready().examine(pairs, spec, scales, signal, (done, total) => emit({ done, total }));
       return { report, memory: ready().memory };

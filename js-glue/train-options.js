@@ -14,6 +14,7 @@ import { checkSignal, knownOnly, numberIn } from './options.js';
  * @property {readonly LoRATarget[]} [targetModules] default: all that the model has
  * @property {boolean} [rslora] scale by alpha / sqrt(rank) (false)
  * @property {number} [layers] adapt only so many layers at the top, 0: all; default: all, and 4 of models with more than 0.5 billion parameters
+ * @property {boolean} [full] no adapter: train all weights of a model whose tensors are all F32, in the session itself; trainer.exportModel() gives the file (false)
  *
  * @typedef {object} TrainingSettings
  * @property {number} [batchSize] samples packed into one micro-batch (2)
@@ -28,16 +29,19 @@ import { checkSignal, knownOnly, numberIn } from './options.js';
  * @property {number} [clipNorm] greatest norm of the gradient, 0: any (1)
  * @property {number} [momentum] of sgd (0)
  * @property {number} [labelSmoothing] (0)
- * @property {'causal' | 'mlm' | 'infonce' | 'cosine'} [loss] what is learned; default: 'causal', the next token. Of encoders: 'mlm' masked tokens of texts; of { anchor, positive } 'infonce', that each anchor is nearest to its own
- *   positive among those of its micro-batch, or with a score 'cosine', the cosine that they should have
- * @property {number} [temperature] of infonce (0.05)
+ * @property {'causal' | 'distill' | 'mlm' | 'infonce' | 'cosine'} [loss] what is learned; default: 'causal', the next token; 'distill': the probabilities that a teacher gives to it. Of encoders: 'mlm' masked tokens of
+ *   texts; of { anchor, positive } 'infonce', that each anchor is nearest to its own positive among those of its micro-batch, or with a score 'cosine', the cosine that they should have
+ * @property {number} [temperature] of distill (2), of infonce (0.05)
+ * @property {number} [topK] of distill: so many of the teacher's tokens at every place, the others count as impossible; 0: all of them, which takes 4 bytes for each token of the vocabulary (64)
+ * @property {number} [hardMix] of distill: share of the data's own tokens, the teacher has the rest (0)
  * @property {boolean} [freezeA] train B only: LoRA-FA (false)
  * @property {number} [loraPlus] learning rate of B over that of A (1)
  * @property {number} [seed] of start values, dropout and order (0)
  *
  * @typedef {object} MemorySettings
  * @property {boolean} [gradientCheckpointing] keep only the inputs of layers and compute the rest again (true); false is faster and takes several times the memory
- * @property {boolean} [cachePrefix] with `layers`: compute what the frozen layers make of a sample once, and keep up to 256 MB of it (true)
+ * @property {boolean} [cachePrefix] with `layers`: compute what the frozen layers make of a sample once, and keep it, in memory and in the session's storage (true)
+ * @property {number} [prefixBytes] of it in memory; default: 32 MB, and 256 MB where there is no fast storage, or it is full: what does not fit is computed again then
  * @property {boolean} [mixedPrecision] a forward pass in fewer bits than the gradients, which are f32: what every model has whose weights are not F32
  * @property {boolean} [offloadOptimizer] not part of this release: an error when true
  *
@@ -52,7 +56,7 @@ import { checkSignal, knownOnly, numberIn } from './options.js';
  *
  * @typedef {Required<Omit<AdapterSettings, 'targetModules' | 'layers'>> & {targetModules: readonly LoRATarget[] | null, layers: number | null}
  *   & Required<Omit<TrainingSettings, 'warmupSteps' | 'maxSteps'>> & {warmupSteps: number | null, maxSteps: number | null}
- *   & {gradientCheckpointing: boolean, cachePrefix: boolean, mixedPrecision: boolean} & {maxLength: number | null, maskProbability: number, shuffleBuffer: number, addEos: boolean}} TrainConfig checked and complete; null: it depends on the data or the model
+ *   & {gradientCheckpointing: boolean, cachePrefix: boolean, prefixBytes: number | null, mixedPrecision: boolean} & {maxLength: number | null, maskProbability: number, shuffleBuffer: number, addEos: boolean}} TrainConfig checked and complete; null: it depends on the data or the model
  */
 
 /** In the order of the core's bits (en.h: EN_LORA_*). @type {readonly LoRATarget[]} */
@@ -72,18 +76,20 @@ const fixed = (only, why) => ({ dflt: only, check: (name, value) => (value === o
 
 /** @type {Readonly<Record<string, Readonly<Record<string, Setting>>>>} */
 const SECTIONS = Object.freeze({
-  adapter: { rank: integer(1, 64, 4), alpha: number(1e-6, 1e5, null), dropout: number(0, 0.99, 0), targetModules: { dflt: null, check: targets }, rslora: flag(false), layers: integer(0, 1e6, null) },
+  adapter: { rank: integer(1, 64, 4), alpha: number(1e-6, 1e5, null), dropout: number(0, 0.99, 0), targetModules: { dflt: null, check: targets }, rslora: flag(false), layers: integer(0, 1e6, null), full: flag(false) },
   training: {
     batchSize: integer(1, 65536, 2), gradientAccumulation: integer(1, 65536, 1), learningRate: number(0, 10, 1e-4), minLearningRate: number(0, 10, 0),
     warmupSteps: integer(0, 1e9, null), maxSteps: integer(1, 1e9, null), optimizer: word('adamw', 'sgd'), scheduler: word('cosine', 'linear', 'constant'),
     weightDecay: number(0, 10, 0), clipNorm: number(0, 1e6, 1), momentum: number(0, 0.9999, 0), labelSmoothing: number(0, 0.99, 0), freezeA: flag(false),
-    loraPlus: number(1e-3, 1e4, 1), loss: word('causal', 'mlm', 'infonce', 'cosine'), temperature: number(1e-3, 100, 0.05), seed: integer(0, 2 ** 31 - 1, 0),
+    loraPlus: number(1e-3, 1e4, 1), loss: word('causal', 'distill', 'mlm', 'infonce', 'cosine'), temperature: number(1e-3, 100, 0), topK: integer(0, 65536, 64), hardMix: number(0, 1, 0), seed: integer(0, 2 ** 31 - 1, 0),
   },
-  memory: { gradientCheckpointing: flag(true), cachePrefix: flag(true), mixedPrecision: flag(false), offloadOptimizer: fixed(false, 'the state of the optimizer stays in memory: it is 12 bytes for each number of the adapter') },
+  memory: { gradientCheckpointing: flag(true), cachePrefix: flag(true), prefixBytes: integer(0, 2 ** 53, null), mixedPrecision: flag(false), offloadOptimizer: fixed(false, 'the state of the optimizer stays in memory: it is 12 bytes for each number of the adapter') },
   data: { maxLength: integer(2, 65536, null), maskProbability: number(0, 0.9, 0.15), shuffleBuffer: integer(0, 2 ** 31 - 1, 0), addEos: flag(true) },
 });
 /** @type {Readonly<Record<string, Setting>>} */
 const BACKEND = Object.freeze({ backend: { dflt: 'auto', check: (name, value) => (value === 'webgpu' ? unsupported(name, 'training runs in WebAssembly; use "auto"') : word('auto', 'wasm').check(name, value)) } });
+
+const FOR_ADAPTERS = Object.freeze(['rank', 'alpha', 'dropout', 'targetModules', 'rslora', 'layers', 'freezeA', 'loraPlus']);
 
 /** @param {string} name @param {string} rule @param {unknown} value @returns {never} */
 function wrong(name, rule, value) { throw new EdgeNetError('ARG', `${name} must be ${rule}, not ${JSON.stringify(value) ?? String(value)}`, { detail: { option: name } }); }
@@ -114,6 +120,8 @@ export function trainConfig(config = {}) {
     take(part, known, `${section}.`);
   }
   take(/** @type {any} */ (config), flat, '');
+  const useless = out.full === true && FOR_ADAPTERS.find((name) => out[name] !== flat[name].dflt);
+  if (useless) wrong(useless, 'left out with full: it is for adapters', out[useless]);
   out.alpha ??= 2 * /** @type {number} */ (out.rank);
   delete out.backend;
   return /** @type {any} */ (out);
@@ -129,10 +137,14 @@ export function trainConfig(config = {}) {
  * @property {TrainData} [replay] samples of what must not be forgotten
  * @property {number} [replayShare] share of them in what is learned (0.2)
  * @property {string | {name: string, every?: number, resume?: boolean}} [checkpoint] keep the state under this name every so many steps (10), and go on from it; resume: false begins anew
+ * @property {Teacher} [teacher] of 'distill': a session of a model with the same vocabulary; or the samples bring its logits
  * @property {AbortSignal} [signal] stops within a slice of some 20 ms; train() then rejects with ABORTED, and what whole steps learned stays
  * @property {(event: TrainEvent) => void} [onStep]
  *
- * @typedef {{input: string, output: string} | {text: string} | string | {anchor: string, positive: string, score?: number}} TrainSample input is not learned, output is; a string or text is learned whole; pairs are for encoders
+ * @typedef {import('./train-room.js').TeacherRows} TeacherRows
+ * @typedef {{topLogits(samples: readonly Int32Array[], options: {topK: number, vocabulary?: string, signal?: AbortSignal}): Promise<TeacherRows[]>}} Teacher an InferenceSession is one
+ * @typedef {{teacher?: TeacherRows}} Taught rows for every token of the sample: those of the input, of the output, and of the end
+ * @typedef {({input: string, output: string} | {text: string}) & Taught | string | {anchor: string, positive: string, score?: number}} TrainSample input is not learned, output is; a string or text is learned whole; pairs are for encoders
  * @typedef {Iterable<TrainSample> | AsyncIterable<TrainSample>} TrainData
  * @typedef {object} TrainEvent
  * @property {number} step 1, 2, ...
@@ -149,13 +161,14 @@ export function trainConfig(config = {}) {
  *
  * @typedef {{epochs: number, evalShare: number, evalEvery: number, patience: number, checkpoint: {name: string, every: number, resume: boolean} | null}} RunSpec checked
  */
-const RUN = Object.freeze(['epochs', 'evalData', 'evalShare', 'evalEvery', 'patience', 'replay', 'replayShare', 'checkpoint', 'signal', 'onStep']);
+const RUN = Object.freeze(['epochs', 'evalData', 'evalShare', 'evalEvery', 'patience', 'replay', 'replayShare', 'checkpoint', 'teacher', 'signal', 'onStep']);
 
 /** @param {RunOptions} [o] @returns {RunSpec & {replayShare: number}} */
 export function runSpec(o = {}) {
   knownOnly(o, RUN, 'options');
   checkSignal(o.signal);
   if (o.onStep !== undefined && typeof o.onStep !== 'function') wrong('onStep', 'a function', o.onStep);
+  if (o.teacher !== undefined && typeof o.teacher?.topLogits !== 'function') wrong('teacher', 'a session', o.teacher);
   const given = typeof o.checkpoint === 'string' ? { name: o.checkpoint } : o.checkpoint;
   if (given !== undefined) {
     knownOnly(given, ['name', 'every', 'resume'], 'checkpoint');

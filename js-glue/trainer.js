@@ -9,7 +9,7 @@ import { runSpec } from './train-options.js';
  * @typedef {import('./train-options.js').TrainConfig} TrainConfig @typedef {import('./train-options.js').RunOptions} RunOptions @typedef {import('./train-options.js').RunSpec} RunSpec
  * @typedef {import('./train-options.js').TrainData} TrainData @typedef {import('./train-options.js').TrainEvent} TrainEvent @typedef {import('./train-options.js').TrainSample} TrainSample
  * @typedef {import('./training.js').TrainReport} TrainReport @typedef {import('./training.js').TrainPlan} TrainPlan @typedef {import('./samples.js').Pair} Pair
- * @typedef {import('./adapter.js').Access & {remember: (memory: import('./engine.js').MemoryInfo) => void}} TrainerAccess
+ * @typedef {import('./adapter.js').Access & {remember: (memory: import('./engine.js').MemoryInfo) => void, exportModel: () => ReadableStream<Uint8Array>}} TrainerAccess
  */
 
 /**
@@ -38,7 +38,7 @@ export class Trainer {
    * @param {RunOptions} [options] @returns {Promise<TrainReport>} rejects with ABORTED after the signal; what whole steps learned stays
    */
   async train(data, options = {}) {
-    const { trainer, given, run } = await this.#begin(data, options);
+    const { trainer, given, run } = await this.#begin(data, options, true);
     const own = linked(options.signal, options.onStep);
     const { report, memory } = await own.run(this.#access.call('train', { trainer, data: given, run }, { signal: own.signal, onEvent: own.tell }));
     this.#access.remember(memory);
@@ -71,10 +71,13 @@ export class Trainer {
     const { trainer, given, run } = await this.#begin(data, options);
     return this.#access.call('planTraining', { trainer, data: given, run });
   }
-  /** Mean loss per learned token of samples, with what was learned so far. @param {TrainData} data @param {{signal?: AbortSignal}} [options] @returns {Promise<{loss: number, perplexity: number, tokens: number}>} */
+  /** Mean loss per learned token of samples, with what was learned so far. @param {TrainData} data @param {{teacher?: import('./train-options.js').Teacher, signal?: AbortSignal}} [options] teacher: of 'distill' @returns {Promise<{loss: number, perplexity: number, tokens: number}>} */
   async evaluate(data, options = {}) {
-    return this.#access.call('evaluate', { trainer: await this.#open(), pairs: await pairsOf(data, 'data', Infinity) }, { signal: options.signal });
+    const pairs = await this.#taught(await pairsOf(data, 'data', Infinity), options);
+    return this.#access.call('evaluate', { trainer: await this.#open(), pairs }, { signal: options.signal });
   }
+  /** Token ids of samples as they are learned, for a teacher to look at; null: nothing of one is learned. @param {TrainData} data @returns {Promise<(Int32Array | null)[]>} */
+  async encode(data) { return (await this.#access.call('samplesOf', { trainer: await this.#open(), pairs: await pairsOf(data, 'data', Infinity) })).ids; }
   /** Wait after the step of a layer that is being computed. @returns {Promise<void>} */
   async pause() { await this.#access.call('pauseTrainer', { trainer: await this.#open(), on: true }); }
   /** Go on. @returns {Promise<void>} */
@@ -94,6 +97,9 @@ export class Trainer {
     return new Adapter(this.#access, { ...known, baseModel: this.#access.info.name, rank, alpha, targetModules: [...targetModules] }, data);
   }
 
+  /** With `full`: the model's file as its weights are now. @returns {ReadableStream<Uint8Array>} */
+  exportModel() { return this.#access.exportModel(); }
+
   /** Stop, and give the memory back; adapters that were taken from it stay. @returns {Promise<void>} */
   async dispose() {
     if (this.#disposed) return;
@@ -108,8 +114,17 @@ export class Trainer {
     if (this.#disposed) throw new EdgeNetError('STATE', 'the trainer was disposed');
     return this.#id ??= this.#access.call('openTrainer', { config: this.config }).catch((e) => { this.#id = null; throw e; });
   }
-  /** @param {TrainData} data @param {RunOptions} options */
-  async #begin(data, options) {
+  /** With what the teacher says to each, if there is one. @param {Pair[]} pairs @param {Pick<RunOptions, 'teacher' | 'signal'>} options @returns {Promise<Pair[]>} */
+  async #taught(pairs, { teacher, signal }) {
+    if (!teacher || !pairs.length) return pairs;
+    if (this.config.loss !== 'distill') throw new EdgeNetError('ARG', 'teacher goes with loss: "distill"', { detail: { option: 'teacher' } });
+    const { ids, vocabulary } = await this.#access.call('samplesOf', { trainer: await this.#open(), pairs });
+    const rows = await teacher.topLogits(ids.filter((all) => all !== null), { topK: this.config.topK, vocabulary, signal });
+    let next = 0;
+    return pairs.map(([input, output], i) => [input, output, undefined, ids[i] ? rows[next++] : undefined]);
+  }
+  /** @param {TrainData} data @param {RunOptions} options @param {boolean} [asked] is a teacher to be asked? */
+  async #begin(data, options, asked = false) {
     const { replayShare, ...run } = runSpec(options);
     const { maxSteps, batchSize, gradientAccumulation } = this.config;
     const learn = await pairsOf(data, 'data', maxSteps === null ? Infinity : maxSteps * batchSize * gradientAccumulation);
@@ -117,7 +132,8 @@ export class Trainer {
     const more = old.length ? Math.round(learn.length * replayShare / (1 - replayShare)) : 0;
     const mixed = [...learn, ...Array.from({ length: more }, (_, i) => old[i % old.length])];
     const measure = options.evalData === undefined ? [] : await pairsOf(options.evalData, 'evalData', Infinity);
-    return { trainer: await this.#open(), given: { learn: mixed, measure }, run };
+    const taught = asked ? { learn: await this.#taught(mixed, options), measure: await this.#taught(measure, options) } : { learn: mixed, measure };
+    return { trainer: await this.#open(), given: taught, run };
   }
 }
 
@@ -135,8 +151,10 @@ export async function pairsOf(data, name, most) {
 /** @param {any} s @param {string} name @returns {Pair} */
 function pairOf(s, name) {
   if (typeof s === 'string') return [null, s];
-  if (typeof s?.text === 'string' && s.input === undefined && s.output === undefined) return [null, s.text];
-  if (typeof s?.input === 'string' && typeof s.output === 'string') return [s.input, s.output];
+  if (s?.teacher !== undefined && !(s.teacher?.logits instanceof Float32Array && (s.teacher.ids === null || s.teacher.ids instanceof Int32Array))) throw new EdgeNetError('ARG', `${name}.teacher must be { ids: Int32Array or null, logits: Float32Array }`, { detail: { option: name } });
+  /** @type {[undefined?, import('./train-options.js').TeacherRows?]} */ const taught = s?.teacher ? [undefined, s.teacher] : [];
+  if (typeof s?.text === 'string' && s.input === undefined && s.output === undefined) return [null, s.text, ...taught];
+  if (typeof s?.input === 'string' && typeof s.output === 'string') return [s.input, s.output, ...taught];
   if (typeof s?.anchor === 'string' && typeof s.positive === 'string' && (s.score === undefined || Math.abs(s.score) <= 1)) return [s.anchor, s.positive, s.score ?? null];
   throw new EdgeNetError('ARG', `${name} must be a string, { text }, { input, output } or { anchor, positive, score? }`, { detail: { option: name } });
 }

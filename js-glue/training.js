@@ -6,8 +6,10 @@ import { EdgeNetError, abortError } from './errors.js';
 import { sha256 } from './manifest/hash.js';
 import { concat, toHex, utf8 } from './manifest/encoding.js';
 import { makeYield } from './platform.js';
+import { Prefixes } from './prefixes.js';
 import { encodePairs, encodeTexts, epochOrder, mostTokens } from './samples.js';
 import { TARGETS } from './train-options.js';
+import { microBatchBytes } from './train-room.js';
 
 const SLICE_MS = 20;
 /** Steps in a row whose gradient is not finite: then something is wrong for good. */
@@ -18,16 +20,14 @@ const LARGE = 5e8;
 const TOP_LAYERS = 4;
 /** Random numbers that masks of a micro-batch may take, and where those of measurements begin. */
 const MASK_STRIDE = 2 ** 18, EVALUATED = 2 ** 33;
-/** Bytes of what frozen layers made of samples that are kept at most. */
-const PREFIX_BYTES = 256e6;
 
 /**
  * @typedef {import('./train-options.js').TrainConfig} TrainConfig @typedef {import('./train-options.js').RunSpec} RunSpec @typedef {import('./train-options.js').TrainEvent} TrainEvent
  * @typedef {import('./samples.js').Pair} Pair
  * @typedef {import('./wasm-instance.js').Sample & {ids: Int32Array}} Sample
  * @typedef {{learn: readonly Pair[], measure: readonly Pair[]}} Data
- * @typedef {{w: import('./wasm-instance.js').WasmInstance, model: number, info: import('./engine.js').ModelInfo, tokenizer: number}} Place
- * @typedef {{get(name: string): Promise<Uint8Array | null>, put(name: string, bytes: Uint8Array): Promise<void>}} Keeper
+ * @typedef {{w: import('./wasm-instance.js').WasmInstance, model: number, info: import('./engine.js').ModelInfo, tokenizer: number, vocabulary: () => Promise<string>, change: <T>(work: () => T) => Promise<T>}} Place change: when nothing is at work on the weights
+ * @typedef {{get(name: string): Promise<Uint8Array | null>, put(name: string, bytes: Uint8Array): Promise<void>, scratch(): Promise<import('./stores/volume.js').VolumeFile | null>}} Keeper
  *
  * @typedef {object} TrainPlan
  * @property {number} samples to learn
@@ -58,10 +58,9 @@ const PREFIX_BYTES = 256e6;
 export class Training {
   #p;
   #config;
-  #adapter;
-  /** Numbers for each token of a kept prefix; 0: there is none. */ #width = 0;
-  /** What the frozen layers made of samples. @type {Map<Sample, Float32Array>} */ #prefixes = new Map();
-  #prefixBytes = 0;
+  /** null: all weights are trained. @type {import('./wasm-instance.js').Opened | null} */ #adapter = null;
+  /** What comes with every token. @type {import('./train-room.js').Wide} */ #wide;
+  /** What the frozen layers made of samples, while something is at work. @type {Prefixes | null} */ #prefixes = null;
   /** @type {{handle: number, block: number, bytes: number, spec: import('./wasm-instance.js').TrainSpec, room: import('./wasm-instance.js').MicroBatch} | null} */ #trainer = null;
   #rest = makeYield();
   #rested = 0;
@@ -75,21 +74,27 @@ export class Training {
     const { w, model, info } = this.#p = place;
     if (config.mixedPrecision && info.quantization === 'F32') throw new EdgeNetError('UNSUPPORTED', 'mixedPrecision: the weights of this model are F32, and so is its forward pass', { detail: { option: 'mixedPrecision' } });
     this.#config = config;
-    const { rank, alpha, rslora, seed, layers } = config;
+    const { rank, alpha, rslora, seed, layers, loss, topK } = config;
     const top = layers ?? (info.parameters > LARGE ? TOP_LAYERS : 0);
     const firstLayer = top && top < info.layers ? info.layers - top : 0;
-    this.#width = firstLayer && config.cachePrefix && config.loss !== 'mlm' ? info.embedding : 0; // masked tokens are others in every epoch
-    if (info.hasLogits !== (config.loss === 'causal')) throw new EdgeNetError('ARG', `loss "${config.loss}" is not for this model: "${info.architecture}" ${info.hasLogits ? 'learns the next token, "causal"' : 'is an encoder, which learns "mlm", "infonce" or "cosine"'}`, { detail: { option: 'loss' } });
+    if (loss === 'distill' && topK > info.vocabulary) throw new EdgeNetError('ARG', `topK ${topK}: the vocabulary has ${info.vocabulary} tokens`, { detail: { option: 'topK' } });
+    this.#wide = {
+      prefix: firstLayer && !config.full && config.cachePrefix && loss !== 'mlm' ? info.embedding : 0, // masked tokens are others in every epoch
+      teacher: loss === 'distill' ? topK || info.vocabulary : 0, named: loss === 'distill' && topK > 0,
+    };
+    if (info.hasLogits !== nextToken(loss)) throw new EdgeNetError('ARG', `loss "${loss}" is not for this model: "${info.architecture}" ${info.hasLogits ? 'learns the next token, "causal" or "distill"' : 'is an encoder, which learns "mlm", "infonce" or "cosine"'}`, { detail: { option: 'loss' } });
+    if (config.full) return;
     const bits = config.targetModules ? targetBits(config.targetModules) : w.targetsOf(model);
     this.#adapter = w.newAdapter(model, { rank, alpha, rslora, seed, firstLayer, targets: bits });
   }
 
   /** Bytes in the engine's memory. */
-  get bytes() { return this.#adapter.bytes + (this.#trainer ? this.#trainer.bytes + this.#trainer.room.bytes : 0); }
-  get parameters() { return this.#p.w.adapterInfo(this.#adapter.handle, 0).parameters; }
+  get bytes() { return (this.#adapter?.bytes ?? 0) + (this.#trainer ? this.#trainer.bytes + this.#trainer.room.bytes : 0); }
+  get parameters() { return this.#adapter ? this.#p.w.adapterInfo(this.#adapter.handle, 0).parameters : this.#p.info.parameters; }
   /** @param {'gguf' | 'peft'} form @returns {import('./adapters.js').AdapterData} */
   file(form) {
     const { rslora, dropout } = this.#config;
+    if (!this.#adapter) throw new EdgeNetError('STATE', 'there is no adapter: all weights are trained, and exportModel() gives them');
     return adapterFile(this.#p.w, this.#adapter.handle, form, { baseModel: this.#p.info.name, rslora, dropout });
   }
   /** @param {boolean} on */
@@ -102,15 +107,23 @@ export class Training {
     this.#closed = true;
     this.#open();
     this.#drop();
-    this.#p.w.free(this.#adapter.block);
+    if (this.#adapter) this.#p.w.free(this.#adapter.block);
   }
 
   /** @param {Data} data @param {RunSpec} run @returns {TrainPlan} */
   plan(data, run) {
     const { w } = this.#p;
-    const p = this.#prepare(data, run);
-    const bytes = this.#adapter.bytes + (20 + 4 * this.#width) * p.tokens + w.trainerBytes(this.#adapter.handle, this.#spec(p.tokens));
+    const p = this.#prepare(data, run, false);
+    const bytes = (this.#adapter?.bytes ?? 0) + microBatchBytes(p.tokens, this.#wide) + w.trainerBytes(this.#adapter?.handle ?? 0, this.#p.model, this.#spec(p.tokens));
     return { samples: p.samples.length, heldOut: p.measure.length, cut: p.cut, dropped: p.dropped, steps: p.steps, stepsPerEpoch: p.perEpoch, batchTokens: p.tokens, parameters: this.parameters, bytes };
+  }
+
+  /** Token ids of samples as they will be learned, null: nothing of it will be; and what says which vocabulary they are of. @param {readonly Pair[]} pairs */
+  async samplesOf(pairs) {
+    const { w, tokenizer, vocabulary } = this.#p;
+    /** @type {(Int32Array | null)[]} */ const ids = pairs.map(() => null);
+    for (const sample of encodePairs({ w, tokenizer, special: this.#words() }, pairs, { maxLength: this.#maxLength(), addEos: this.#config.addEos }).samples) ids[sample.at] = sample.ids;
+    return { ids, vocabulary: await vocabulary() };
   }
 
   /** Mean loss of the learned part of samples. @param {readonly Pair[]} pairs @param {AbortSignal} signal */
@@ -128,12 +141,13 @@ export class Training {
   async train(data, run, keeper, signal, emit) {
     return this.#alone(async () => {
       const p = this.#prepare(data, run);
+      this.#prefixes = new Prefixes(this.#config.prefixBytes, () => keeper.scratch());
       this.#need(p.tokens);
       const name = run.checkpoint && `checkpoint/${run.checkpoint.name}`;
       const settings = name ? await this.#settings(p, run) : '';
       /** @type {Progress} */ const at = { step: 0, loss: NaN, tokens: 0, ms: 0, evalBefore: null, evalLoss: null, best: null, bad: 0, stop: false };
       /** @type {Uint8Array | null} */ let best = null;
-      if (name && run.checkpoint?.resume) best = this.#resume(await keeper.get(name), at, settings, name);
+      if (name && run.checkpoint?.resume) best = await this.#resume(await keeper.get(name), at, settings, name);
       const resumedFrom = at.step;
       const keep = async () => { if (name) await keeper.put(name, this.#checkpoint(at, settings, best)); };
       const judge = async () => {
@@ -158,7 +172,7 @@ export class Training {
         if (run.checkpoint && (at.step % run.checkpoint.every === 0 || at.step === p.steps || at.stop)) await keep();
         emit(event);
       }
-      if (at.stop && best) { this.#p.w.loadTrainer(this.#live.handle, best); at.evalLoss = at.best; }
+      if (at.stop && best) { await this.#load(best); at.evalLoss = at.best; }
       return { finished: at.stop ? 'patience' : 'done', steps: at.step, samples: p.samples.length, loss: at.loss, evalBefore: at.evalBefore, evalLoss: at.evalLoss, tokens: at.tokens, milliseconds: at.ms, resumedFrom };
     });
   }
@@ -171,32 +185,43 @@ export class Training {
     this.#rested = performance.now();
     try { return await work(); } finally {
       this.#busy = false;
-      this.#prefixes.clear();
-      this.#prefixBytes = 0;
+      await this.#prefixes?.close();
+      this.#prefixes = null;
     }
   }
+  /** Change what is trained: beside texts in the making only an adapter can change. @template T @param {() => T} work @returns {Promise<T>} */
+  async #change(work) { return this.#adapter ? work() : this.#p.change(work); }
+  /** @param {Uint8Array} state */
+  #load(state) { return this.#change(() => this.#p.w.loadTrainer(this.#live.handle, state)); }
   get #live() {
     if (this.#closed || !this.#trainer) throw closedError();
     return this.#trainer;
   }
 
-  /** @param {readonly Pair[]} pairs */
-  #encode(pairs) {
-    const { w, info, tokenizer } = this.#p;
-    if (!info.specialTokens) throw new EdgeNetError('UNSUPPORTED', "the model's file has no tokenizer that this build knows");
-    const most = this.#config.maxLength ?? Math.min(DEFAULT_LENGTH, info.contextTrained || DEFAULT_LENGTH);
-    if (info.contextTrained && most > info.contextTrained) throw new EdgeNetError('ARG', `maxLength ${most}: the model's context is ${info.contextTrained}`, { detail: { option: 'maxLength' } });
-    const words = { w, tokenizer, special: info.specialTokens }, { loss } = this.#config;
-    if (loss !== 'causal') return encodeTexts(words, pairs, { maxLength: most, paired: loss !== 'mlm', scored: loss === 'cosine' });
-    return encodePairs(words, pairs, { maxLength: most, addEos: this.#config.addEos });
+  #words() {
+    const { specialTokens } = this.#p.info;
+    if (!specialTokens) throw new EdgeNetError('UNSUPPORTED', "the model's file has no tokenizer that this build knows");
+    return specialTokens;
+  }
+  #maxLength() {
+    const { contextTrained } = this.#p.info;
+    const most = this.#config.maxLength ?? Math.min(DEFAULT_LENGTH, contextTrained || DEFAULT_LENGTH);
+    if (contextTrained && most > contextTrained) throw new EdgeNetError('ARG', `maxLength ${most}: the model's context is ${contextTrained}`, { detail: { option: 'maxLength' } });
+    return most;
+  }
+  /** @param {readonly Pair[]} pairs @param {boolean} [taught] with what a teacher says, if the loss has one */
+  #encode(pairs, taught = true) {
+    const { w, tokenizer } = this.#p, words = { w, tokenizer, special: this.#words() }, { loss, addEos } = this.#config, maxLength = this.#maxLength();
+    if (!nextToken(loss)) return encodeTexts(words, pairs, { maxLength, paired: loss !== 'mlm', scored: loss === 'cosine' });
+    return encodePairs(words, pairs, { maxLength, addEos, ...(taught && loss === 'distill' && { teacher: { width: this.#wide.teacher, named: this.#wide.named } }) });
   }
 
-  /** Which samples to learn and which to measure. @param {Data} data @param {RunSpec} run @returns {Prepared} */
-  #prepare(data, run) {
+  /** Which samples to learn and which to measure. @param {Data} data @param {RunSpec} run @param {boolean} [taught] @returns {Prepared} */
+  #prepare(data, run, taught) {
     const { w } = this.#p;
     const { batchSize, gradientAccumulation, maxSteps, seed } = this.#config;
-    const { samples: all, cut, dropped } = this.#encode(data.learn);
-    const apart = this.#encode(data.measure).samples;
+    const { samples: all, cut, dropped } = this.#encode(data.learn, taught);
+    const apart = this.#encode(data.measure, taught).samples;
     if (!all.length) throw nothing();
     const order = Array.from(w.shuffled(all.length, seed, 2 ** 32 - 1), (i) => all[i]); // held out: the end of this order
     let n = all.length;
@@ -209,18 +234,18 @@ export class Training {
 
   /** @param {number} tokens @returns {import('./wasm-instance.js').TrainSpec} */
   #spec(tokens) {
-    const { gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, loraPlus, dropout, seed, labelSmoothing, loss, temperature } = this.#config;
-    return { tokens, keepAll: !gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, lrRatioB: loraPlus, dropout, seed, labelSmoothing, loss, temperature };
+    const { gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, loraPlus, dropout, seed, labelSmoothing, loss, temperature, hardMix } = this.#config;
+    return { tokens, keepAll: !gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, lrRatioB: this.#adapter ? loraPlus : 0, dropout, seed, labelSmoothing, loss, temperature, hardMix };
   }
   /** A trainer for micro-batches of so many tokens; one that is there goes on in the larger one. @param {number} tokens */
   #need(tokens) {
-    const { w } = this.#p;
+    const { w, model } = this.#p;
     if (this.#trainer && this.#trainer.spec.tokens >= tokens) return;
     const state = this.#trainer && w.saveTrainer(this.#trainer.handle);
     this.#drop();
     const spec = this.#spec(tokens);
-    const trainer = w.openTrainer(this.#adapter.handle, spec);
-    try { this.#trainer = { ...trainer, spec, room: w.openMicroBatch(tokens, this.#width) }; } catch (e) { w.free(trainer.block); throw e; }
+    const trainer = w.openTrainer(this.#adapter?.handle ?? 0, model, spec);
+    try { this.#trainer = { ...trainer, spec, room: w.openMicroBatch(tokens, this.#wide) }; } catch (e) { w.free(trainer.block); throw e; }
     if (state) w.loadTrainer(trainer.handle, state);
   }
   #drop() {
@@ -245,7 +270,7 @@ export class Training {
     }
     const { loss, weight } = await this.#accumulate(batches, at.step * gradientAccumulation, signal);
     const tokens = batches.flat().reduce((sum, s) => sum + s.ids.length, 0);
-    const { gradNorm, skipped } = w.trainStep(this.#live.handle, lr);
+    const { gradNorm, skipped } = await this.#change(() => w.trainStep(this.#live.handle, lr));
     const ms = performance.now() - start;
     at.step++;
     at.loss = loss / weight;
@@ -294,8 +319,8 @@ export class Training {
   /** One micro-batch. @param {readonly Sample[]} samples @param {'learn' | 'evaluate'} what @param {AbortSignal} signal @param {number} number names it: what is masked follows from it @param {import('./wasm-instance.js').Rows} [rows] of all pairs of the step */
   async #micro(samples, what, signal, number, rows) {
     /** @type {Float32Array[]} */ const prefixes = [];
-    for (const sample of this.#width ? samples : []) prefixes.push(await this.#prefix(sample, signal));
-    return this.#pass(samples, what, signal, this.#width ? prefixes : undefined, { rows, mask: this.#config.loss === 'mlm' ? this.#mask(number) : undefined });
+    for (const sample of this.#wide.prefix ? samples : []) prefixes.push(await this.#prefix(sample, signal));
+    return this.#pass(samples, what, signal, this.#wide.prefix ? prefixes : undefined, { rows, mask: this.#config.loss === 'mlm' ? this.#mask(number) : undefined });
   }
   /** @param {number} number of the micro-batch @returns {import('./wasm-instance.js').Mask} */
   #mask(number) {
@@ -307,14 +332,11 @@ export class Training {
   }
   /** What the frozen layers make of a sample: the same in every epoch. @param {Sample} sample @param {AbortSignal} signal */
   async #prefix(sample, signal) {
-    const kept = this.#prefixes.get(sample);
+    const kept = await this.#prefixes?.get(sample);
     if (kept) return kept;
     await this.#pass([sample], 'prefix', signal);
-    const rows = this.#p.w.prefixRows(this.#live.handle, sample.ids.length * this.#width);
-    if (this.#prefixBytes + rows.byteLength <= PREFIX_BYTES) {
-      this.#prefixes.set(sample, rows);
-      this.#prefixBytes += rows.byteLength;
-    }
+    const rows = this.#p.w.prefixRows(this.#live.handle, sample.ids.length * this.#wide.prefix);
+    await this.#prefixes?.put(sample, rows);
     return rows;
   }
   /** Forward, and backward to learn, in slices. @param {readonly Sample[]} samples @param {'learn' | 'evaluate' | 'prefix'} what @param {AbortSignal} signal @param {readonly Float32Array[]} [prefixes] @param {{mask?: import('./wasm-instance.js').Mask, rows?: import('./wasm-instance.js').Rows}} [more] */
@@ -345,7 +367,7 @@ export class Training {
   // ---- checkpoints: u32 n, n bytes of JSON, the core's state, the core's best state if there is one ----
   /** What a checkpoint must agree with: settings and data. @param {Prepared} p @param {RunSpec} run @returns {Promise<string>} */
   async #settings(p, run) {
-    const parts = [...p.samples, ...p.measure].flatMap((s) => [Float64Array.of(s.ids.length, s.prompt, s.split ?? 0, s.score ?? 0), s.ids]);
+    const parts = [...p.samples, ...p.measure].flatMap((s) => [Float64Array.of(s.ids.length, s.prompt, s.split ?? 0, s.score ?? 0), s.ids, s.teacher?.ids, s.teacher?.logits].filter((a) => !!a));
     const text = JSON.stringify([this.#config, p.steps, p.perEpoch, p.samples.length, run.evalEvery, run.patience]);
     return toHex(await sha256(concat(utf8(text), ...parts.map((a) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength)))));
   }
@@ -355,13 +377,13 @@ export class Training {
     const head = utf8(JSON.stringify({ ...at, settings, stateBytes: state.length }));
     return concat(new Uint8Array(Uint32Array.of(head.length).buffer), head, state, best ?? new Uint8Array(0));
   }
-  /** @param {Uint8Array | null} record @param {Progress} at filled @param {string} settings @param {string} name @returns {Uint8Array | null} the best state */
-  #resume(record, at, settings, name) {
+  /** @param {Uint8Array | null} record @param {Progress} at filled @param {string} settings @param {string} name @returns {Promise<Uint8Array | null>} the best state */
+  async #resume(record, at, settings, name) {
     if (!record) return null;
     const n = new DataView(record.buffer, record.byteOffset, record.byteLength).getUint32(0, true);
     const { settings: theirs, stateBytes, ...progress } = JSON.parse(new TextDecoder().decode(record.subarray(4, 4 + n)));
     if (theirs !== settings) throw new EdgeNetError('ARG', `the ${name.replace('/', ' ')} was made with other data or other settings: give another name, or { resume: false } to begin anew`, { detail: { option: 'checkpoint' } });
-    this.#p.w.loadTrainer(this.#live.handle, record.subarray(4 + n, 4 + n + stateBytes));
+    await this.#load(record.subarray(4 + n, 4 + n + stateBytes));
     Object.assign(at, progress);
     return record.length > 4 + n + stateBytes ? record.slice(4 + n + stateBytes) : null;
   }
@@ -375,5 +397,7 @@ export function adapterFile(w, adapter, form, config) {
   if (form === 'gguf') return { form, file: w.saveAdapter(adapter, 'gguf') };
   return { form, tensors: w.saveAdapter(adapter, 'peft'), config: new TextDecoder().decode(w.saveAdapter(adapter, 'peft-config', config)) };
 }
+/** Is it a loss of models that write? @param {string} loss */
+function nextToken(loss) { return loss === 'causal' || loss === 'distill'; }
 function nothing() { return new EdgeNetError('ARG', 'there is nothing to learn in the data', { detail: { option: 'data' } }); }
 function closedError() { return new EdgeNetError('STATE', 'the trainer was disposed'); }

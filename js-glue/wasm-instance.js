@@ -3,14 +3,13 @@
 // is made for each access and never kept; what leaves this file are numbers, copies and strings.
 import { EdgeNetError, errorOfStatus } from './errors.js';
 import { noteDropped } from './platform.js';
+import { layRoom, mailedSpec, microBatchBytes } from './train-room.js';
 
 const EN_ABI = 1;
 const E_MORE = -3;
 const E_NUMERIC = -9;
 /** en.h: EN_LORA_*, of q, k, v, o, gate, up, down. */
 const LORA_BITS = Object.freeze([1, 2, 4, 8, 16, 32, 64]);
-/** losses.def */
-const LOSSES = Object.freeze(['causal', 'distill', 'mlm', 'infonce', 'cosine']);
 /** en_train.h: EN_TRAIN_*. */
 const TRAIN = Object.freeze(['evaluate', 'learn', 'prefix']);
 const MASK_TRIES = 1000;
@@ -482,6 +481,13 @@ export class WasmInstance {
       try { return this.#copy(block, bytes); } finally { this.free(block); }
     });
   }
+  /** Into the model's weights, for ever; nothing may be at work on it. @param {number} model @param {number} adapter @param {number} scale */
+  mergeAdapter(model, adapter, scale) { this.#must('w_adapter_merge', model, adapter, scale); }
+  /** Bytes of the model's file, as its weights are now. @param {number} model @param {number} from @param {number} n @returns {Uint8Array} */
+  readModel(model, from, n) {
+    const at = this.alloc(n);
+    try { this.#must('w_model_read', model, from, at, n); return this.#copy(at, n); } finally { this.free(at); }
+  }
   /** @param {number} at @param {number} n */
   #copy(at, n) { return new Uint8Array(this.#memory.buffer, at, n).slice(); }
   /** Every sequence is empty afterwards, also after detach. @param {number} session @param {number} adapter @param {number} scale */
@@ -490,19 +496,16 @@ export class WasmInstance {
   detach(session, adapter) { this.#must('w_session_detach', session, adapter); }
 
   // ---- training ----
-  /** Bytes that openTrainer will take; 0: it will say why it cannot be. @param {number} adapter @param {TrainSpec} spec @returns {number} */
-  trainerBytes(adapter, spec) { this.#tell(mailedSpec(spec)); return this.#run('w_trainer_bytes', adapter); }
-  /** @param {number} adapter @param {TrainSpec} spec */
-  openTrainer(adapter, spec) {
+  /** Bytes that openTrainer will take; 0: it will say why it cannot be. @param {number} adapter 0: all weights of the model @param {number} model @param {TrainSpec} spec @returns {number} */
+  trainerBytes(adapter, model, spec) { this.#tell(mailedSpec(spec)); return this.#run('w_trainer_bytes', adapter, model); }
+  /** @param {number} adapter @param {number} model @param {TrainSpec} spec */
+  openTrainer(adapter, model, spec) {
     this.#tell(mailedSpec(spec));
-    this.#must('w_trainer_open', adapter);
+    this.#must('w_trainer_open', adapter, model);
     return this.#opened();
   }
-  /** Room for a micro-batch. @param {number} cap tokens @param {number} width of a prefix, 0: none */
-  openMicroBatch(cap, width) {
-    const bytes = (20 + 4 * width) * cap, at = this.alloc(bytes);
-    return { at, bytes, cap, width, ids: at, segment: at + 4 * cap, weight: at + 8 * cap, goals: at + 12 * cap, targets: at + 16 * cap, prefix: at + 20 * cap };
-  }
+  /** Room for a micro-batch. @param {number} cap tokens @param {Wide} wide */
+  openMicroBatch(cap, wide) { return layRoom(this.alloc(microBatchBytes(cap, wide)), cap, wide); }
   /**
    * Samples one after another; the core borrows the room until the micro-batch is done. @param {number} trainer @param {MicroBatch} room @param {readonly Sample[]} samples
    * @param {'evaluate' | 'learn' | 'prefix'} what @param {readonly Float32Array[]} [prefixes] what the frozen layers made of each sample
@@ -518,11 +521,13 @@ export class WasmInstance {
       segment.fill(2 * i, n, n + sample.ids.length).fill(2 * i + 1, n + (sample.split ?? sample.ids.length), n + sample.ids.length);
       new Float32Array(this.#memory.buffer, room.targets, room.cap)[i] = sample.score ?? 0;
       weight.fill(1, n, n + sample.ids.length).fill(0, n, n + sample.prompt);
-      if (prefixes) new Float32Array(this.#memory.buffer, room.prefix, room.cap * room.width).set(prefixes[i], n * room.width);
+      if (prefixes) new Float32Array(this.#memory.buffer, room.prefixAt, room.cap * room.prefix).set(prefixes[i], n * room.prefix);
+      if (sample.teacher) new Float32Array(this.#memory.buffer, room.teacherAt, room.cap * room.teacher).set(sample.teacher.logits, n * room.teacher);
+      if (sample.teacher?.ids) new Int32Array(this.#memory.buffer, room.namedAt, room.cap * room.teacher).set(sample.teacher.ids, n * room.teacher);
       n += sample.ids.length;
     });
     if (mask) this.#mask(room, n, mask);
-    this.#must('w_train_begin', trainer, n, room.ids, room.segment, room.weight, prefixes ? room.prefix : 0, mask ? room.goals : 0, room.targets, rows?.at ?? 0, rows?.n ?? 0, rows?.first ?? 0, TRAIN.indexOf(what));
+    this.#must('w_train_begin', trainer, n, room.ids, room.segment, room.weight, prefixes ? room.prefixAt : 0, mask ? room.goals : 0, room.targets, rows?.at ?? 0, rows?.n ?? 0, rows?.first ?? 0, room.teacher ? room.teacherAt : 0, room.namedAt, room.teacher, TRAIN.indexOf(what));
   }
   /** Mask tokens, one at least. @param {MicroBatch} room @param {number} n @param {Mask} mask */
   #mask(room, n, { probability, mask, first, vocab, seed, counter }) {
@@ -586,15 +591,7 @@ export class WasmInstance {
   /** Number `counter` of the random stream of a seed, 0 <= x < 1. @param {number} seed @param {number} counter @returns {number} */
   uniform(seed, counter) { return this.#run('w_uniform', seed, counter); }
 }
-/** @param {TrainSpec} s @returns {number[]} in the order of wasm/exports_train.c */
-function mailedSpec(s) {
-  return [s.tokens, s.keepAll ? 1 : 0, s.clipNorm, s.weightDecay, s.optimizer === 'sgd' ? 1 : 0, s.momentum, s.freezeA ? 1 : 0, s.lrRatioB, s.dropout, s.seed, LOSSES.indexOf(s.loss), s.labelSmoothing, s.temperature];
-}
 /** @typedef {{at: number, cap: number, n: number, ids: number, seq: number, want: number}} Batch
- * @typedef {{at: number, bytes: number, cap: number, width: number, ids: number, segment: number, weight: number, goals: number, targets: number, prefix: number}} MicroBatch
- * @typedef {{ids: ArrayLike<number>, prompt: number, split?: number, score?: number}} Sample prompt: leading tokens that are not learned; split: a pair of texts, the second begins there; score: the cosine that they should have
- * @typedef {{at: number, n: number, first: number}} Rows first: of the micro-batch
- * @typedef {{probability: number, mask: number, first: number, vocab: number, seed: number, counter: number}} Mask first: ids below are special
- * @typedef {{tokens: number, keepAll: boolean, clipNorm: number, weightDecay: number, optimizer: 'adamw' | 'sgd', momentum: number, freezeA: boolean, lrRatioB: number,
- *   dropout: number, seed: number, labelSmoothing: number, loss: string, temperature: number}} TrainSpec tokens: most of one micro-batch */
+ * @typedef {import('./train-room.js').Wide} Wide @typedef {import('./train-room.js').MicroBatch} MicroBatch @typedef {import('./train-room.js').TrainSpec} TrainSpec
+ * @typedef {import('./train-room.js').Sample} Sample @typedef {import('./train-room.js').Rows} Rows @typedef {import('./train-room.js').Mask} Mask */
 export const MAX_BYTES = 65536 * PAGE;

@@ -67,35 +67,52 @@ int32_t w_adapter_save(const en_adapter *a, int32_t form, const char *base_model
 int32_t w_session_attach(en_session *s, en_adapter *a, double scale) { return en_session_attach(s, a, (float)scale, w_reason()); }
 int32_t w_session_detach(en_session *s, en_adapter *a) { return en_session_detach(s, a); }
 
+/* Into the model's weights, for ever. */
+int32_t w_adapter_merge(en_model *m, const en_adapter *a, double scale) {
+  const size_t need = en_adapter_merge_bytes(a);
+  void *scratch = w_open_block(need, "scratch of merging");
+  if (!scratch) return EN_E_NOMEM;
+  const int32_t status = en_adapter_merge(m, a, (float)scale, scratch, need, w_reason());
+  w_free(scratch);
+  return status;
+}
+/* The file of a model as its weights are now: n_bytes of it from byte `at` on. */
+int32_t w_model_read(const en_model *m, double at, void *dst, uint32_t n_bytes) { return at >= 0 ? en_model_read(m, (uint64_t)at, dst, n_bytes) : EN_E_ARG; }
+
 /* ---- training ---- */
 
 static en_train_spec spec_from_mail(void) {
   const double *in = w_mail();
   return (en_train_spec){
     .n_tokens = (uint32_t)in[0], .keep = (uint32_t)in[1], .clip_norm = (float)in[2], .weight_decay = (float)in[3], .optimizer = (uint32_t)in[4], .momentum = (float)in[5],
-    .freeze_a = (uint32_t)in[6], .lr_ratio_b = (float)in[7], .dropout = (float)in[8], .seed = (uint64_t)in[9], .loss = (uint32_t)in[10], .label_smoothing = (float)in[11], .temperature = (float)in[12]};
+    .freeze_a = (uint32_t)in[6], .lr_ratio_b = (float)in[7], .dropout = (float)in[8], .seed = (uint64_t)in[9], .loss = (uint32_t)in[10], .label_smoothing = (float)in[11], .temperature = (float)in[12], .hard_mix = (float)in[13]};
 }
-/* Settings in the mailbox. Bytes that w_trainer_open will ask for; 0: it will say why not. */
-double w_trainer_bytes(const en_adapter *a) {
+/* Settings in the mailbox. a NULL: all weights of m. Bytes that w_trainer_open will ask for; 0: it will say why not. */
+static size_t trainer_bytes(const en_adapter *a, const en_model *m, const en_train_spec *spec, const en_host *host) {
+  return a ? en_trainer_bytes(a, spec, host) : en_trainer_model_bytes(m, spec, host);
+}
+double w_trainer_bytes(const en_adapter *a, const en_model *m) {
   const en_train_spec spec = spec_from_mail();
   const en_host host = w_lanes();
-  return (double)en_trainer_bytes(a, &spec, &host);
+  return (double)trainer_bytes(a, m, &spec, &host);
 }
-int32_t w_trainer_open(en_adapter *a) {
+int32_t w_trainer_open(en_adapter *a, en_model *m) {
   const en_train_spec spec = spec_from_mail();
   const en_host host = w_lanes();
   en_trainer *t = NULL;
-  const size_t need = en_trainer_bytes(a, &spec, &host);
+  const size_t need = trainer_bytes(a, m, &spec, &host);
   void *block = need ? w_open_block(need, "training") : NULL;
   if (need && !block) return EN_E_NOMEM;
-  return w_opened(en_trainer_init(&t, block, need, a, &spec, &host, w_reason()), t, block);
+  return w_opened(a ? en_trainer_init(&t, block, need, a, &spec, &host, w_reason()) : en_trainer_init_model(&t, block, need, m, &spec, &host, w_reason()), t, block);
 }
 
 /* What w_train_begin borrows until the micro-batch is done: ids and weight [n], segment [n], prefix [n, n_embd] or NULL, goals [n] of masked tokens,
- * targets of pairs; rows [n_rows, n_embd] of a larger batch of pairs, of which this one's begin at first_row, or NULL. what: EN_TRAIN_*. */
+ * targets of pairs; rows [n_rows, n_embd] of a larger batch of pairs, of which this one's begin at first_row, or NULL; a teacher's logits [n, teacher_k] of
+ * teacher_ids, or [n, vocabulary] where those are NULL. what: EN_TRAIN_*. */
 int32_t w_train_begin(en_trainer *t, uint32_t n, const int32_t *ids, const uint32_t *segment, const float *weight, const float *prefix, const int32_t *goals, const float *targets,
-                      const float *rows, uint32_t n_rows, uint32_t first_row, int32_t what) {
-  const en_train_batch batch = {.n = n, .ids = ids, .segment = segment, .weight = weight, .prefix = prefix, .goals = goals, .targets = targets, .rows = rows, .n_rows = n_rows, .first_row = first_row};
+                      const float *rows, uint32_t n_rows, uint32_t first_row, const float *teacher, const int32_t *teacher_ids, uint32_t teacher_k, int32_t what) {
+  const en_train_batch batch = {.n = n, .ids = ids, .segment = segment, .weight = weight, .prefix = prefix, .goals = goals, .targets = targets, .rows = rows, .n_rows = n_rows, .first_row = first_row,
+                                .teacher = teacher, .teacher_ids = teacher_ids, .teacher_k = teacher_k};
   return en_train_begin(t, &batch, what, w_reason());
 }
 /* Mask ids [n] in place; goals [n] get what stood there. Returns how many. */

@@ -35,16 +35,20 @@ export async function openManifest(bytes, { trust = null, allowUnsigned = false,
   if (!trust) throw new EdgeNetError('UNTRUSTED_KEY', `${name}: it is signed, but there is no trust store with keys to check it with`);
   const { keyId, key } = await signerOf(envelope, trust, now(), name);
   const manifest = parseManifest(envelope.payload, name);
-  if (!key.models.some((m) => (m.endsWith('*') ? manifest.id.startsWith(m.slice(0, -1)) : manifest.id === m))) {
-    throw new EdgeNetError('UNTRUSTED_KEY', `${name}: the key of ${key.name} is trusted for ${key.models.join(', ')}, not for ${manifest.id}`, { detail: { keyId } });
-  }
+  mustVouch(key, keyId, manifest.id, name);
   notExpired(manifest, now(), name);
   if (versions !== 'ignore') await trust[versions](manifest);
   return { manifest, bytes: envelope.payload, signedBy: { keyId, name: key.name } };
 }
 
+/** Is the key trusted for this model? @param {import('./store.js').TrustedKey} key @param {string} keyId @param {string} model @param {string} name of what it has signed */
+export function mustVouch(key, keyId, model, name) {
+  if (key.models.some((m) => (m.endsWith('*') ? model.startsWith(m.slice(0, -1)) : model === m))) return;
+  throw new EdgeNetError('UNTRUSTED_KEY', `${name}: the key of ${key.name} is trusted for ${key.models.join(', ')}, not for ${model}`, { detail: { keyId } });
+}
+
 /** The first signature by a trusted key decides. @param {import('./dsse.js').Envelope} envelope @param {import('./store.js').TrustStore} trust @param {number} now @param {string} name */
-async function signerOf({ payloadType, payload, signatures }, trust, now, name) {
+export async function signerOf({ payloadType, payload, signatures }, trust, now, name) {
   for (const { keyId, signature } of signatures) {
     const key = await trust.find(keyId);
     if (!key) continue;

@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { homeModel, needs, root, stories, temporaryFolder, wasm } from './support/env.mjs';
-import { AdapterPool, EdgeNetError, InferenceSession } from '../../js-glue/index.js';
+import { AdapterPool, EdgeNetError, InferenceSession, TrustStore } from '../../js-glue/index.js';
 import { Records } from '../../js-glue/records.js';
 import { ModelWorker, ModelWorkerPool } from '../../worker/index.js';
 
@@ -238,3 +238,44 @@ test('a record that was torn anywhere is the one before it', async () => {
   }
   assert.equal(await new Records(spec).get('torn'), null);
 });
+
+test('the JSON form can be signed; with a trust store only what a trusted key has signed is taken, and every refusal has its code', () => using({}, async (s) => {
+  const adapter = await trained(s, 'signed');
+  const pair = async () => /** @type {{publicKey: CryptoKey, privateKey: CryptoKey}} */ (await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']));
+  const spki = async (/** @type {CryptoKey} */ key) => new Uint8Array(await crypto.subtle.exportKey('spki', key));
+  const key = await pair(), other = await pair(), trust = new TrustStore();
+  const text = await adapter.export('json', { key }), keyId = await trust.add(await spki(key.publicKey), { name: 'Ann' });
+  assert.ok(JSON.parse(text).signature.startsWith(`${keyId}:`));
+  await s.loadAdapter(utf8(text), { name: 'from text', trust });
+  await s.loadAdapter(await adapter.toLoRAAdapter({ key }), { name: 'from object', trust });
+  await s.loadAdapter(utf8(text), { name: 'nobody asks' });
+  assert.equal((await s.openAdapter(utf8(text), { trust })).meta.id, adapter.meta.id);
+
+  /** @param {(value: any) => void} change */
+  const changed = (change) => { const value = JSON.parse(text); change(value); return utf8(JSON.stringify(value)); };
+  const renamed = (/** @type {any} */ value) => { // a checksum covers no names
+    value.weights = Object.fromEntries(Object.entries(value.weights).map(([name, w]) => [name.replace('gate_proj', 'gaze_proj'), w]));
+  };
+  /** @type {[string, any, any, RegExp][]} */
+  const refused = [
+    ['UNSIGNED', utf8(await adapter.export('json')), trust, /no signature/],
+    ['UNSIGNED', await adapter.export('gguf'), trust, /JSON form/], ['UNSIGNED', adapter, trust, /JSON form/],
+    ['UNSIGNED', { tensors: new Uint8Array(8), config: '{}' }, trust, /JSON form/], ['UNSIGNED', 'a saved one', trust, /JSON form/],
+    ['UNTRUSTED_KEY', utf8(await adapter.export('json', { key: other })), trust, /does not know/],
+    ['SIGNATURE', changed((v) => { v.description = 'another'; }), trust, /Ann does not fit/],
+    ['SIGNATURE', changed((v) => { v.signature = `${keyId}:${Buffer.alloc(64, 1).toString('base64')}`; }), trust, /Ann/],
+    ['SIGNATURE', changed(renamed), trust, /Ann/],
+    ['INTEGRITY', changed((v) => { const w = Object.values(v.weights)[0]; [w.lora_A, w.lora_B] = [w.lora_A.replace(/^..../, 'AAAA'), w.lora_B]; }), trust, /checksum/],
+    ['FORMAT', changed((v) => { v.signature = v.signature.slice(0, -4); }), trust, /signature/],
+    ['HASH_FORM', { ...await adapter.toLoRAAdapter({ key }), signature: 'x' }, trust, /signature/],
+    ['NOT_CANONICAL', changed((v) => { v.signature = v.signature.replace(/.==$/, (/** @type {string} */ end) => (end === 'x==' ? 'z==' : 'x==')); }), trust, /base64/],
+  ];
+  const later = new TrustStore(), narrow = new TrustStore();
+  await later.add(await spki(key.publicKey), { notAfter: '2020-01-01T00:00:00Z' });
+  await narrow.add(await spki(key.publicKey), { models: ['another-*'] });
+  refused.push(['KEY_EXPIRED', utf8(text), later, /until/], ['UNTRUSTED_KEY', utf8(text), narrow, /not for/]);
+  const before = s.listAdapters();
+  for (const [code, source, by, message] of refused) await assert.rejects(s.loadAdapter(source, { name: 'refused', trust: by }), { code, message });
+  assert.deepEqual(s.listAdapters(), before);
+  await assert.rejects(adapter.export(/** @type {any} */ ('gguf'), { key }), { code: 'ARG', message: /json/ });
+}));

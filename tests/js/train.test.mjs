@@ -2,11 +2,12 @@
 // Training through the session: the command's loss curve, slices beside texts, stopping, going on after a kill.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { spawn, spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { built, homeModel, needs, root, stories, temporaryFolder, wasm } from './support/env.mjs';
 import { InferenceSession } from '../../js-glue/index.js';
+import { Prefixes } from '../../js-glue/prefixes.js';
 import { features } from '../../js-glue/variants.js';
 
 const NAMES = ['Lily', 'Tom', 'Ben', 'Mia', 'Sam', 'Anna'];
@@ -153,6 +154,49 @@ test('top layers only: what the frozen ones make of a sample is computed once, a
   const packed = await losses({ cachePrefix: true, batchSize: 3 }), whole = await losses({ cachePrefix: false, batchSize: 3 });
   packed.forEach((loss, i) => assert.ok(Math.abs(Number(loss) - Number(whole[i])) < 0.05, `step ${i + 1}: ${loss}, ${whole[i]}`));
 }));
+
+test('what the frozen layers made and does not fit in memory waits in storage: the same losses, and nothing is left there', () => {
+  const storageRoot = path.join(folder, 'store-d'), records = path.join(storageRoot, 'records'), old = path.join(records, 'of-one-who-died.scratch');
+  return using({ storage: 'filesystem', storageRoot }, async (s) => {
+    mkdirSync(records, { recursive: true });
+    writeFileSync(old, 'x');
+    const scratch = () => (process.platform === 'linux' ? readdirSync('/proc/self/fd').filter((fd) => { try { return readlinkSync(`/proc/self/fd/${fd}`).includes('.scratch'); } catch { return false; } }).length : 0);
+    /** @param {number} [prefixBytes] */
+    const run = async (prefixBytes) => {
+      const trainer = s.createTrainer({ ...CONFIG, layers: 2, batchSize: 3, prefixBytes });
+      /** @type {[number, number][]} */ const list = [];
+      await trainer.train(pairs, { epochs: 2, evalShare: 0.2, onStep: (e) => list.push([e.loss, scratch()]) });
+      await trainer.dispose();
+      assert.deepEqual([scratch(), readdirSync(records).filter((name) => name.endsWith('.scratch') && prefixBytes !== undefined)], [0, []]);
+      return list;
+    };
+    const memory = await run(), file = await run(0), both = await run(4000);
+    assert.ok(memory.every(([, open]) => open === 0));
+    if (process.platform === 'linux') assert.ok([...file, ...both].every(([, open]) => open === 1), 'a scratch file was at work');
+    for (const list of [file, both]) assert.deepEqual(list.map(([loss]) => loss), memory.map(([loss]) => loss));
+    assert.ok(!existsSync(old), 'what a killed one left is removed');
+  });
+});
+
+test('storage that fails costs time only', async () => {
+  let writes = 0, lost = false, closed = 0;
+  const bytes = new Uint8Array(64);
+  const file = /** @type {import('../../js-glue/stores/volume.js').VolumeFile} */ ({
+    read: async (at, n) => { if (lost) throw new Error('gone'); return bytes.slice(at, at + n); }, flush: async () => {}, close: async () => { closed++; },
+    write: async (at, part) => { if (++writes > 2) throw new Error('full'); bytes.set(part, at); },
+  });
+  const [a, b, c, d] = [1, 2, 3, 4].map((v) => ({ rows: Float32Array.of(v, v) }));
+  const limited = new Prefixes(8, async () => file);
+  for (const s of [a, b, c, d]) await limited.put(s, s.rows); // one in memory, two in the file, one nowhere
+  assert.deepEqual(await Promise.all([a, b, c, d].map((s) => limited.get(s))), [a.rows, b.rows, c.rows, null]);
+  lost = true;
+  assert.equal(await limited.get(b), null);
+  await limited.close();
+  assert.equal(closed, 1);
+  const without = new Prefixes(null, async () => null), large = new Float32Array(10e6);
+  await without.put(a, large);
+  assert.equal(await without.get(a), large, 'without storage more stays in memory');
+});
 
 test('wrong settings are errors that name them', () => using({}, async (s) => {
   /** @type {[any, string, RegExp][]} */
