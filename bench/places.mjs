@@ -32,24 +32,35 @@ export async function inNode({ model, against, options, ...job }) {
   return JSON.parse(await node(['--no-warnings', 'bench/node-place.mjs', JSON.stringify(task)]));
 }
 
-/** @param {Job} job @returns {Promise<Samples>} */
-export async function inTab({ model, against, ...job }) {
+/**
+ * @param {Job} job @param {string} [other] another dist/, taken by turns with this one in one tab: its samples are named "other "
+ * @returns {Promise<Samples>}
+ */
+export async function inTab({ model, against, ...job }, other) {
   const { chromium } = await import('@playwright/test');
   const { serve } = await import('../tools/serve.mjs');
   const profile = mkdtempSync(path.join(os.tmpdir(), 'edge-net-bench-'));
   const site = await serve({
-    port: 0, csp: false, home: '/bench/', mounts: { '/dist/': path.join(ROOT, 'dist'), '/bench/': path.join(ROOT, 'bench'), '/models/': path.dirname(path.resolve(model)), ...(against && { '/against/': path.dirname(path.resolve(against)) }) },
+    port: 0, csp: false, home: '/bench/', mounts: { '/dist/': path.join(ROOT, 'dist'), ...(other && { '/other/': path.resolve(other) }), '/bench/': path.join(ROOT, 'bench'), '/models/': path.dirname(path.resolve(model)), ...(against && { '/against/': path.dirname(path.resolve(against)) }) },
     routes: { '/blank': (_request, response) => { response.writeHead(200, { 'content-type': 'text/html', 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }).end('<!doctype html><title>bench</title>'); } },
   });
   const browser = await chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
   try {
     const page = browser.pages()[0] ?? await browser.newPage();
     await page.goto(new URL('/blank', site.url).href);
-    return await page.evaluate(async ({ scenario, ...task }) => {
+    return await page.evaluate(async ({ scenario, other, ...task }) => {
       const load = (/** @type {string} */ url) => import(url);
       const [sdk, { SCENARIOS }] = await Promise.all([load('/dist/index.js'), load('/bench/scenarios.mjs')]);
-      return SCENARIOS[scenario]({ sdk, ...task });
-    }, { ...job, source: new URL(`/models/${path.basename(model)}`, site.url).href, ...(against && { against: new URL(`/against/${path.basename(against)}`, site.url).href }) });
+      if (!other) return SCENARIOS[scenario]({ sdk, ...task });
+      /** @type {Samples} */ const out = {};
+      const sdks = [{ name: '', sdk }, { name: 'other ', sdk: await load('/other/index.js') }];
+      for (let r = 0; r < task.reps; r++) {
+        for (const { name, sdk } of r % 2 ? sdks.reverse() : sdks) {
+          for (const [metric, values] of Object.entries(await SCENARIOS[scenario]({ sdk, ...task, reps: 1 }))) (out[name + metric] ??= []).push(...values);
+        }
+      }
+      return out;
+    }, { ...job, other: other !== undefined, source: new URL(`/models/${path.basename(model)}`, site.url).href, ...(against && { against: new URL(`/against/${path.basename(against)}`, site.url).href }) });
   } finally {
     await browser.close().catch(() => {});
     await site.close();

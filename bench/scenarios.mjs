@@ -97,14 +97,20 @@ async function batch(task) {
   });
 }
 
-/** Seconds until a session of a stored model is ready, and that as GB of the file a second. In a browser the first load stores it. @param {Task} task @returns {Promise<Samples>} */
+/**
+ * Seconds until a session of a stored model is ready, and that as GB of the file a second; and its parts, as the caller is told of them: until the first bytes are there,
+ * all of them read and packed, the context made, the session in the caller's hands. In a browser the first load stores the file. @param {Task} task @returns {Promise<Samples>}
+ */
 async function load(task) {
-  /** @type {Samples} */ const out = { load_s: [], load_gb_s: [] };
+  /** @type {Samples} */ const out = { load_s: [], load_gb_s: [], first_s: [], read_s: [], context_s: [], answer_s: [] };
   for (let r = -1; r < task.reps; r++) {
     const t0 = performance.now();
-    await using(task, { contextLength: 256 }, async (s) => {
-      const seconds = (performance.now() - t0) / 1000;
-      if (r >= 0) out.load_s.push(seconds), out.load_gb_s.push(s.info.fileBytes / seconds / 1e9);
+    /** @type {Record<string, number>} */ const at = {};
+    await using(task, { contextLength: 256, onProgress: ({ phase }) => { at[phase] ??= performance.now(); } }, async (s) => {
+      const end = performance.now(), seconds = (end - t0) / 1000;
+      if (r < 0) return;
+      out.load_s.push(seconds), out.load_gb_s.push(s.info.fileBytes / seconds / 1e9);
+      out.first_s.push((at.read - t0) / 1000), out.read_s.push((at.prepare - at.read) / 1000), out.context_s.push((at.ready - at.prepare) / 1000), out.answer_s.push((end - at.ready) / 1000);
     });
   }
   return out;

@@ -25,7 +25,7 @@ set(EN_COLD base format arch model)
 set(EN_COLD_FILES # their loops are calls of kernels
   layers/layers.c layers/embed.c layers/experts.c layers/dots.c layers/conv.c layers/scan.c layers/wkv.c
   infer/session.c infer/sequence.c infer/embedding.c train/trainer.c train/tape.c train/micro.c train/head.c train/schedule.c
-  text/tokenizer.c text/vocab.c text/special.c text/stream.c
+  text/special.c text/stream.c
   text/program.c text/gbnf.c text/schema.c text/lexicon.c text/grammar.c)
 if(EN_WASM)
   set(EN_HOT kernels)

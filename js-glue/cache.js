@@ -40,7 +40,7 @@ export async function withReader(artifact, options, use) {
 
 /** @template T @param {Artifact} artifact @param {Store} store @param {(from: From) => Promise<T>} use @returns {Promise<Loaded<T> | null>} null: it is not there, or was broken and is not any more counted as whole */
 async function fromStore(artifact, store, use) {
-  const reader = await storedEntry(artifact, store).then((entry) => entry && store.open(artifact.id), () => null);
+  const reader = await storedEntry(artifact, store).then((entry) => entry && store.open(artifact.id, entry), () => null);
   if (!reader) return null;
   try { return { result: await use({ reader, phase: 'read' }), cache: { state: 'hit' } }; } catch (e) {
     if (!['FORMAT', 'STORAGE', 'INTEGRITY'].includes(asError(e).code)) throw e;

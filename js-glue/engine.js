@@ -125,7 +125,12 @@ export class Engine {
     const meter = new Meter(onProgress);
     try {
       throwIfAborted(signal);
-      const model = await streamIn(w, reader, { phase, signal, meter, prepare: ({ handle }) => { if (options.kernels) w.useKernels(handle, options.kernels); } });
+      /** @type {import('./wasm-instance.js').Opened | null} */ let tokenizer = null;
+      const prepare = (/** @type {import('./load.js').LoadedModel} */ { handle, image, head, info }) => {
+        if (options.kernels) w.useKernels(handle, options.kernels);
+        if (info.hasTokenizer) tokenizer = w.openTokenizer(image, head); // while lanes start and weights are on their way
+      };
+      const model = await streamIn(w, reader, { phase, signal, meter, prepare });
       const { fileBytes } = model.info;
       meter.show('prepare', fileBytes, fileBytes, { always: true });
       throwIfAborted(signal);
@@ -133,7 +138,7 @@ export class Engine {
       w.useKernels(model.handle, kernels.name);
       w.seal(model.handle);
       await lanes;
-      const parts = open(w, model, options);
+      const parts = open(w, model, tokenizer, options);
       parts.info.engine = { variant, kernels: w.kernels(model.handle), threads: w.lanes, why: [describe(variant, w.lanes, await cores()), ...why, ...kernels.why].join(' ') };
       meter.show('ready', fileBytes, fileBytes, { always: true });
       return new Engine(w, parts);
@@ -370,10 +375,9 @@ export class Engine {
 /** @typedef {{model: import('./load.js').LoadedModel, tokenizer: import('./wasm-instance.js').Opened | null, session: ReturnType<import('./wasm-instance.js').WasmInstance['openSession']> | null,
  *   info: ModelInfo, spec: {nBatch: number, nSeq: number, nLogits: number, lookup: number, drafts: number, kvType: number, embedContext: number, profile: boolean}}} Parts session null: an encoder */
 
-/** Tokenizer and context of a sealed model. @param {import('./wasm-instance.js').WasmInstance} w @param {import('./load.js').LoadedModel} model @param {EngineOptions} options @returns {Parts} */
-function open(w, model, { contextLength, parallel, promptLookup: lookup, draftTokens: drafts, kvType, profile }) {
+/** The context of a sealed model. @param {import('./wasm-instance.js').WasmInstance} w @param {import('./load.js').LoadedModel} model @param {Parts['tokenizer']} tokenizer @param {EngineOptions} options @returns {Parts} */
+function open(w, model, tokenizer, { contextLength, parallel, promptLookup: lookup, draftTokens: drafts, kvType, profile }) {
   const info = w.info(model.handle);
-  const tokenizer = info.hasTokenizer ? w.openTokenizer(model.image, model.head) : null;
   const nCtx = contextLength ?? Math.min(info.contextTrained || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
   const spec = { nBatch: Math.max(BATCH, parallel), nSeq: parallel, lookup, drafts, nLogits: Math.max(parallel * (1 + Math.max(lookup, drafts)), Math.min(16, Math.floor(LOGITS_BYTES / (4 * info.vocab)))), kvType: KV_TYPES[kvType], embedContext: Math.min(info.contextTrained || EMBED_CONTEXT, contextLength ?? EMBED_CONTEXT), profile };
   const session = info.hasLogits ? w.openSession(model.handle, { nCtx, ...spec }) : null;

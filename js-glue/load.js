@@ -22,12 +22,14 @@ class Image {
   #filled = 0;
   #probeAt = FIRST_PROBE;
   #prepare;
+  #size;
   /** @type {LoadedModel | undefined} */ model;
 
-  /** @param {WasmInstance} w @param {(model: LoadedModel) => void} prepare called once, before the weights arrive */
-  constructor(w, prepare) {
+  /** @param {WasmInstance} w @param {(model: LoadedModel) => void} prepare called once, before most weights arrive @param {number} size of a file that is there as a whole, 0: nobody knows yet */
+  constructor(w, prepare, size) {
     this.#w = w;
     this.#prepare = prepare;
+    this.#size = size;
     this.#at = w.alloc(this.#cap);
   }
   get filled() { return this.#filled; }
@@ -55,8 +57,9 @@ class Image {
   }
   /** Let a synchronous reader fill the next piece; returns bytes read. @param {(offset: number, view: Uint8Array) => number} readInto */
   pull(readInto) {
-    const n = this.#room(this.model ? READ_BYTES : FIRST_PROBE);
-    if (this.model) this.#w.touch(this.#at + this.#filled, n);
+    const placed = this.#cap >= this.#size;
+    const n = this.#room(Math.min(placed ? READ_BYTES : FIRST_PROBE, this.#size - this.#filled));
+    if (placed) this.#w.touch(this.#at + this.#filled, n);
     const got = n ? this.#w.lend(this.#at + this.#filled, n, (view) => readInto(this.#filled, view)) : 0;
     if (got > 0) this.#advance(got);
     return got;
@@ -67,15 +70,16 @@ class Image {
     if (this.model) this.#w.feed(this.model.handle, this.#filled);
     else if (this.#filled >= this.#probeAt) this.probe();
   }
-  /** Is the head complete? Then take the memory of the whole file, before another byte is downloaded. */
+  /** Is the head complete? Then take the memory of the whole file, before another byte is downloaded; of one that is there as soon as its beginning is that of a model. */
   probe() {
     const info = this.#w.probe(this.#at, this.#filled);
     if (!info || this.#filled < Math.min(info.dataOffset, info.fileBytes)) {
+      if (this.#size > this.#cap) this.#move(this.#size);
       this.#probeAt = info ? info.dataOffset : 2 * this.#filled;
       return;
     }
     const head = this.#filled = Math.min(this.#filled, info.fileBytes);
-    this.#move(info.fileBytes);
+    if (this.#cap !== this.#size || info.fileBytes > this.#cap) this.#move(info.fileBytes);
     const { handle } = this.#w.openModel(this.#at, head);
     this.model = { handle, image: this.#at, head, info };
     this.#prepare(this.model);
@@ -89,11 +93,12 @@ class Image {
  * @returns {Promise<LoadedModel>}
  */
 export async function streamIn(w, reader, { phase, signal, meter, prepare }) {
-  const image = new Image(w, prepare);
+  const readInto = reader.size ? reader.readInto : null;
+  const image = new Image(w, prepare, readInto && reader.size ? reader.size : 0);
   const rest = makeYield();
   const show = () => { if (phase === 'read') meter.show(phase, image.filled, image.model?.info.fileBytes ?? reader.size); };
-  if (reader.readInto) {
-    for (let since = performance.now(); image.pull(reader.readInto) > 0; show()) {
+  if (readInto) {
+    for (let since = performance.now(); image.pull(readInto) > 0; show()) {
       if (performance.now() - since < 20) continue;
       await rest();
       throwIfAborted(signal);

@@ -33,7 +33,7 @@ import { openStore } from './stores/store.js';
  * @typedef {Omit<SessionOptions, 'storage' | 'storageRoot'> & {version?: string, adapter?: string, priority?: number}} LoadOptions
  *   version: of a model by name (the latest); adapter: to load over it and put to work: an artifact of the model's manifest, checked and kept as the model is; else where its file is
  *   (a URL, hf:..., in Node a path); else the name of a saved one; priority: for the evictionPolicy 'priority' (0)
- * @typedef {{source: string, size: number, created: Date, lastUsed: Date}} CachedModel source: name or URL, to load it again or to clear it
+ * @typedef {{source: string, size: number, created: Date, lastUsed: Date}} CachedModel source: name or URL, to load it again or to clear it; size: bytes of all its files
  * @typedef {{compatible: boolean, reasons: string[], variant: import('./variants.js').Variant, memory: {needed: number | null, available: number}, storage: {needed: number | null, available: number | null}}} Compatibility
  *   reasons: why it cannot run here, in sentences; bytes, null: not known
  */
@@ -211,10 +211,17 @@ export class ModelLoader {
     return this.#withStore(async (store) => await store.find(artifact.id) !== null, false);
   }
 
-  /** @returns {Promise<CachedModel[]>} the latest used first */
+  /** @returns {Promise<CachedModel[]>} the latest used first; a model whose adapters or versions are files of their own is one */
   async getCachedModels() {
     const entries = (await this.#withStore((store) => store.list(), [])).filter(isModel);
-    return entries.sort((a, b) => b.used - a.used).flatMap(({ id, models, size, created, used }) => (models.length ? models : [id]).map((source) => ({ source, size, created: new Date(created), lastUsed: new Date(used) })));
+    /** @type {Map<string, CachedModel>} */ const all = new Map();
+    for (const { id, models, size, created, used } of entries.sort((a, b) => b.used - a.used)) {
+      for (const source of models.length ? models : [id]) {
+        const { size: others, created: since, lastUsed } = all.get(source) ?? { size: 0, created: new Date(created), lastUsed: new Date(used) };
+        all.set(source, { source, size: others + size, created: new Date(Math.min(Number(since), created)), lastUsed });
+      }
+    }
+    return [...all.values()];
   }
 
   /** Download a model to the cache without loading it. @param {ModelSource} source @param {Pick<LoadOptions, 'version' | 'signal' | 'onProgress' | 'worker'>} [options] @returns {Promise<{bytes: number}>} */

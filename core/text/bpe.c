@@ -72,9 +72,21 @@ static int32_t add_merge(bpe_t *b, uint32_t rank, en_why *why) {
 
 static int32_t plain(const en_tokenizer *t, int32_t id) { return id >= 0 && !en_token_is_hidden(en_token_type(t, id)) ? id : -1; }
 
+/* The token of a merge's two texts, which begin at `left` and `right`. Vocabularies list them in the order of their merges, so the one after the last
+ * found is looked at first, unless some text belongs to two tokens: then only the hash knows which of them counts. */
+static int32_t find_merged(const en_tokenizer *t, int32_t guess, const char *left, size_t n_left, const char *right, size_t n_right) {
+  if (!t->has_twins && guess < (int32_t)t->special.n_vocab) {
+    size_t n;
+    const char *text = en_token_text(t, guess, &n);
+    if (n == n_left + n_right && !memcmp(text, left, n_left) && !memcmp(text + n_left, right, n_right)) return guess;
+  }
+  return en_vocab_find(t, left, n_left, right, n_right);
+}
+
 /* "left right". Merges of texts that are no tokens can never apply to tokens: they are passed over. */
 static int32_t init_merges(const en_tokenizer *t, bpe_t *b, const en_vocab_file *f, en_why *why) {
   const uint8_t *cursor = f->merges.at;
+  int32_t merged = -1;
   memset(b->slots, 0, ((size_t)b->slot_mask + 1) * sizeof *b->slots);
   for (uint32_t rank = 0; rank < f->merges.n; rank++) {
     uint64_t n;
@@ -85,7 +97,8 @@ static int32_t init_merges(const en_tokenizer *t, bpe_t *b, const en_vocab_file 
     merge_t *m = &b->merges[rank];
     m->left = plain(t, en_vocab_find(t, text, left, "", 0));
     m->right = plain(t, en_vocab_find(t, space + 1, right, "", 0));
-    m->merged = plain(t, en_vocab_find(t, text, left, space + 1, right));
+    merged = find_merged(t, merged + 1, text, left, space + 1, right);
+    m->merged = plain(t, merged);
     if (m->left >= 0 && m->right >= 0 && m->merged >= 0) EN_TRY(add_merge(b, rank, why));
   }
   return EN_OK;

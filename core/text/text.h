@@ -73,6 +73,7 @@ struct en_tokenizer {
   int32_t *marked; uint32_t n_marked; /* special tokens, sorted by text: see special.c */
   uint32_t marked_from[257];         /* those whose first byte is b are marked[marked_from[b] .. marked_from[b + 1]) */
   uint32_t longest;                  /* bytes of the longest token text */
+  int32_t has_twins;                 /* some tokens have one text */
   int32_t byte_id[256];              /* token of a single byte, -1 none */
   int32_t ends[EN_MAX_ENDS], n_ends; /* generation ends at these */
   int32_t space_prefix;              /* a space is put before a text that does not follow other text */

@@ -48,6 +48,7 @@ static int32_t insert(en_tokenizer *t, int32_t id, en_why *why) {
     const int32_t old = (int32_t)(*slot & (((uint32_t)1 << ID_BITS) - 1)) - 1;
     const char *old_text = en_token_text(t, old, &old_n);
     if (old_n != n || memcmp(old_text, text, n)) continue;
+    t->has_twins = 1;
     if (!en_token_is_hidden(en_token_type(t, id)) || en_token_is_hidden(en_token_type(t, old))) *slot = entry;
     return EN_OK;
   }

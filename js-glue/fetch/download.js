@@ -39,8 +39,9 @@ export async function storedEntry(artifact, store) {
   const version = await knownVersion(artifact);
   if (!entry || version !== null && entry.version !== version || (artifact.size ?? entry.size) !== entry.size) return null;
   const { model } = artifact;
-  if (model !== undefined && !entry.models.includes(model)) await store.mark(entry.id, { model }).catch(() => {}); // of equal bytes
-  return entry;
+  if (model === undefined || entry.models.includes(model)) return entry;
+  await store.mark(entry.id, { model }).catch(() => {}); // of equal bytes
+  return { ...entry, models: [...entry.models, model] };
 }
 
 /**

@@ -150,8 +150,8 @@ export interface Store {
   /** Whole files only. */
   find(id: string): Promise<Entry | null>;
   list(): Promise<Entry[]>;
-  /** null: not stored. Marks it as used. */
-  open(id: string): Promise<Reader | null>;
+  /** null: not stored. Marks it as used. @param entry what find() just gave, so that it is not looked for again */
+  open(id: string, entry?: Entry): Promise<Reader | null>;
   /** A stored file as a Blob, which can be posted to a worker; null: not stored, or this store has no Blobs. */
   blob(id: string): Promise<Blob | null>;
   /** Go on with a download or begin one; another `version`, size or chunk size begins anew. Call it inside `lock`. */

@@ -35,9 +35,9 @@ export class ModelStore {
   /** @param {Entry} entry */
   #record(entry) { return this.#volume.putText(recordOf(entry.id), JSON.stringify(entry)); }
 
-  /** @param {string} id @returns {Promise<Reader | null>} */
-  async open(id) {
-    const entry = await this.find(id);
+  /** @param {string} id @param {Entry} [known] @returns {Promise<Reader | null>} */
+  async open(id, known) {
+    const entry = known ?? await this.find(id);
     const file = entry && await this.#volume.openShared(entry.file);
     if (!entry || !file && entry.size > 0) return null;
     if (Date.now() - entry.used > USED_MS || entry.used === entry.created) await this.#record({ ...entry, used: Date.now() }).catch(() => {}); // what cannot be written can still be read

@@ -3,12 +3,13 @@
 import { EdgeNetError } from '../errors.js';
 import { isNode } from '../platform.js';
 import { ModelStore } from './model-store.js';
+import { opfsVolume, opfsWorks } from './opfs.js';
 
 /** @typedef {import('../fetch/types.js').Store} Store @typedef {import('../fetch/types.js').StoreKind} StoreKind @typedef {import('../fetch/types.js').StoreSpec} StoreSpec @typedef {import('../fetch/types.js').Entry} Entry */
 
 /** @type {Readonly<Record<StoreKind, (root?: string) => Promise<import('./volume.js').Volume>>>} */
 const VOLUMES = Object.freeze({
-  opfs: async (root) => (await import('./opfs.js')).opfsVolume(root),
+  opfs: opfsVolume, // at hand: the usual one in a browser, and asking for a module costs a worker ten milliseconds and more
   indexeddb: async (root) => (await import('./indexeddb.js')).indexedDbVolume(root),
   cache: async (root) => (await import('./cache-api.js')).cacheVolume(root),
   filesystem: async (root) => (await import('./filesystem.js')).filesystemVolume(root),
@@ -29,7 +30,7 @@ export async function openStore(spec) { return new ModelStore(await openVolume(s
 /** The best kind that works here, null when there is none that outlives the page. @returns {Promise<StoreKind | null>} */
 export async function bestStore() {
   if (isNode()) return 'filesystem';
-  if (await (await import('./opfs.js')).opfsWorks()) return 'opfs';
+  if (await opfsWorks()) return 'opfs';
   if (typeof indexedDB !== 'undefined') return 'indexeddb';
   return typeof caches === 'undefined' ? null : 'cache';
 }

@@ -152,6 +152,7 @@ test('an adapter: of the manifest, from a URL, saved before', async () => {
     await same(await loader.load('tiny-q4', { adapter: 'coding-assistant' }), 'coding-assistant');
     assert.equal(host.log.filter((a) => a.path.endsWith('coding.gguf')).length, sent, 'the second time from the store');
     await same(await loader.load('tiny-q4', { adapter: 'as-json' }), 'as-json');
+    assert.deepEqual((await loader.getCachedModels()).map((m) => [m.source, m.size]), [['tiny-q4', weights.length + gguf.length + json.length]], 'one model, all of its files');
     await same(await loader.load('tiny-q4', { adapter: `${host.url}tiny-q4/v1.0.0/coding.json` }), 'coding');
     const memory = loaderOf(host.url, { cache: { storage: 'memory' } });
     await same(await memory.load('tiny-q4', { adapter: 'coding-assistant' }), 'coding-assistant');

@@ -418,6 +418,15 @@ static void odd_files(void) {
   CHECK_EQ(n, EN_E_UNSUPPORTED); /* no token, no byte token, no unknown token: nothing is dropped in silence */
   CHECK_EQ(en_tokenizer_special(v.t)->eos, -1);
   vocab_close(&v);
+
+  const token_t twins[] = {{"a", NORMAL, 0}, {"b", NORMAL, 0}, {"c", NORMAL, 0}, {"ab", NORMAL, 0}, {"bc", NORMAL, 0}, {"bc", NORMAL, 0}};
+  static const char *const pairs[] = {"a b", "b c"};
+  h = head_begin();
+  head_tokens(&h, "gpt2", twins, 6);
+  head_merges(&h, pairs, 2);
+  v = open_head(h);
+  GIVES(v, "bc", 0, 5); /* the later of equal texts, though the one before it stands where merges expect theirs */
+  vocab_close(&v);
 }
 
 /* The same texts, one with padding behind them; then one text changed. */
