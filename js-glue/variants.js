@@ -3,7 +3,8 @@
 // choice is between files: small probe modules tell what is worth trying, the real file must compile, and its self-test must pass.
 import { EdgeNetError, asError } from './errors.js';
 import { isNode, isPage, fetchAny } from './platform.js';
-import { WasmInstance, isThreaded } from './wasm-instance.js';
+import { WasmInstance } from './wasm-instance.js';
+import { isThreaded } from './wasm-module.js';
 
 /** @typedef {'scalar' | 'simd128' | 'relaxed' | 'simd128-mt' | 'relaxed-mt'} Variant */
 /** @typedef {ArrayBuffer | ArrayBufferView | Response | URL | string | WebAssembly.Module} WasmSource a URL that ends with / is a folder with all variants */

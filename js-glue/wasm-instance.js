@@ -1,8 +1,9 @@
 // @ts-check
-// The only file that calls the wasm exports or touches the wasm memory. Growth of the memory kills every view silently, so a view
+// The only file that calls the wasm exports or touches the wasm memory, but for a lane's entry (wasm-module.js). Growth of the memory kills every view silently, so a view
 // is made for each access and never kept; what leaves this file are numbers, copies and strings.
 import { EdgeNetError, errorOfStatus } from './errors.js';
 import { noteDropped } from './platform.js';
+import { imports, isThreaded, sharedMemory } from './wasm-module.js';
 import { layRoom, mailedSpec, microBatchBytes } from './train-room.js';
 
 const EN_ABI = 1;
@@ -29,49 +30,9 @@ const GGUF_ARRAY = 9;
  * @typedef {{fileBytes: number, dataOffset: number, params: number, layers: number, embedding: number, vocab: number, contextTrained: number,
  *   heads: number, headsKv: number, feedForward: number, hasTokenizer: boolean, hasLogits: boolean, arch: string, name: string, type: string, pooling: number}} HeadInfo
  * @typedef {{handle: number, block: number, bytes: number}} Opened memory that C allocated for one object; free(block) ends it
- * @typedef {{module: WebAssembly.Module, memory: WebAssembly.Memory, lane: number, stackTop: number, tls: number}} LaneInit
- * @typedef {{ready: Promise<void>, close(): void}} Lane
+ * @typedef {import('./wasm-module.js').LaneInit} LaneInit @typedef {{ready: Promise<void>, close(): void}} Lane
  * @typedef {string | number | boolean | {length: number}} MetaValue arrays are told by their length only
  */
-
-/** Does the module want a shared memory, as the -mt builds do? @param {WebAssembly.Module} module */
-export function isThreaded(module) {
-  return WebAssembly.Module.imports(module).some((i) => i.kind === 'memory');
-}
-
-/** @param {() => WebAssembly.Memory} memory stand-ins for the few WASI calls that a build may import */
-function imports(memory, /** @type {WebAssembly.Module} */ module) {
-  /** @type {Record<string, Record<string, any>>} */
-  const table = {};
-  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    table[from] ??= {};
-    if (kind === 'memory') table[from][name] = memory();
-    else if (name === 'clock_time_get') {
-      table[from][name] = (/** @type {number} */ _clock, /** @type {bigint} */ _precision, /** @type {number} */ at) => {
-        new DataView(memory().buffer).setBigUint64(at, BigInt(Math.round(performance.now() * 1e6)), true);
-        return 0;
-      };
-    } else table[from][name] = () => 52; // WASI ENOSYS: nothing else may be asked of us
-  }
-  return table;
-}
-
-/** The body of a compute lane's thread: blocks until the owner stops the pool. @param {LaneInit} init @param {() => void} ready */
-export function runLane({ module, memory, lane, stackTop, tls }, ready) {
-  const ex = /** @type {any} */ (new WebAssembly.Instance(module, imports(() => memory, module)).exports);
-  ex.w_thread_enter(stackTop, tls);
-  ready();
-  ex.w_pool_worker(lane);
-}
-
-/** The largest shared memory that the engine lets us reserve; only what is used gets backed by real memory. @returns {WebAssembly.Memory} */
-function sharedMemory() {
-  let last;
-  for (const maximum of [65536, 32768, 16384]) {
-    try { return new WebAssembly.Memory({ initial: 64, maximum, shared: true }); } catch (e) { last = e; }
-  }
-  throw new EdgeNetError('NOMEM', 'no shared memory could be reserved', { cause: last });
-}
 
 export class WasmInstance {
   /** @type {any} */ #ex;

@@ -8,7 +8,8 @@ import { built, homeModel, wasmBytes } from './support/env.mjs';
 import { Meter } from '../../js-glue/fetch/progress.js';
 import { streamIn } from '../../js-glue/load.js';
 import { bytesReader } from '../../js-glue/sources/local.js';
-import { WasmInstance, isThreaded } from '../../js-glue/wasm-instance.js';
+import { WasmInstance } from '../../js-glue/wasm-instance.js';
+import { isThreaded } from '../../js-glue/wasm-module.js';
 import { features } from '../../js-glue/variants.js';
 
 for (const variant of built.filter((v) => features().relaxedSimd || !v.startsWith('relaxed'))) {
