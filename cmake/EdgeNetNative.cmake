@@ -57,6 +57,9 @@ foreach(source IN LISTS benches)
   target_link_libraries(bench-${name} PRIVATE en_cli)
 endforeach()
 
+en_program(round-trip "${PROJECT_SOURCE_DIR}/tests/long/round_trip.c") # tests/long/tokenizers.test.mjs
+target_link_libraries(round-trip PRIVATE en_cli)
+
 if(EN_FUZZ)
   file(GLOB fuzzers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/fuzz/*_fuzz.c")
   foreach(source IN LISTS fuzzers)
