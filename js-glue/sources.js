@@ -94,7 +94,7 @@ function stringSpec(text) {
   if (/^ipfs:/.test(text)) return { kind: 'ipfs', cid: text.replace(/^ipfs:(\/\/)?/, '').replace(/\/$/, '') };
   if (/^(https?|blob|data|file):/i.test(text)) return urlSpec(new URL(text));
   if (!/[/\\.]/.test(text) || /^[\w.-]+$/.test(text) && !/\.gguf$/i.test(text)) {
-    throw new EdgeNetError('UNSUPPORTED', `source: "${text}" is a bare model name, and this release has no registry to look it up. Give the URL of a .gguf file, `
+    throw new EdgeNetError('UNSUPPORTED', `source: "${text}" is a bare model name, which ModelLoader.load() looks up. Here give the URL of a .gguf file, `
       + `a File or Blob, an ArrayBuffer or Uint8Array, { url, headers }${isNode() ? ', or the path of a .gguf file' : ''}`, { detail: { name: text } });
   }
   return isNode() ? { kind: 'path', path: text } : urlSpec(new URL(text, base()));
