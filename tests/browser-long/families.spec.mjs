@@ -46,7 +46,7 @@ for (const family of chosen) {
       const seen = await page.evaluate(async ({ url, encoder, ids }) => {
         const { InferenceSession } = await import(/** @type {string} */ ('/dist/index.js'));
         const begun = performance.now();
-        const session = await InferenceSession.create(url, { contextLength: 64, storage: 'none' });
+        const session = await InferenceSession.create(url, { contextLength: 64, storage: 'none', kvType: 'f32' }); // as the program keeps them
         const loadMs = performance.now() - begun;
         const got = encoder
           ? { tokens: [...(await session.embedBatch([ids]))[0]], timings: null }
