@@ -172,6 +172,7 @@ typedef struct { const en_kernels *k; float *a, *b, *y; int32_t T, form; uint32_
 ROW(rms_norm, c->k->rms_norm(c->y, c->a, c->b, N, 1e-5f))
 ROW(add, c->k->add(c->y, c->a, c->b, N))
 ROW(dot, c->y[0] = c->k->dot(c->a, c->b, N))
+ROW(scan, c->y[0] = c->k->scan(c->y, c->a, c->b, 0.5f, 0.5f, N))
 ROW(silu_mul, c->k->silu_mul(c->y, c->a, c->b, N))
 ROW(gelu_mul, c->k->gelu_mul(c->y, c->a, c->b, N))
 ROW(gelu_erf, c->k->gelu_erf(c->y, c->a, N))
@@ -206,7 +207,7 @@ static void bench_rows(const en_kernels *k, const char *pattern) {
   row_ctx c = {.k = k, .a = take(room * 4), .b = take(room * 4), .y = take(room * 4)};
   for (size_t i = 0; i < room; i++) c.a[i] = (float)en_uniform(3, i) - 0.5f, c.b[i] = (float)en_uniform(4, i) - 0.5f, c.y[i] = 0;
 #define RUN(fn) if (wanted(k->name, #fn, pattern)) bench_row(#fn, row_##fn, &c, N);
-  RUN(rms_norm) RUN(add) RUN(dot) RUN(silu_mul) RUN(gelu_mul) RUN(gelu_erf) RUN(softmax) RUN(exp_sum) RUN(rope_halves) RUN(rope_pairs) RUN(to_f16) RUN(argmax)
+  RUN(rms_norm) RUN(add) RUN(dot) RUN(scan) RUN(silu_mul) RUN(gelu_mul) RUN(gelu_erf) RUN(softmax) RUN(exp_sum) RUN(rope_halves) RUN(rope_pairs) RUN(to_f16) RUN(argmax)
   for (c.form = 1; c.form < k->n_forms; c.form++) RUN(form)
   for (c.kv_type = 0; c.kv_type < EN_KV_TYPES; c.kv_type++) {
     static const char *const types[EN_KV_TYPES] = {"f32", "f16", "q8_0"};

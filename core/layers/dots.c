@@ -18,15 +18,19 @@ static void dot_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   const en_row_job *j = ctx;
   const en_weight *w = &j->r->w[j->s->w];
   const float *bias = en_vector(j->r, j->s->b);
+  const int32_t most = w->type->id == EN_F32 ? EN_R : 1; /* rows at once: their results lie side by side, which caches like */
   float buffer[CHUNK];
   (void)lane;
-  for (int32_t i = lo; i < hi; i++)
+  for (int32_t i = lo; i < hi; i += most)
     for (int32_t c = 0, n; c < w->cols; c += n) {
+      const int32_t m = EN_MIN(most, hi - i);
+      const float *rows[EN_R];
       n = EN_MIN(part_of(w), w->cols - c);
-      const float *row = row_part(w, i, c, n, buffer);
+      for (int32_t k = 0; k < m; k++) rows[k] = row_part(w, i + k, c, n, buffer);
       for (int32_t t = 0; t < j->r->T; t++) {
+        const float *x = en_slot_row(j->r, j->s->in, t) + c;
         float *y = en_slot_row(j->r, j->s->out, t) + i;
-        *y = (c ? *y : bias ? bias[i] : 0) + j->r->k->dot(row, en_slot_row(j->r, j->s->in, t) + c, n);
+        for (int32_t k = 0; k < m; k++) y[k] = (c ? y[k] : bias ? bias[i + k] : 0) + j->r->k->dot(rows[k], x, n);
       }
     }
 }

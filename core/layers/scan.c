@@ -46,14 +46,14 @@ static void time_steps(const en_run *r, const en_step *s, int32_t t, int32_t c0,
   r->k->exp_sum(o->decay, o->decay, 0, per_channel ? n * N : n);
 }
 
-/* S of n channels, one token on. */
-static void advance(const en_run *r, const en_step *s, int32_t t, int32_t c0, int32_t n, const steps_t *at, float *S) {
-  const int32_t N = r->c->ssm.N;
-  const float *x = en_slot_row(r, s->in, t), *B = en_slot_row(r, bc_slot(r->c, s), t) + bc_at(r->c);
-  if (r->c->ssm.R) r->k->times(S, S, at->decay, n * N);
+/* S of n channels, one token on; y: S . C of each. */
+static void advance(const en_run *r, const en_step *s, int32_t t, int32_t c0, int32_t n, const steps_t *at, float *S, float *y) {
+  const int32_t N = r->c->ssm.N, per_channel = r->c->ssm.R > 0;
+  const float *x = en_slot_row(r, s->in, t), *B = en_slot_row(r, bc_slot(r->c, s), t) + bc_at(r->c), *C = B + bc_floats(r->c) / 2;
+  if (per_channel) r->k->times(S, S, at->decay, n * N);
   for (int32_t i = 0; i < n; i++) {
-    if (!r->c->ssm.R) r->k->scale(S + i * N, S + i * N, at->decay[i], N);
-    r->k->axpy(S + i * N, B + group_at(r->c, c0 + i), at->d[i] * x[c0 + i], N);
+    const size_t group = group_at(r->c, c0 + i);
+    y[i] = r->k->scan(S + i * N, B + group, C + group, per_channel ? 1 : at->decay[i], at->d[i] * x[c0 + i], N);
   }
 }
 
@@ -70,11 +70,11 @@ static void scan_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
     const int32_t c0 = unit % n_blocks * per, n = EN_MIN(per, m->I - c0);
     float *S = en_state(r, chain, lane, begin + c0 * m->N, n * m->N);
     for (int32_t t = chain->first; t >= 0; t = r->next[t]) {
-      const float *x = en_slot_row(r, j->s->in, t), *C = en_slot_row(r, bc_slot(r->c, j->s), t) + bc_at(r->c) + bc_floats(r->c) / 2;
+      const float *x = en_slot_row(r, j->s->in, t);
       float *y = en_slot_row(r, j->s->out, t);
       time_steps(r, j->s, t, c0, n, &at);
-      advance(r, j->s, t, c0, n, &at, S);
-      for (int32_t c = c0; c < c0 + n; c++) y[c] = r->k->dot(S + (c - c0) * m->N, C + group_at(r->c, c), m->N) + D[m->R ? c : head_of(r->c, c)] * x[c];
+      advance(r, j->s, t, c0, n, &at, S, y + c0);
+      for (int32_t c = c0; c < c0 + n; c++) y[c] += D[m->R ? c : head_of(r->c, c)] * x[c];
     }
   }
 }
@@ -125,13 +125,13 @@ static void back_token(const en_back_job *j, const back_memory *m, int32_t t, in
 
 static void back_block(const en_back_job *j, const back_memory *m, const en_chain *chain, int32_t c0, int32_t n) {
   const en_run *r = j->b->r;
-  float g[BLOCK] = {0}, *S = m->states;
+  float g[BLOCK] = {0}, y[BLOCK], *S = m->states;
   steps_t at;
   memset(S, 0, BLOCK * sizeof *S);
   for (int32_t t = chain->first; t >= 0; t = r->next[t], S += BLOCK) {
     memcpy(S + BLOCK, S, BLOCK * sizeof *S);
     time_steps(r, j->s, t, c0, n, &at);
-    advance(r, j->s, t, c0, n, &at, S + BLOCK);
+    advance(r, j->s, t, c0, n, &at, S + BLOCK, y);
   }
   for (int32_t t = chain->last; t >= chain->first; t--) back_token(j, m, t, c0, n, S -= BLOCK, g); /* in training a chain's rows lie side by side */
 }

@@ -133,11 +133,21 @@ int32_t en_rescale_forward(const en_run *r, const en_step *step, int32_t n_steps
   return 1;
 }
 
+static void relu2_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  const en_row_job *j = ctx;
+  const size_t n = (size_t)(hi - lo) * en_slot_width(j->r, j->s->out);
+  float *x = en_slot_row(j->r, j->s->out, lo);
+  (void)lane;
+  for (size_t i = 0; i < n; i++) {
+    const float p = x[i] > 0 ? x[i] : 0;
+    x[i] = p * p;
+  }
+}
+
 int32_t en_relu2_forward(const en_run *r, const en_step *step, int32_t n_steps) {
-  const size_t n = (size_t)r->T * en_slot_width(r, step->out);
-  float *x = r->slot[step->out];
+  const en_row_job job = {r, step};
   (void)n_steps;
-  for (size_t i = 0; i < n; i++) x[i] = x[i] > 0 ? x[i] * x[i] : 0;
+  en_rows_parallel(r, relu2_rows, &job);
   return 1;
 }
 
@@ -212,8 +222,7 @@ static void advance(const en_kernels *k, int32_t E, const update_t *u, const flo
     const float along = k->dot(row, u->kappa, E);
     k->times(row, row, u->w, E);
     k->axpy(row, u->k, v[i], E);
-    k->axpy(row, u->b, -along, E);
-    y[i] = k->dot(row, q, E);
+    y[i] = k->scan(row, u->b, q, 1, -along, E);
   }
 }
 

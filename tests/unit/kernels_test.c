@@ -56,6 +56,10 @@ static void call_axpy(const en_kernels *k, float *y, const float *a, const float
   k->axpy(y, a, -0.3f, n);
 }
 static void call_dot(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)c; y[0] = k->dot(a, b, n); }
+static void call_scan(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) {
+  memcpy(y, a, (size_t)n * sizeof(float));
+  y[0] += k->scan(y, b, c, 0.9f, -0.7f, n);
+}
 static void call_silu_mul(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)c; k->silu_mul(y, a, b, n); }
 static void call_gelu_mul(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)c; k->gelu_mul(y, a, n % 2 ? b : NULL, n); }
 static void call_gelu_erf(const en_kernels *k, float *y, const float *a, const float *b, const float *c, int32_t n) { (void)b, (void)c; k->gelu_erf(y, a, n); }
@@ -74,6 +78,18 @@ static void check_axpy(const en_kernels *k) { check_rows(k, "axpy", call_axpy, 3
 static void check_dot(const en_kernels *k) {
   check_rows(k, "dot", call_dot, 3, 2e-6, 2e-5, 1, 0);
   CHECK(k->dot(NULL, NULL, 0) == 0);
+}
+static void check_scan(const en_kernels *k) {
+  check_rows(k, "scan", call_scan, 3, 2e-6, 3e-5, 1, 0);
+  float s[40], apart[40], b[40], c[40];
+  for (int n = 0; n <= 40; n++) {
+    for (int i = 0; i < n; i++) s[i] = apart[i] = (float)en_uniform(1, (uint64_t)i), b[i] = (float)en_uniform(2, (uint64_t)i), c[i] = (float)en_uniform(3, (uint64_t)i);
+    const float y = k->scan(s, b, c, 0.9f, -0.7f, n);
+    k->scale(apart, apart, 0.9f, n);
+    k->axpy(apart, b, -0.7f, n);
+    const float want = k->dot(apart, c, n);
+    CHECK(!memcmp(&y, &want, sizeof y) && !memcmp(s, apart, (size_t)n * sizeof *s));
+  }
 }
 static void check_silu_mul(const en_kernels *k) { check_rows(k, "silu_mul", call_silu_mul, 30, 1e-6, 1e-30, 0, 1); }
 static void check_gelu_mul(const en_kernels *k) {

@@ -84,6 +84,12 @@ static float dot(const float *a, const float *b, int32_t n) {
   return (float)s;
 }
 
+static float scan(float *s, const float *b, const float *c, float decay, float x, int32_t n) {
+  scale(s, s, decay, n);
+  axpy(s, b, x, n);
+  return dot(s, c, n);
+}
+
 static void silu_mul(float *y, const float *g, const float *u, int32_t n) {
   for (int32_t i = 0; i < n; i++) y[i] = (float)((double)g[i] / (1 + exp(-(double)g[i])) * (double)u[i]);
 }

@@ -81,6 +81,30 @@ static float dot(const float *a, const float *b, int32_t n) {
   return v_fold(s);
 }
 
+static float scan(float *s, const float *b, const float *c, float decay, float x, int32_t n) {
+  const vf d = v_set(decay), f = v_set(x);
+  vf sums[EN_PARTS];
+  int32_t i = 0;
+  EN_UNROLL for (int j = 0; j < EN_PARTS; j++) sums[j] = v_zero();
+  for (; i + EN_LANES <= n; i += EN_LANES)
+    EN_UNROLL for (int j = 0; j < EN_PARTS; j++) {
+      const vf v = v_mac(f, v_load(b + i + j * VL), v_mul(d, v_load(s + i + j * VL)));
+      v_store(s + i + j * VL, v);
+      sums[j] = v_mac(v, v_load(c + i + j * VL), sums[j]);
+    }
+  if (i < n) {
+    float ls[EN_LANES], lb[EN_LANES], lc[EN_LANES];
+    lanes_of(ls, s + i, n - i, 0), lanes_of(lb, b + i, n - i, 0), lanes_of(lc, c + i, n - i, 0);
+    EN_UNROLL for (int j = 0; j < EN_PARTS; j++) {
+      const vf v = v_mac(f, v_load(lb + j * VL), v_mul(d, v_load(ls + j * VL)));
+      v_store(ls + j * VL, v);
+      sums[j] = v_mac(v, v_load(lc + j * VL), sums[j]);
+    }
+    memcpy(s + i, ls, (size_t)(n - i) * sizeof *s);
+  }
+  return v_fold(sums);
+}
+
 static void silu_mul(float *y, const float *g, const float *u, int32_t n) {
   for (int32_t i = 0; i < n; i += VL) {
     const vf v = v_load_n(g + i, n - i);
