@@ -337,7 +337,8 @@ static void check_type(const en_kernels *k, const en_type *type) {
   const int32_t width = EN_MAX(type->block, 32), wide = width > 32 ? 768 : 544;
   for (int i = 0; i < EN_COUNT(batches); i++) check_random(k, type, 48, 3 * width, batches[i]);
   check_random(k, type, 16, 4864, 1);
-  check_random(k, type, 16, 4864, 13);
+  check_random(k, type, 32, 4864, 13);
+  check_random(k, type, 48, wide, 71); /* panels: two of tokens, the last pair single, and two of columns */
   if (type->block == 1)
     for (int32_t cols = 1; cols < 80; cols += 7) check_random(k, type, 16, cols, 7), check_adjoint(k, type, 33, cols, 3, 1);
   for (int32_t T = 1; T <= 9; T += 4) check_adjoint(k, type, 64, 3 * width, T, 1);

@@ -363,13 +363,27 @@ EN_INLINE void mul_tiles(const en_mm *a, int32_t r0, int32_t r1, const en_layout
     }
 }
 
-/* Vectors of rows per pass: as many as keep their sums near the registers; all 16 rows for a single token. */
+#ifdef EN_HAS_PANEL
+enum { EN_PANELS = 1 };
+#include "panel.h"
+#else
+enum { EN_PANELS = 0 };
+#define EN_OPEN_GROUP(name, how, ...)
+#define EN_MUL_PANELS(name, how, ...) ((void)0)
+#endif
+
+/* Vectors of rows per pass: as many as keep their sums near the registers; all 16 rows for a single token. Types of one group go through panels from 8
+ * tokens on, where a table has them. */
 #define EN_MUL_BLOCKS(name, how, ...) \
+  EN_OPEN_GROUP(name, how, __VA_ARGS__) \
   static void tile_eight_##name(const en_tile *a) { block_tile(a, 1, EN_T_TILE, &(const en_layout){__VA_ARGS__}, how); } \
   static void tile_four_##name(const en_tile *a) { block_tile(a, 1, 4, &(const en_layout){__VA_ARGS__}, how); } \
   static void tile_one_##name(const en_tile *a) { block_tile(a, EN_R / VL, 1, &(const en_layout){__VA_ARGS__}, how); } \
   static void mul_##name(const en_mm *a, int32_t r0, int32_t r1) { \
-    mul_tiles(a, r0, r1, &(const en_layout){__VA_ARGS__}, act_size(how), tile_eight_##name, tile_four_##name, tile_one_##name); \
+    const en_layout k = {__VA_ARGS__}; \
+    const int panels = EN_PANELS && k.groups == 1; \
+    if (panels && a->T >= EN_T_TILE) EN_MUL_PANELS(name, how, __VA_ARGS__); \
+    else mul_tiles(a, r0, r1, &k, act_size(how), panels ? NULL : tile_eight_##name, tile_four_##name, tile_one_##name); \
   }
 
 /* ---- dx += dy W: 32 columns as floats, [column][16] ---- */

@@ -3,6 +3,7 @@
 #define EN_DENSE_V 2
 #define EN_DENSE_T 4
 #define EN_ATTEND_WIDE 2
+#define EN_HAS_PANEL
 #define EN_HAS_S16
 #define EN_HAS_S16_NIBBLES
 #define EN_NIBBLES EN_S16
