@@ -30,7 +30,7 @@ static double squared_norm(const float *a, uint32_t cols, const float *b, uint32
   return sum;
 }
 
-typedef struct { uint32_t rank_least, rank_most, layers, matrices[N_TARGETS]; double norm[N_TARGETS]; } summary;
+typedef struct { uint32_t rank_least, rank_most, layers, dora /* matrices of it */, matrices[N_TARGETS]; double norm[N_TARGETS]; } summary;
 
 static summary summarize(const cli_model *m, en_adapter *adapter) {
   summary s = {.rank_least = UINT32_MAX};
@@ -42,6 +42,7 @@ static summary summarize(const cli_model *m, en_adapter *adapter) {
       if (!a || !b) continue;
       any = 1;
       s.matrices[i]++;
+      s.dora += en_adapter_m(adapter, l, 1u << i, &rows) != NULL;
       s.norm[i] += squared_norm(a, cols, b, rows, rank);
       s.rank_least = rank < s.rank_least ? rank : s.rank_least;
       s.rank_most = rank > s.rank_most ? rank : s.rank_most;
@@ -56,14 +57,14 @@ static void show(const cli_args *a, const cli_model *m, en_adapter *adapter) {
   const unsigned long long n = en_adapter_params(adapter);
   int first = 1;
   if (!args_given(a, A_JSON)) {
-    printf("rank          %u", s.rank_least);
+    printf("kind          %s\nrank          %u", s.dora ? "DoRA" : "LoRA", s.rank_least);
     if (s.rank_most != s.rank_least) printf(" to %u", s.rank_most);
     printf("\nalpha         %.9g\nparameters    %llu (%.3g %% of the base)\nlayers        %u of %u\n", (double)en_adapter_alpha(adapter), n, 100.0 * (double)n / (double)m->info.n_params, s.layers, m->info.n_layer);
     for (int i = 0; i < N_TARGETS; i++)
       if (s.matrices[i]) printf("%-13s %u matrices, norm of B A %.6g\n", targets[i], s.matrices[i], sqrt(s.norm[i]));
     return;
   }
-  printf("{\"rank\":[%u,%u],\"alpha\":%.9g,\"parameters\":%llu,\"layers\":%u,\"targets\":{", s.rank_least, s.rank_most, (double)en_adapter_alpha(adapter), n, s.layers);
+  printf("{\"dora\":%s,\"rank\":[%u,%u],\"alpha\":%.9g,\"parameters\":%llu,\"layers\":%u,\"targets\":{", s.dora ? "true" : "false", s.rank_least, s.rank_most, (double)en_adapter_alpha(adapter), n, s.layers);
   for (int i = 0; i < N_TARGETS; i++) {
     if (!s.matrices[i]) continue;
     printf("%s\"%s\":{\"matrices\":%u,\"norm\":%.9g}", first ? "" : ",", targets[i], s.matrices[i], sqrt(s.norm[i]));
@@ -84,6 +85,11 @@ static int merge(const cli_args *a) {
   if (!ok) cli_fail(NULL, "adapter merge-into MODEL ADAPTER[:scale] OUT.gguf: these are too few");
   const arg_value given = {.given = n, .texts = texts};
   if (!ok || cli_open(&m, a->argv[1], &(cli_open_spec){.n_threads = 1, .adapters = &given}) != EN_OK) { free(texts); return ok ? 1 : 2; }
+  for (int i = 0; ok && m.n_adapters > 1 && i < m.n_adapters; i++) {
+    const summary s = summarize(&m, m.adapters[i].adapter);
+    ok = !s.dora;
+    if (!ok) cli_fail(texts[i], "an adapter of DoRA is merged by itself: the norms of its rows are those of the model without others");
+  }
   for (int i = 0; ok && i < m.n_adapters; i++) {
     const size_t need = en_adapter_merge_bytes(m.adapters[i].adapter);
     void *scratch = cli_alloc(need);

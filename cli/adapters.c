@@ -117,13 +117,16 @@ int cli_is_adapter_format(const char *text) {
   return !text || !strcmp(text, "gguf") || !strcmp(text, "peft") || (cli_fail(NULL, "--format %s: must be peft or gguf", text), 0);
 }
 
+int cli_writes_gguf(const char *path, const char *format) { return format ? !strcmp(format, "gguf") : ends_with(path, ".gguf"); }
+void cli_no_dora(const char *what) { cli_fail(what, "llama.cpp's adapter files (gguf) have no place for DoRA: write a PEFT folder, or merge it into the model (edge-net adapter merge-into)"); }
+
 typedef size_t save_function(const en_adapter *a, const en_peft_config *config, void *dst, size_t cap);
 static size_t save_gguf(const en_adapter *a, const en_peft_config *config, void *dst, size_t cap) { (void)config; return en_adapter_save(a, dst, cap); }
 static size_t save_peft(const en_adapter *a, const en_peft_config *config, void *dst, size_t cap) { (void)config; return en_adapter_save_peft(a, dst, cap); }
 
 static int write_with(save_function *save, const en_adapter *a, const en_peft_config *config, const char *path) {
   const size_t n = save(a, config, NULL, 0);
-  if (!n) return cli_fail(path, "adapters of this architecture have no such form; see --format"), 0;
+  if (!n) return cli_no_dora(path), 0;
   char *data = malloc(n);
   const int ok = data && save(a, config, data, n) == n ? cli_write_file(path, data, n) : (cli_fail(path, "no memory for %zu bytes", n), 0);
   free(data);
@@ -131,7 +134,7 @@ static int write_with(save_function *save, const en_adapter *a, const en_peft_co
 }
 
 int cli_adapter_write(const en_adapter *a, const char *path, const char *format, const en_peft_config *config) {
-  if (format ? !strcmp(format, "gguf") : ends_with(path, ".gguf")) return write_with(save_gguf, a, NULL, path);
+  if (cli_writes_gguf(path, format)) return write_with(save_gguf, a, NULL, path);
   if (mkdir(path, 0777) && errno != EEXIST) return cli_fail(path, "the folder could not be made: %s", strerror(errno)), 0;
   char *settings = join(path, strlen(path), CONFIG_FILE), *tensors = join(path, strlen(path), MODEL_FILE);
   const int ok = settings && tensors && write_with(save_peft, a, config, tensors) && write_with(en_adapter_save_peft_config, a, config, settings);

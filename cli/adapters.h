@@ -11,6 +11,8 @@ int cli_adapter_load(const cli_model *m, const char *path, en_adapter **out, voi
 /* As a file "gguf", or as a folder "peft" that is made if it is not there; format NULL: gguf if path ends so. Files appear whole or not at all. */
 int cli_adapter_write(const en_adapter *a, const char *path, const char *format, const en_peft_config *config);
 int cli_is_adapter_format(const char *text); /* NULL, "gguf" or "peft"; else 0 after a message */
+int cli_writes_gguf(const char *path, const char *format);
+void cli_no_dora(const char *what); /* the message for DoRA and GGUF */
 /* The values of --adapter into m->adapters. 1, or 0 after a message. */
 int cli_adapters_open(cli_model *m, const arg_value *given);
 void cli_adapters_close(cli_model *m);

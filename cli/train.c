@@ -15,7 +15,7 @@
 #endif
 
 enum {
-  T_DATA, T_OUT, T_FULL, T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_LAYERS, T_LR, T_STEPS, T_EPOCHS, T_BATCH, T_ACCUM, T_WARMUP, T_SCHEDULE, T_MIN_LR,
+  T_DATA, T_OUT, T_FULL, T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_DORA, T_LAYERS, T_LR, T_STEPS, T_EPOCHS, T_BATCH, T_ACCUM, T_WARMUP, T_SCHEDULE, T_MIN_LR,
   T_CLIP, T_DECAY, T_OPTIMIZER, T_MOMENTUM, T_SMOOTHING, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_MAX_LENGTH, T_NO_END, T_EVAL, T_SEED, T_KEEP, T_PREFIX, T_SAVE_EVERY, T_STOP_AFTER, T_RESUME, T_CSV, T_BASE, T_LOSS, T_TEACHER, T_TOP_K, T_TEMPERATURE, T_HARD_MIX, T_MASK, T_THREADS, T_KERNELS, T_JSON, T_QUIET
 };
 static const arg_option options[] = {
@@ -27,6 +27,7 @@ static const arg_option options[] = {
     [T_ALPHA] = {.name = "alpha", .value = "X", .help = "the update is scaled by alpha / rank (default twice the rank)", .kind = ARG_NUMBER, .max = 1e5},
     [T_TARGETS] = {.name = "targets", .value = "q,v,...", .help = "matrices to adapt: q k v o gate up down, or all that the model has (default all)", .kind = ARG_TEXT},
     [T_RSLORA] = {.name = "rslora", .help = "scale by alpha / sqrt(rank)", .kind = ARG_FLAG},
+    [T_DORA] = {.name = "dora", .help = "train the length of every row of the matrices too (DoRA)", .kind = ARG_FLAG},
     [T_LAYERS] = {.name = "layers", .value = "N", .help = "adapt only the top N layers (default all)", .kind = ARG_INT, .max = INT32_MAX},
     [T_LR] = {.name = "lr", .value = "X", .help = "highest learning rate", .kind = ARG_NUMBER, .max = 10, .fallback = 2e-4},
     [T_STEPS] = {.name = "steps", .value = "N", .help = "optimizer steps (default: as --epochs says)", .kind = ARG_INT, .max = 1e9},
@@ -132,7 +133,7 @@ static int read_word(const char *option, const char *text, const char *const *wo
 
 /* What a checkpoint must agree with. */
 static uint64_t hash_settings(const training *t, const en_adapter_spec *as, const en_train_spec *ts) {
-  const double numbers[] = {args_given(t->a, T_FULL) ? -1.0 : (double)as->rank, (double)as->alpha, as->targets, as->rslora, as->first_layer, (double)ts->clip_norm, (double)ts->weight_decay, t->schedule.kind, t->schedule.lr, t->schedule.min_lr,
+  const double numbers[] = {args_given(t->a, T_FULL) ? -1.0 : (double)as->rank, (double)as->alpha, as->targets, as->rslora, as->dora, as->first_layer, (double)ts->clip_norm, (double)ts->weight_decay, t->schedule.kind, t->schedule.lr, t->schedule.min_lr,
     (double)t->schedule.warmup, (double)t->schedule.steps, args_number(t->a, T_BATCH), args_number(t->a, T_ACCUM), args_number(t->a, T_EVAL), args_number(t->a, T_SEED), ts->optimizer, (double)ts->momentum, ts->freeze_a, (double)ts->lr_ratio_b, (double)ts->dropout, (double)ts->label_smoothing};
   const uint64_t hash = en_hash64(en_hash64(t->data.hash, numbers, sizeof numbers), &t->n_train, sizeof t->n_train);
   const float soft[] = {ts->temperature, ts->hard_mix};
@@ -193,7 +194,7 @@ static int make_adapter(training *t, const en_adapter_spec *as, const en_train_s
 }
 
 static int make_full(training *t, const en_train_spec *ts) {
-  static const uint8_t for_adapters[] = {T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_LAYERS, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_BASE, T_PREFIX};
+  static const uint8_t for_adapters[] = {T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_DORA, T_LAYERS, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_BASE, T_PREFIX};
   en_why why = {""};
   for (int i = 0; i < EN_COUNT(for_adapters); i++)
     if (args_given(t->a, for_adapters[i])) return cli_fail(NULL, "--%s is for adapters, it does not go with --full", options[for_adapters[i]].name), 0;
@@ -208,7 +209,7 @@ static int make(training *t) {
   static const char *const keeps[] = {"inputs", "all", "attention", NULL}, *const optimizers[] = {"adamw", "sgd", NULL};
   const cli_args *a = t->a;
   const int32_t rank = args_int(a, T_RANK), layers = args_int(a, T_LAYERS), n_layer = (int32_t)t->m.info.n_layer;
-  en_adapter_spec as = {.rank = (uint32_t)rank, .alpha = args_given(a, T_ALPHA) ? (float)args_number(a, T_ALPHA) : 2 * (float)rank, .rslora = (uint32_t)args_given(a, T_RSLORA)};
+  en_adapter_spec as = {.rank = (uint32_t)rank, .alpha = args_given(a, T_ALPHA) ? (float)args_number(a, T_ALPHA) : 2 * (float)rank, .rslora = (uint32_t)args_given(a, T_RSLORA), .dora = args_given(a, T_DORA) > 0};
   en_train_spec ts = {.n_tokens = EN_MAX(t->n_tokens, 2), .clip_norm = (float)args_number(a, T_CLIP), .weight_decay = (float)args_number(a, T_DECAY), .momentum = (float)args_number(a, T_MOMENTUM),
     .label_smoothing = (float)args_number(a, T_SMOOTHING), .dropout = (float)args_number(a, T_DROPOUT), .freeze_a = args_given(a, T_FREEZE_A) > 0, .lr_ratio_b = args_given(a, T_RATIO_B) ? (float)args_number(a, T_RATIO_B) : 0, .seed = (uint64_t)args_int(a, T_SEED)};
   as.rslora = as.rslora != 0;
@@ -528,6 +529,7 @@ static int train(training *t) {
 static int run(const cli_args *a) {
   training t = {.a = a, .eval_first = NAN, .eval_last = NAN};
   if (!cli_is_adapter_format(args_text(a, T_FORMAT))) return 2;
+  if (args_given(a, T_DORA) && cli_writes_gguf(args_text(a, T_OUT), args_text(a, T_FORMAT))) return cli_no_dora("--dora"), 2;
   if (cli_open(&t.m, a->argv[0], &(cli_open_spec){.need_tokenizer = 1, .kernels = args_text(a, T_KERNELS), .n_threads = args_int(a, T_THREADS)}) != EN_OK) return 1;
   const int ok = train(&t);
   close_prefix(&t);

@@ -14,7 +14,8 @@ import { ADAPTER_SCHEMA, ADAPTER_SCHEMA_ID } from './lora-schema.js';
  * @typedef {{public: boolean, domain: string, license: string}} SharingBlock
  * @typedef {{id: string, name: string, description: string, version: string, createdAt: string, baseModel: string, rank: number, alpha: number, targetModules: string[],
  *   training: TrainingBlock, quality: QualityBlock, sharing: SharingBlock}} AdapterMeta
- * @typedef {Record<string, {lora_A: Float32Array, lora_B: Float32Array}>} LoRAWeights by module, as "model.layers.0.self_attn.q_proj"; A [rank, in], B [out, rank], row after row
+ * @typedef {{lora_A: Float32Array, lora_B: Float32Array, lora_magnitude_vector?: Float32Array}} LoRAFactors A [rank, in], B [out, rank], row after row; of DoRA: lengths [out]
+ * @typedef {Record<string, LoRAFactors>} LoRAWeights by module, as "model.layers.0.self_attn.q_proj"
  * @typedef {AdapterMeta & {weights: LoRAWeights, checksum: string, signature?: string}} LoRAAdapter checksum: see checksumOf()
  */
 
@@ -42,22 +43,29 @@ function writeTensors(tensors) {
 
 /** Factors by module. @param {Uint8Array} file PEFT's tensors, as our core writes them @returns {LoRAWeights} */
 export function weightsOf(file) {
-  /** @type {Record<string, any>} */ const weights = {};
+  /** @type {LoRAWeights} */ const weights = {};
   for (const [name, { bytes }] of readTensors(file)) {
-    const [, module, which] = /^base_model\.model\.(.+)\.(lora_[AB])\.weight$/.exec(name) ?? [];
-    if (!which) throw new EdgeNetError('UNSUPPORTED', `the JSON form has no place for ${name}`);
-    (weights[module] ??= {})[which] = new Float32Array(bytes.buffer);
+    const [, module, which] = /^base_model\.model\.(.+)\.(lora_\w+)(\.weight)?$/.exec(name) ?? [];
+    if (!isPart(which)) throw new EdgeNetError('UNSUPPORTED', `the JSON form has no place for ${name}`);
+    (weights[module] ??= /** @type {any} */ ({}))[which] = new Float32Array(bytes.buffer);
   }
   return weights;
 }
 
+const PARTS = Object.freeze(/** @type {const} */ (['lora_A', 'lora_B', 'lora_magnitude_vector']));
+/** @param {string} name @returns {name is typeof PARTS[number]} */
+const isPart = (name) => /** @type {readonly string[]} */ (PARTS).includes(name);
+/** The parts of a module that are there, in order. @template T @param {LoRAFactors} factors @param {(part: typeof PARTS[number], values: Float32Array) => T} make @returns {T[]} */
+const eachPart = (factors, make) => PARTS.flatMap((part) => { const values = factors[part]; return values ? [make(part, values)] : []; });
+/** @param {Float32Array} a */
+const bytesOf = (a) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+
 /**
- * SHA-256, hexadecimal, over the factors: modules in the order of their names' code units, of each lora_A, then lora_B, as little-endian f32.
+ * SHA-256, hexadecimal, over the factors: modules in the order of their names' code units, of each lora_A, then lora_B, then lora_magnitude_vector if it is there, as little-endian f32.
  * @param {LoRAWeights} weights
  */
 export async function checksumOf(weights) {
-  const bytes = (/** @type {Float32Array} */ a) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
-  return toHex(await sha256(concat(...Object.keys(weights).sort().flatMap((name) => [bytes(weights[name].lora_A), bytes(weights[name].lora_B)]))));
+  return toHex(await sha256(concat(...Object.keys(weights).sort().flatMap((name) => eachPart(weights[name], (_, values) => bytesOf(values))))));
 }
 
 /** @param {AdapterMeta} meta @param {Uint8Array} tensors PEFT's @returns {Promise<LoRAAdapter>} */
@@ -71,8 +79,7 @@ export async function toLoRAAdapter(meta, tensors) {
 }
 /** @param {LoRAAdapter} adapter @returns {string} */
 export function toText(adapter) {
-  const plain = (/** @type {Float32Array} */ a) => toBase64(new Uint8Array(a.buffer, a.byteOffset, a.byteLength));
-  const weights = Object.fromEntries(Object.entries(adapter.weights).map(([name, { lora_A, lora_B }]) => [name, { lora_A: plain(lora_A), lora_B: plain(lora_B) }]));
+  const weights = Object.fromEntries(Object.entries(adapter.weights).map(([name, w]) => [name, Object.fromEntries(eachPart(w, (part, values) => [part, toBase64(bytesOf(values))]))]));
   return JSON.stringify({ $schema: ADAPTER_SCHEMA_ID, ...adapter, weights });
 }
 
@@ -87,15 +94,16 @@ export async function fromText(text) {
     if (bytes.length % 4) throw new EdgeNetError('FORMAT', `${name} holds no whole number of f32`);
     return new Float32Array(bytes.buffer);
   };
-  adapter.weights = Object.fromEntries(Object.entries(value.weights).map(([name, w]) => [name, { lora_A: numbers(w.lora_A, `${name}.lora_A`), lora_B: numbers(w.lora_B, `${name}.lora_B`) }]));
+  adapter.weights = Object.fromEntries(Object.entries(value.weights).map(([name, w]) => [name, Object.fromEntries(eachPart(/** @type {any} */ (w), (part, text) => [part, numbers(/** @type {any} */ (text), `${name}.${part}`)]))]));
   await verify(adapter);
   return adapter;
 }
 /** @param {LoRAAdapter} adapter */
 async function verify({ weights, rank, checksum }) {
-  for (const [name, { lora_A: a, lora_B: b }] of Object.entries(weights)) {
+  for (const [name, factors] of Object.entries(weights)) {
+    const { lora_A: a, lora_B: b } = factors;
     if (a.length % rank || b.length % rank) throw new EdgeNetError('FORMAT', `the factors of ${name} do not have the rank ${rank}`);
-    for (const values of [a, b]) if (!values.every(Number.isFinite)) throw new EdgeNetError('NUMERIC', `a factor of ${name} holds a number that is not finite`);
+    for (const values of eachPart(factors, (_, part) => part)) if (!values.every(Number.isFinite)) throw new EdgeNetError('NUMERIC', `a factor of ${name} holds a number that is not finite`);
   }
   if (await checksumOf(weights) !== checksum) throw new EdgeNetError('INTEGRITY', "the adapter's factors do not have its checksum: it was changed or damaged");
 }
@@ -105,12 +113,11 @@ export async function fromLoRAAdapter(adapter) {
   await verify(adapter);
   const { weights, checksum: _, signature: __, ...meta } = adapter;
   const { rank, alpha, baseModel } = meta;
-  const bytes = (/** @type {Float32Array} */ a) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
-  const tensors = Object.entries(weights).flatMap(([name, { lora_A: a, lora_B: b }]) => /** @type {[string, number[], Uint8Array][]} */ ([
-    [`${PREFIX}${name}.lora_A.weight`, [rank, a.length / rank], bytes(a)],
-    [`${PREFIX}${name}.lora_B.weight`, [b.length / rank, rank], bytes(b)],
-  ]));
-  const config = { peft_type: 'LORA', task_type: 'CAUSAL_LM', base_model_name_or_path: baseModel, r: rank, lora_alpha: alpha, lora_dropout: 0, bias: 'none', use_rslora: false, use_dora: false,
+  const tensors = Object.entries(weights).flatMap(([name, factors]) => eachPart(factors, (part, values) => {
+    const n = values.length, shape = part === 'lora_A' ? [rank, n / rank] : part === 'lora_B' ? [n / rank, rank] : [n];
+    return /** @type {[string, number[], Uint8Array]} */ ([`${PREFIX}${name}.${part}${shape.length > 1 ? '.weight' : ''}`, shape, bytesOf(values)]);
+  }));
+  const config = { peft_type: 'LORA', task_type: 'CAUSAL_LM', base_model_name_or_path: baseModel, r: rank, lora_alpha: alpha, lora_dropout: 0, bias: 'none', use_rslora: false, use_dora: Object.values(weights).some((w) => w.lora_magnitude_vector),
     target_modules: [...new Set(Object.keys(weights).map((name) => name.slice(name.lastIndexOf('.') + 1)))], inference_mode: true };
   return { meta, data: { form: 'peft', tensors: writeTensors(tensors), config: JSON.stringify(config) } };
 }

@@ -28,7 +28,7 @@ export const ADAPTER_SCHEMA = {
     targetModules: { type: 'array', maxItems: 64, items: text(100) },
     weights: {
       type: 'object', minProperties: 1, maxProperties: 10000, additionalProperties: false,
-      patternProperties: { '^[A-Za-z0-9_.]+$': object({ lora_A: FACTOR, lora_B: FACTOR }, ['lora_A', 'lora_B']) },
+      patternProperties: { '^[A-Za-z0-9_.]+$': object({ lora_A: FACTOR, lora_B: FACTOR, lora_magnitude_vector: FACTOR }, ['lora_A', 'lora_B']) },
     },
     training: object({ steps: { type: 'integer', minimum: 0, maximum: 1e12 }, finalLoss: { type: ['number', 'null'] }, samples: { type: 'integer', minimum: 0, maximum: 1e12 }, duration: { type: 'number', minimum: 0 } }, ['steps', 'finalLoss', 'samples', 'duration']),
     quality: object({ perplexityDelta: { type: ['number', 'null'] }, taskAccuracy: { type: 'number', minimum: 0, maximum: 1 }, humanScore: { type: 'number', minimum: 1, maximum: 5 } }, ['perplexityDelta']),

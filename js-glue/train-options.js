@@ -13,6 +13,7 @@ import { checkSignal, knownOnly, numberIn } from './options.js';
  * @property {number} [dropout] share of its inputs that the update does not see in training (0)
  * @property {readonly LoRATarget[]} [targetModules] default: all that the model has
  * @property {boolean} [rslora] scale by alpha / sqrt(rank) (false)
+ * @property {boolean} [useDora] train the length of every row of the matrices too: DoRA. Its adapters have no GGUF form (false)
  * @property {number} [layers] adapt only so many layers at the top, 0: all; default: all, and 4 of models with more than 0.5 billion parameters
  * @property {boolean} [full] no adapter: train all weights of a model whose tensors are all F32, in the session itself; trainer.exportModel() gives the file (false)
  *
@@ -76,7 +77,9 @@ const fixed = (only, why) => ({ dflt: only, check: (name, value) => (value === o
 
 /** @type {Readonly<Record<string, Readonly<Record<string, Setting>>>>} */
 const SECTIONS = Object.freeze({
-  adapter: { rank: integer(1, 64, 4), alpha: number(1e-6, 1e5, null), dropout: number(0, 0.99, 0), targetModules: { dflt: null, check: targets }, rslora: flag(false), layers: integer(0, 1e6, null), full: flag(false) },
+  adapter: {
+    rank: integer(1, 64, 4), alpha: number(1e-6, 1e5, null), dropout: number(0, 0.99, 0), targetModules: { dflt: null, check: targets }, rslora: flag(false), useDora: flag(false), layers: integer(0, 1e6, null), full: flag(false),
+  },
   training: {
     batchSize: integer(1, 65536, 2), gradientAccumulation: integer(1, 65536, 1), learningRate: number(0, 10, 1e-4), minLearningRate: number(0, 10, 0),
     warmupSteps: integer(0, 1e9, null), maxSteps: integer(1, 1e9, null), optimizer: word('adamw', 'sgd'), scheduler: word('cosine', 'linear', 'constant'),

@@ -74,7 +74,7 @@ export class Training {
     const { w, model, info } = this.#p = place;
     if (config.mixedPrecision && info.quantization === 'F32') throw new EdgeNetError('UNSUPPORTED', 'mixedPrecision: the weights of this model are F32, and so is its forward pass', { detail: { option: 'mixedPrecision' } });
     this.#config = config;
-    const { rank, alpha, rslora, seed, layers, loss, topK } = config;
+    const { rank, alpha, rslora, useDora, seed, layers, loss, topK } = config;
     const top = layers ?? (info.parameters > LARGE ? TOP_LAYERS : 0);
     const firstLayer = top && top < info.layers ? info.layers - top : 0;
     if (loss === 'distill' && topK > info.vocabulary) throw new EdgeNetError('ARG', `topK ${topK}: the vocabulary has ${info.vocabulary} tokens`, { detail: { option: 'topK' } });
@@ -85,7 +85,7 @@ export class Training {
     if (info.hasLogits !== nextToken(loss)) throw new EdgeNetError('ARG', `loss "${loss}" is not for this model: "${info.architecture}" ${info.hasLogits ? 'learns the next token, "causal" or "distill"' : 'is an encoder, which learns "mlm", "infonce" or "cosine"'}`, { detail: { option: 'loss' } });
     if (config.full) return;
     const bits = config.targetModules ? targetBits(config.targetModules) : w.targetsOf(model);
-    this.#adapter = w.newAdapter(model, { rank, alpha, rslora, seed, firstLayer, targets: bits });
+    this.#adapter = w.newAdapter(model, { rank, alpha, rslora, useDora, seed, firstLayer, targets: bits });
   }
 
   /** Bytes in the engine's memory. */

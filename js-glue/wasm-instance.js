@@ -417,9 +417,9 @@ export class WasmInstance {
   }
   /** EN_LORA_* of every target that a model has. @param {number} model @returns {number} */
   targetsOf(model) { return this.#run('w_adapter_targets', model); }
-  /** @param {number} model @param {{rank: number, alpha: number, targets: number, rslora: boolean, firstLayer: number, seed: number}} spec */
-  newAdapter(model, { rank, alpha, targets, rslora, firstLayer, seed }) {
-    this.#tell([rank, alpha, targets, rslora ? 1 : 0, firstLayer, seed]);
+  /** @param {number} model @param {{rank: number, alpha: number, targets: number, rslora: boolean, firstLayer: number, seed: number, useDora: boolean}} spec */
+  newAdapter(model, { rank, alpha, targets, rslora, firstLayer, seed, useDora }) {
+    this.#tell([rank, alpha, targets, rslora ? 1 : 0, firstLayer, seed, useDora ? 1 : 0]);
     this.#must('w_adapter_new', model);
     return this.#opened();
   }

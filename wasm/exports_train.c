@@ -14,10 +14,10 @@ uint32_t w_adapter_targets(const en_model *m) {
   return all;
 }
 
-/* mail: rank, alpha, targets, rslora, first_layer, seed */
+/* mail: rank, alpha, targets, rslora, first_layer, seed, dora */
 int32_t w_adapter_new(const en_model *m) {
   const double *in = w_mail();
-  const en_adapter_spec spec = {.rank = (uint32_t)in[0], .alpha = (float)in[1], .targets = (uint32_t)in[2], .rslora = (uint32_t)in[3], .first_layer = (uint32_t)in[4]};
+  const en_adapter_spec spec = {.rank = (uint32_t)in[0], .alpha = (float)in[1], .targets = (uint32_t)in[2], .rslora = (uint32_t)in[3], .first_layer = (uint32_t)in[4], .dora = (uint32_t)in[6]};
   const uint64_t seed = (uint64_t)in[5];
   en_adapter *a = NULL;
   const size_t need = en_adapter_bytes(m, &spec);
@@ -58,7 +58,7 @@ static size_t save(const en_adapter *a, int32_t form, const en_peft_config *conf
 int32_t w_adapter_save(const en_adapter *a, int32_t form, const char *base_model, double dropout, uint32_t rslora) {
   const en_peft_config config = {base_model, (float)dropout, rslora};
   const size_t n = save(a, form, &config, NULL, 0);
-  if (!n) return en_fail(w_reason(), EN_E_UNSUPPORTED, "adapters of this kind or for this architecture have no such form");
+  if (!n) return en_fail(w_reason(), EN_E_UNSUPPORTED, "llama.cpp's adapter files have no place for DoRA: export as peft or json");
   void *block = w_open_block(n, "adapter's file");
   if (!block) return EN_E_NOMEM;
   save(a, form, &config, block, n);

@@ -102,12 +102,14 @@ void en_st_declare(en_st_writer *s, const char *name, uint64_t rows, uint64_t co
   en_put_quoted(&s->w, name);
   en_put_str(&s->w, ":{\"dtype\":\"F32\",\"shape\":[");
   en_put_decimal(&s->w, rows);
-  en_put_str(&s->w, ",");
-  en_put_decimal(&s->w, cols);
+  if (cols) {
+    en_put_str(&s->w, ",");
+    en_put_decimal(&s->w, cols);
+  }
   en_put_str(&s->w, "],\"data_offsets\":[");
   en_put_decimal(&s->w, s->offset);
   en_put_str(&s->w, ",");
-  en_put_decimal(&s->w, s->offset += rows * cols * 4);
+  en_put_decimal(&s->w, s->offset += rows * EN_MAX(cols, 1) * 4);
   en_put_str(&s->w, "]}");
 }
 

@@ -33,7 +33,7 @@ enum { EN_ST_F32, EN_ST_F16, EN_ST_BF16 }; /* dtypes that are floats */
 /* Numbers first .. first + n - 1 of a tensor that en_st_is_float. */
 void en_st_read(float *out, const en_st_tensor *t, uint64_t first, uint64_t n);
 
-/* Writing: begin, declare all tensors (F32, [rows, cols]), head, then their data with en_put in the same order. */
+/* Writing: begin, declare all tensors (F32, [rows, cols], or [rows] with cols 0), head, then their data with en_put in the same order. */
 typedef struct { en_writer w; uint64_t offset; } en_st_writer;
 void en_st_begin(en_st_writer *s, void *dst, size_t cap);
 void en_st_declare(en_st_writer *s, const char *name, uint64_t rows, uint64_t cols);

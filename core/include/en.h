@@ -216,7 +216,7 @@ typedef struct { const char *name; double ms, macs, bytes; uint64_t calls; } en_
 int32_t en_profile(const en_session *s, en_profile_row *rows, int32_t cap);
 void en_profile_reset(en_session *s);
 
-/* ---- adapter: low-rank updates of a model's matrices (LoRA, Hu et al. 2021) ---- */
+/* ---- adapter: low-rank updates of a model's matrices (LoRA, Hu et al. 2021; DoRA, Liu et al. 2024) ---- */
 typedef struct en_adapter en_adapter; /* borrows the model; trained through en_train.h */
 enum { /* which matrices of every layer; order frozen */
   EN_LORA_Q = 1, EN_LORA_K = 2, EN_LORA_V = 4, EN_LORA_O = 8, EN_LORA_GATE = 16, EN_LORA_UP = 32, EN_LORA_DOWN = 64, EN_LORA_ALL = 127
@@ -228,6 +228,8 @@ typedef struct {
   uint32_t targets;     /* EN_LORA_*; a target that the model does not have is EN_E_ARG */
   uint32_t rslora;      /* 1: rank-stabilised scale */
   uint32_t first_layer; /* layers below it get no update */
+  uint32_t dora;        /* 1: every row of a matrix has a length m of its own, to be trained too: m (W + scale B A) / |W + scale B A|. Of a matrix that PEFT knows as
+                         * one module with others (q, k, v of phi3), all are targets or none */
 } en_adapter_spec;
 size_t en_adapter_bytes(const en_model *m, const en_adapter_spec *spec); /* 0: impossible */
 /* A uniform in +-1/sqrt(cols), B zero: the model is unchanged at first. m kept. */
@@ -235,11 +237,11 @@ int32_t en_adapter_init(en_adapter **out, void *mem, size_t mem_bytes, const en_
 /* From a llama.cpp LoRA file (GGUF, general.type "adapter"), all in memory; its values are copied. 0 bytes: ask the init why. */
 size_t en_adapter_file_bytes(const en_model *m, const void *file, size_t n_bytes);
 int32_t en_adapter_init_file(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const void *file, size_t n_bytes, en_why *why);
-/* The same file format, written. Returns the bytes needed and writes only if they fit. */
+/* The same file format, written. Returns the bytes needed and writes only if they fit; 0: the adapter is of DoRA, for which llama.cpp's form has no place. */
 size_t en_adapter_save(const en_adapter *a, void *dst, size_t cap);
 /* PEFT's two files (github.com/huggingface/peft): adapter_model.safetensors (F32, F16 or BF16; written as F32) and adapter_config.json, both all in
  * memory; values are copied. The rows of q and k of llama models are reordered as their GGUF files are. What the factors alone do not say
- * (DoRA, biases, base weights changed at the start) is EN_E_UNSUPPORTED. 0 bytes: ask the init why. */
+ * (biases, base weights changed at the start) is EN_E_UNSUPPORTED. 0 bytes: ask the init why. */
 size_t en_adapter_peft_bytes(const en_model *m, const void *tensors, size_t n_bytes);
 int32_t en_adapter_init_peft(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const void *tensors, size_t n_bytes, const char *config, size_t config_bytes, en_why *why);
 typedef struct { const char *base_model; float dropout; uint32_t rslora; } en_peft_config; /* name to write, NULL: none; used in training; 1: state alpha for use_rslora */
@@ -248,6 +250,9 @@ size_t en_adapter_save_peft_config(const en_adapter *a, const en_peft_config *co
 /* The factors of one target of one layer, NULL if it has none: A [rank, cols] or B transposed, [rank, rows]. For other file formats. */
 float *en_adapter_a(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rank, uint32_t *cols);
 float *en_adapter_b(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rank, uint32_t *rows);
+float *en_adapter_m(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rows); /* the lengths of its rows, [rows]; NULL too if the adapter is not of DoRA */
+/* After such numbers of a DoRA adapter were written: its rows' norms follow from them. Training and reading files do it themselves. */
+void en_adapter_changed(en_adapter *a);
 uint64_t en_adapter_params(const en_adapter *a); /* trainable numbers */
 float en_adapter_alpha(const en_adapter *a);     /* the scale of an update is this / its rank (rslora included); 0: the scale is 1 */
 /* The update times `scale` into the weights themselves: every matrix is decoded, changed and encoded again in its own type (F32: nothing is lost but
@@ -255,7 +260,7 @@ float en_adapter_alpha(const en_adapter *a);     /* the scale of an update is th
  * EN_E_ARG: the adapter was made for another model; EN_E_NUMERIC: it is not finite. Then nothing has changed. */
 size_t en_adapter_merge_bytes(const en_adapter *a);
 int32_t en_adapter_merge(en_model *m, const en_adapter *a, float scale, void *scratch, size_t scratch_bytes, en_why *why);
-/* Up to 8 adapters work on a session at once, each times its scale. a kept until it is detached. The caches belong to the weights that made
+/* Up to 8 adapters work on a session at once: y = W x + the sum of scale * (what each makes of W x - W x). a kept until it is detached. The caches belong to the weights that made
  * them: attaching, rescaling and detaching empties every sequence. EN_E_ARG: made for another model. */
 int32_t en_session_attach(en_session *s, en_adapter *a, float scale, en_why *why); /* again: a new scale */
 int32_t en_session_detach(en_session *s, en_adapter *a);

@@ -37,7 +37,7 @@ static size_t carve(en_session *at, void **self, const en_model *m, const en_ses
   const uint64_t kv = kv_layer_bytes(m, s);
   if (!kv && !m->c.n_state) return 0;
   const uint64_t chained = m->c.n_state ? s->n_batch : 0, kept = s->pooling || !m->c.n_state ? 0 : s->n_seq;
-  enum { FIXED = 22 };
+  enum { FIXED = 23 };
   en_piece pieces[FIXED + EN_S_LOGITS] = {
     {self, 1, sizeof(en_session)},
     {(void **)&at->length, s->n_seq, sizeof(uint32_t)},
@@ -61,6 +61,7 @@ static size_t carve(en_session *at, void **self, const en_model *m, const en_ses
     {(void **)&at->state, s->pooling ? (uint64_t)lanes : (uint64_t)m->c.L * 2 * kept, (uint64_t)m->c.n_state * sizeof(float)},
     {&at->run.scratch, scratch, 1},
     {(void **)&at->run.lora_u, s->n_batch, EN_LORA_MAX_RANK * sizeof(float)},
+    {(void **)&at->run.dora, en_dora_floats(&m->c), sizeof(float)},
   };
   for (int32_t i = 0; i < EN_S_LOGITS; i++)
     pieces[FIXED + i] = (en_piece){(void **)&at->run.slot[i], en_arch_uses(m->arch, i) ? s->n_batch : 0, (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)i)) * sizeof(float)};

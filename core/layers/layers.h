@@ -111,9 +111,11 @@ typedef struct { int32_t first, last; uint32_t seq; } en_chain;
 enum { EN_STATE_FROM = 1, EN_STATE_TO = 2, EN_STATE_NEW = 4 }; /* which of its two states a sequence begins the slice with, which it leaves behind; it begins with zeros */
 
 /* A low-rank update of one matrix (Hu et al. 2021): W x becomes W x + scale * B (A x). A is [rank, cols]; B is kept transposed, [rank, rows],
- * so that every product over it is a contiguous one. rank 0: this matrix has none. */
+ * so that every product over it is a contiguous one. rank 0: this matrix has none.
+ * DoRA (Liu et al. 2024), m given: W x becomes m (W x + scale * B (A x)) / norm, by rows; inverse: 1 / norm, |W + scale B A| of every row, a constant to
+ * gradients; square: |W|^2 of every row, of which it is made (model/dora.c). */
 enum { EN_LORA_MAX_RANK = 64, EN_LORA_MAX_STACK = 8 /* adapters at once */ };
-typedef struct en_lora { float *a, *b; int32_t rank; float scale; } en_lora;
+typedef struct en_lora { float *a, *b, *m, *inverse, *square; int32_t rank; float scale; } en_lora;
 
 /* Everything a step may touch while one slice of T tokens runs through one layer. */
 typedef struct en_run {
@@ -143,6 +145,7 @@ typedef struct en_run {
   float lora_scale[EN_LORA_MAX_STACK];    /* the host's own factor, on top of each update's scale */
   int32_t n_lora;
   float *lora_u;               /* [T, EN_LORA_MAX_RANK] */
+  float *dora;                 /* [en_dora_floats] */
   float *lora_x;               /* NULL, or [T, widest input of an update]: dropout is on, this holds what is left of the inputs */
   float lora_drop;             /* share that is dropped */
   uint64_t lora_seed;          /* of this micro-batch and layer */
@@ -150,6 +153,7 @@ typedef struct en_run {
   void *scratch;               /* en_matmul_scratch() bytes; also one row of any weight, packed and decoded */
 } en_run;
 
+size_t en_dora_floats(const en_config *c); /* scratch of LINEAR steps with DoRA */
 /* Perform step[0]; a run of LINEAR steps that read the same slot is one product. Returns how many steps were done (>= 1). */
 int32_t en_step_forward(const en_run *r, const en_step *step, int32_t n_steps);
 /* Multiply-accumulates and weight bytes of that step, for profiles. */
@@ -171,7 +175,7 @@ typedef struct en_back {
   const float *out;
   const en_lora *dlora;        /* or NULL */
   float *du;                   /* [T, EN_LORA_MAX_RANK] scratch */
-  float *narrowed;             /* [T, widest slot that a LINEAR step adds to] scratch */
+  float *narrowed;             /* [T, widest slot that a LINEAR step adds to] scratch for narrowed or, with DoRA, scaled gradients */
   float *attend;               /* [en_back_floats(c, r->n_ctx, lanes)] scratch of attention and recurrences */
   int32_t narrow;              /* 1: products of attention narrow their factors too (en_narrow), as those of the frozen block types do */
   int32_t need_in;             /* 0: nothing below this step is trained, dx of its inputs may be left out */

@@ -1,4 +1,4 @@
-/* linear.c - out (+)= W in + b + scale B (A in). Neighbouring LINEAR steps with the same input (q, k, v; gate, up) become one product, so
+/* linear.c - out (+)= W in + b + scale B (A in); DoRA: out (+)= b + g (W in + scale B (A in)), g = m / norm. Neighbouring LINEAR steps with the same input (q, k, v; gate, up) become one product, so
  * that the activations are prepared once and the lanes are woken once. The low-rank part is a few dot products and axpys per token. */
 #include "layers_internal.h"
 
@@ -37,7 +37,12 @@ static void lora_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
     float *u = j->r->lora_u + (size_t)t * EN_LORA_MAX_RANK;
     for (int32_t i = 0; i < l->rank; i++) u[i] = j->r->k->dot(l->a + (size_t)i * (size_t)j->cols, x, j->cols);
     if (!j->y) continue;
-    for (int32_t i = 0; i < l->rank; i++) j->r->k->axpy(j->y + (size_t)t * j->ldy, l->b + (size_t)i * (size_t)j->rows, j->scale * u[i], j->rows);
+    for (int32_t i = 0; i < l->rank; i++) {
+      float *y = j->y + (size_t)t * j->ldy;
+      const float *b = l->b + (size_t)i * (size_t)j->rows, by = j->scale * u[i];
+      if (!l->m) j->r->k->axpy(y, b, by, j->rows);
+      for (int32_t o = 0; l->m && o < j->rows; o++) y[o] += by * (l->m[o] * l->inverse[o] * b[o]);
+    }
   }
 }
 
@@ -50,16 +55,84 @@ static void add_lora(const en_run *r, const en_step *s) {
   }
 }
 
+/* ---- DoRA: W x by itself, y (+)= b + gain W x with gain = 1 + sum of c (g - 1) over the adapters and their scales c, then their low-rank parts ---- */
+
+enum { DORA_T = 32 /* products at a time that are to be added */ };
+
+static size_t widest_slot(const en_config *c) {
+  int64_t n = 0;
+  for (int32_t s = 0; s < EN_S_LOGITS; s++) n = EN_MAX(n, en_dim_size(c, en_slot_dim((en_slot)s)));
+  return (size_t)n;
+}
+/* One row of gains; products. LINEAR steps add to X, or H: as wide. */
+size_t en_dora_floats(const en_config *c) { return widest_slot(c) + (size_t)DORA_T * (size_t)c->D; }
+
+static int32_t has_dora(const en_run *r, const en_step *s) {
+  int32_t n = 0;
+  for (int32_t i = 0; i < r->n_lora; i++) n += r->lora[i][s->w].rank && r->lora[i][s->w].m && r->lora_scale[i] != 0;
+  return n;
+}
+
+typedef struct { const en_run *r; const float *bias; float *z, *y; size_t ldz, ldy; int32_t rows; } gain_job;
+
+/* z: W x, changed; y: NULL, or what it is added to. */
+static void gain_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  const gain_job *j = ctx;
+  const en_kernels *k = j->r->k;
+  (void)lane;
+  for (int32_t t = lo; t < hi; t++) {
+    float *z = j->z + (size_t)t * j->ldz;
+    k->times(z, z, j->r->dora, j->rows);
+    if (j->bias) k->add(z, z, j->bias, j->rows);
+    if (j->y) k->add(j->y + (size_t)t * j->ldy, j->y + (size_t)t * j->ldy, z, j->rows);
+  }
+}
+
+static void fill_gains(const en_run *r, const en_step *s) {
+  const int32_t rows = r->w[s->w].rows;
+  for (int32_t o = 0; o < rows; o++) r->dora[o] = 1;
+  for (int32_t i = 0; i < r->n_lora; i++) {
+    const en_lora *l = &r->lora[i][s->w];
+    for (int32_t o = 0; l->rank && l->m && o < rows; o++) r->dora[o] += r->lora_scale[i] * (l->m[o] * l->inverse[o] - 1);
+  }
+}
+
+/* The slot holds W x and nothing else. */
+static void gain_in_place(const en_run *r, const en_step *s) {
+  const gain_job job = {r, en_vector(r, s->b), r->slot[s->out], NULL, en_slot_width(r, s->out), 0, r->w[s->w].rows};
+  fill_gains(r, s);
+  en_parallel(r->host, gain_rows, &job, r->T, 1);
+}
+
+static void add_with_gain(const en_run *r, const en_step *s) {
+  const size_t ldx = en_slot_width(r, s->in), ldy = en_slot_width(r, s->out);
+  float *z = r->dora + widest_slot(r->c);
+  fill_gains(r, s);
+  for (int32_t t = 0; t < r->T; t += DORA_T) {
+    const int32_t n = EN_MIN(DORA_T, r->T - t);
+    const gain_job job = {r, en_vector(r, s->b), z, r->slot[s->out] + (size_t)t * ldy, ldy, ldy, r->w[s->w].rows};
+    en_matmul(r->k, r->host, r->slot[s->in] + (size_t)t * ldx, ldx, n, &(en_out){&r->w[s->w], z, ldy, NULL, 0}, 1, r->scratch);
+    en_parallel(r->host, gain_rows, &job, n, 1);
+  }
+}
+
 int32_t en_linear_forward(const en_run *r, const en_step *step, int32_t n_steps) {
   enum { MOST = 4 };
   en_out outs[MOST];
-  int32_t n = 0;
+  int32_t dora[MOST], n = 0;
   while (n < MOST && n < n_steps && step[n].op == EN_OP_LINEAR && step[n].in == step[0].in) {
     const en_step *s = &step[n];
-    outs[n++] = (en_out){&r->w[s->w], r->slot[s->out], en_slot_width(r, s->out), en_vector(r, s->b), s->add};
+    dora[n] = has_dora(r, s);
+    if (dora[n] && s->add) break;
+    outs[n] = (en_out){&r->w[s->w], r->slot[s->out], en_slot_width(r, s->out), dora[n] ? NULL : en_vector(r, s->b), s->add};
+    n++;
     if (s->out == s->in) break; /* what follows would read the new value */
   }
+  if (!n) add_with_gain(r, step);
   en_matmul(r->k, r->host, r->slot[step->in], en_slot_width(r, step->in), r->T, outs, n, r->scratch);
+  for (int32_t i = 0; i < n; i++)
+    if (dora[i]) gain_in_place(r, &step[i]);
+  n = EN_MAX(n, 1);
   for (int32_t i = 0; i < n; i++) add_lora(r, &step[i]);
   return n;
 }
@@ -81,12 +154,12 @@ static void lora_back_ranks(const void *ctx, int32_t lo, int32_t hi, int32_t lan
     }
 }
 
-static void lora_back(const en_back *b, const en_step *s, const en_lora *l, float scale, const en_lora *grad) {
+static void lora_back(const en_back *b, const en_step *s, const float *dy, const en_lora *l, float scale, const en_lora *grad) {
   const en_run *r = b->r;
   const int32_t cols = r->w[s->w].cols, rows = r->w[s->w].rows;
   const lora_job again = {r, l, scale, s->w, r->slot[s->in], en_slot_width(r, s->in), NULL, 0, cols, rows}; /* u is cheaper to repeat than to keep */
   const float *x = r->lora_x ? r->lora_x : r->slot[s->in]; /* filled by lora_rows */
-  const lora_back_job job = {b, l, grad, scale, x, b->d[s->out], r->lora_x ? (size_t)cols : en_slot_width(r, s->in), en_slot_width(r, s->out), cols, rows};
+  const lora_back_job job = {b, l, grad, scale, x, dy, r->lora_x ? (size_t)cols : en_slot_width(r, s->in), en_slot_width(r, s->out), cols, rows};
   en_rows_parallel(r, lora_rows, &again);
   en_parallel(r->host, lora_back_ranks, &job, l->rank, 1);
   if (!b->need_in) return;
@@ -100,23 +173,48 @@ static void lora_back(const en_back *b, const en_step *s, const en_lora *l, floa
   }
 }
 
-/* dy as the product with the frozen matrix wants it. Where it is used up by this step, in its place. */
-static const float *frozen_factor(const en_back *b, const en_step *step) {
-  float *dy = b->d[step->out], *to = step->add ? b->narrowed : dy;
-  if (!en_narrows(&b->r->w[step->w])) return dy;
-  en_narrow_row(to, dy, (size_t)b->r->T * en_slot_width(b->r, step->out));
-  return to;
+/* What the step has put into y is b + g z with z = W x + scale B (A x), so dm += dy z / norm = dy (y - b) / m; the rest goes back as g dy. The norm is a
+ * constant (Liu et al. 2024, section 4.3). */
+typedef struct { const en_back *b; const en_step *s; const en_lora *lora; float *dm, *to; } dora_back_job;
+
+static void dora_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  const dora_back_job *j = ctx;
+  const en_run *r = j->b->r;
+  const size_t ld = en_slot_width(r, j->s->out);
+  const float *bias = en_vector(r, j->s->b), *m = j->lora->m, *inverse = j->lora->inverse;
+  (void)lane;
+  for (int32_t t = 0; t < r->T; t++) {
+    const float *y = j->b->out + (size_t)t * ld, *before = r->slot[j->s->out] + (size_t)t * ld, *dy = en_grad_row(j->b, j->s->out, t);
+    float *to = j->to + (size_t)t * ld;
+    for (int32_t o = lo; o < hi; o++) {
+      const float part = y[o] - (j->s->add ? before[o] : 0) - (bias ? bias[o] : 0);
+      if (j->dm && m[o] != 0) j->dm[o] += dy[o] * part / m[o];
+      to[o] = dy[o] * (m[o] * inverse[o]);
+    }
+  }
 }
 
-/* dx += W^T dy;  dW += dy x^T;  db += dy */
+/* dx += W^T dy;  dW += dy x^T;  db += dy. dy is used up unless the step adds: then the way back of what it added needs a place of its own. Of several
+ * adapters only the first may be one of DoRA, at scale 1. */
 void en_linear_backward(const en_back *b, const en_step *step) {
   const en_run *r = b->r;
+  float *dy = b->d[step->out], *own = step->add ? b->narrowed : dy;
+  if (has_dora(r, step)) {
+    const dora_back_job job = {b, step, &r->lora[0][step->w], b->dlora ? b->dlora[step->w].m : NULL, own};
+    en_parallel(r->host, dora_back_rows, &job, r->w[step->w].rows, 64);
+    dy = own;
+  }
   for (int32_t i = 0; i < r->n_lora; i++)
-    if (r->lora[i][step->w].rank) lora_back(b, step, &r->lora[i][step->w], r->lora[i][step->w].scale * r->lora_scale[i], i == 0 && b->dlora ? &b->dlora[step->w] : NULL);
+    if (r->lora[i][step->w].rank) lora_back(b, step, dy, &r->lora[i][step->w], r->lora[i][step->w].scale * r->lora_scale[i], i == 0 && b->dlora ? &b->dlora[step->w] : NULL);
   float *dw = en_grad_weight(b, step->w), *db = en_grad_weight(b, step->b);
   if (dw) en_matmul_outer(r->k, r->host, &r->w[step->w], b->d[step->out], en_slot_width(r, step->out), r->slot[step->in], en_slot_width(r, step->in), dw, r->T);
   for (int32_t t = 0; db && t < r->T; t++) r->k->add(db, db, en_grad_row(b, step->out, t), (int32_t)en_slot_width(r, step->out));
-  if (b->need_in)
-    en_matmul_t(r->k, r->host, &r->w[step->w], frozen_factor(b, step), en_slot_width(r, step->out), b->d[step->in], en_slot_width(r, step->in), r->T, r->scratch);
+  if (b->need_in) {
+    if (en_narrows(&r->w[step->w])) {
+      en_narrow_row(own, dy, (size_t)r->T * en_slot_width(r, step->out));
+      dy = own;
+    }
+    en_matmul_t(r->k, r->host, &r->w[step->w], dy, en_slot_width(r, step->out), b->d[step->in], en_slot_width(r, step->in), r->T, r->scratch);
+  }
   if (!step->add) en_grad_clear(b, step->out);
 }

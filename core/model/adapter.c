@@ -43,30 +43,39 @@ static int32_t rank_in_file(const void *ctx, int32_t layer, int32_t target) {
   return b && b->ne[0] <= EN_LORA_MAX_RANK ? (int32_t)b->ne[0] : 0;
 }
 
-static uint64_t count_params(const en_model *m, const en_ranks *src) {
-  uint64_t n = 0;
+static en_adapter_size size_of(const en_model *m, const en_ranks *src) {
+  en_adapter_size n = {0};
   for (int32_t l = 0; l < m->c.L; l++)
     for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
       const int32_t t = en_lora_tensor(m->arch, i);
       if (t < 0) continue;
       const en_weight *w = en_model_layer(m, l) + t;
-      n += (uint64_t)src->of(src->ctx, l, i) * ((uint64_t)w->rows + (uint64_t)w->cols);
+      const int32_t rank = src->of(src->ctx, l, i);
+      n.n_params += (uint64_t)rank * ((uint64_t)w->rows + (uint64_t)w->cols);
+      n.rank = EN_MAX(n.rank, rank);
+      if (src->dora && rank) n.n_rows += (uint64_t)w->rows;
     }
+  n.n_params += n.n_rows;
   return n;
 }
 
-static size_t carve(en_adapter *at, void **self, const en_model *m, uint64_t n_params, void *mem) {
+static size_t carve(en_adapter *at, void **self, const en_model *m, const en_adapter_size *size, void *mem) {
+  void *dora = NULL;
+  const size_t dora_bytes = size->n_rows ? en_dora_carve(&at->dora, m, size, NULL) : 0;
   const en_piece pieces[] = {
     {self, 1, sizeof(en_adapter)},
     {(void **)&at->table, (uint64_t)m->c.L * (uint64_t)m->arch->n_layer, sizeof(en_lora)},
-    {(void **)&at->params, n_params, sizeof(float)},
+    {(void **)&at->params, size->n_params, sizeof(float)},
+    {&dora, size->n_rows && !dora_bytes ? UINT64_MAX : dora_bytes, 1},
   };
-  return en_carve(pieces, EN_COUNT(pieces), mem);
+  const size_t need = en_carve(pieces, EN_COUNT(pieces), mem);
+  if (mem && dora_bytes) en_dora_carve(&at->dora, m, size, dora);
+  return need;
 }
 
 /* Lay the table over params; returns the lowest layer with an update. */
 static int32_t lay_table(en_adapter *a, const en_ranks *src) {
-  float *at = a->params;
+  float *at = a->params, *rows = a->dora.rows;
   int32_t first = a->m->c.L;
   memset(a->table, 0, (size_t)a->m->c.L * (size_t)a->m->arch->n_layer * sizeof *a->table);
   for (int32_t l = 0; l < a->m->c.L; l++)
@@ -81,6 +90,12 @@ static int32_t lay_table(en_adapter *a, const en_ranks *src) {
       e->b = at += (size_t)rank * (size_t)w->cols;
       at += (size_t)rank * (size_t)w->rows;
       first = EN_MIN(first, l);
+      if (!src->dora) continue;
+      e->m = at;
+      e->inverse = rows;
+      e->square = rows + w->rows;
+      at += w->rows;
+      rows += 2 * (size_t)w->rows;
     }
   return first;
 }
@@ -92,6 +107,7 @@ void en_adapter_table(en_lora *table, const en_adapter *like, float *params) {
     if (!table[i].rank) continue;
     table[i].a = params + (like->table[i].a - like->params);
     table[i].b = params + (like->table[i].b - like->params);
+    if (table[i].m) table[i].m = params + (like->table[i].m - like->params);
   }
 }
 
@@ -104,35 +120,42 @@ static int32_t check_spec(const en_model *m, const en_adapter_spec *s, en_why *w
   if (!(s->alpha > 0 && s->alpha < 1e6f)) return en_fail(why, EN_E_ARG, "alpha %g is not a positive number", (double)s->alpha);
   for (int32_t i = 0; i < EN_LORA_TARGETS; i++)
     if (s->targets >> i & 1 && en_lora_tensor(m->arch, i) < 0) return en_fail(why, EN_E_ARG, "%s models have no %s to adapt", m->arch->name, target_name(m->arch, i));
+  if (s->dora && !en_peft_whole(m, s->targets)) return en_fail(why, EN_E_ARG, "DoRA needs all parts of a matrix as targets, or none: PEFT knows them as one module");
   return EN_OK;
 }
 
+static en_ranks ranks_of(const en_adapter_spec *s) { return (en_ranks){rank_in_spec, s, s->dora != 0}; }
+
 size_t en_adapter_bytes(const en_model *m, const en_adapter_spec *spec) {
-  const en_ranks src = {rank_in_spec, spec};
-  return check_spec(m, spec, NULL) == EN_OK ? en_adapter_block_bytes(m, count_params(m, &src)) : 0;
+  const en_ranks src = ranks_of(spec);
+  if (check_spec(m, spec, NULL) != EN_OK) return 0;
+  const en_adapter_size size = size_of(m, &src);
+  return en_adapter_block_bytes(m, &size);
 }
 
-size_t en_adapter_block_bytes(const en_model *m, uint64_t n_params) {
+size_t en_adapter_block_bytes(const en_model *m, const en_adapter_size *size) {
   en_adapter at;
   void *self;
-  return carve(&at, &self, m, n_params, NULL);
+  return carve(&at, &self, m, size, NULL);
 }
 
 int32_t en_adapter_make(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const en_ranks *src, float alpha, en_why *why) {
-  en_adapter at = {.m = m, .alpha = alpha, .n_params = count_params(m, src)};
+  const en_adapter_size size = size_of(m, src);
+  en_adapter at = {.m = m, .alpha = alpha, .n_params = size.n_params, .is_dora = src->dora};
   void *self;
-  const size_t need = carve(&at, &self, m, at.n_params, NULL);
+  const size_t need = carve(&at, &self, m, &size, NULL);
   if (!need || !mem || mem_bytes < need) return en_fail(why, EN_E_NOMEM, "the adapter needs %z bytes, %z were given", (uint64_t)need, (uint64_t)mem_bytes);
   if ((uintptr_t)mem % EN_ALIGN) return en_fail(why, EN_E_ARG, "memory for an adapter must be aligned to %d bytes", EN_ALIGN);
-  carve(&at, &self, m, at.n_params, mem);
+  carve(&at, &self, m, &size, mem);
   at.first_layer = lay_table(&at, src);
   *out = self;
   **out = at;
+  en_dora_count(*out);
   return EN_OK;
 }
 
 int32_t en_adapter_init(en_adapter **out, void *mem, size_t mem_bytes, const en_model *m, const en_adapter_spec *spec, uint64_t seed, en_why *why) {
-  const en_ranks src = {rank_in_spec, spec};
+  const en_ranks src = ranks_of(spec);
   EN_TRY(check_spec(m, spec, why));
   EN_TRY(en_adapter_make(out, mem, mem_bytes, m, &src, spec->rslora ? spec->alpha * sqrtf((float)spec->rank) : spec->alpha, why));
   en_adapter *a = *out;
@@ -146,6 +169,8 @@ int32_t en_adapter_init(en_adapter **out, void *mem, size_t mem_bytes, const en_
       for (int32_t i = 0; i < e->rank * w->cols; i++) e->a[i] = (float)(bound * (2 * en_uniform(seed, counter++) - 1));
       memset(e->b, 0, (size_t)e->rank * (size_t)w->rows * sizeof *e->b);
     }
+  en_dora_begin(a);
+  en_adapter_changed(a);
   return EN_OK;
 }
 
@@ -206,8 +231,7 @@ static size_t carve_file(file_memory *f, const en_model *m, const en_gguf *g, vo
     const int32_t t = en_lora_tensor(m->arch, i);
     if (t >= 0) n_params += ((uint64_t)m->layers[t].rows + (uint64_t)m->layers[t].cols) * EN_LORA_MAX_RANK * (uint64_t)m->c.L;
   }
-  n_params = EN_MIN(n_params, g->n_params);
-  f->adapter_bytes = en_adapter_block_bytes(m, n_params);
+  f->adapter_bytes = en_adapter_block_bytes(m, &(en_adapter_size){.n_params = EN_MIN(n_params, g->n_params)});
   const en_piece pieces[] = {{&f->adapter, f->adapter_bytes, 1}, {&f->index, en_gguf_bytes(g), 1}, {(void **)&f->row, widest(m), sizeof(float)}};
   return f->adapter_bytes && en_gguf_bytes(g) ? en_carve(pieces, EN_COUNT(pieces), mem) : 0;
 }
@@ -251,7 +275,7 @@ int32_t en_adapter_init_file(en_adapter **out, void *mem, size_t mem_bytes, cons
   EN_TRY(en_gguf_index(&g, f.index, en_gguf_bytes(&g), why));
   EN_TRY(check_file(m, &g, &alpha, why));
   const file_t src_file = {&g, m->arch};
-  const en_ranks src = {rank_in_file, &src_file};
+  const en_ranks src = {rank_in_file, &src_file, 0};
   en_adapter *a;
   EN_TRY(en_adapter_make(&a, f.adapter, f.adapter_bytes, m, &src, alpha, why));
   EN_TRY(copy_factors(a, &g, f.row, why));
@@ -288,6 +312,7 @@ static void put_factors(en_gguf_writer *g, const en_adapter *a, int32_t with_dat
 }
 
 size_t en_adapter_save(const en_adapter *a, void *dst, size_t cap) {
+  if (a->is_dora) return 0;
   for (int pass = 0; pass < 2; pass++) { /* first count, then write if it fits */
     en_gguf_writer g;
     en_gguf_begin(&g, pass ? dst : NULL, cap);
@@ -330,6 +355,14 @@ float *en_adapter_b(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *ra
   *rank = (uint32_t)e->rank;
   *rows = (uint32_t)(en_model_layer(a->m, (int32_t)layer) + t)->rows;
   return e->b;
+}
+
+float *en_adapter_m(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rows) {
+  int32_t t;
+  const en_lora *e = entry(a, layer, target, &t);
+  if (!e || !e->m) return NULL;
+  *rows = (uint32_t)(en_model_layer(a->m, (int32_t)layer) + t)->rows;
+  return e->m;
 }
 
 uint64_t en_adapter_params(const en_adapter *a) { return a->n_params; }

@@ -43,10 +43,15 @@ static size_t module_rows(const en_model *m, int32_t i) {
   const int32_t t = en_lora_tensor(m->arch, i);
   return is_fused(m, i) ? (size_t)en_dim_size(&m->c, (en_dim)m->arch->layer[t].whole) : (size_t)m->layers[t].rows;
 }
+int32_t en_peft_whole(const en_model *m, uint32_t targets) {
+  for (int32_t i = 0; i < EN_LORA_TARGETS; i++)
+    if (en_lora_tensor(m->arch, i) >= 0 && (targets >> i & 1) != (targets >> lead_of(m, i) & 1)) return 0;
+  return 1;
+}
 
 /* ---- settings ---- */
 
-typedef struct { float alpha; uint64_t rank; int32_t rank_pattern, rslora; } settings_t;
+typedef struct { float alpha; uint64_t rank; int32_t rank_pattern, rslora, dora; } settings_t;
 
 static int is_empty(en_json v) {
   const en_json_kind kind = en_json_kind_of(v);
@@ -55,7 +60,7 @@ static int is_empty(en_json v) {
 
 /* What changes the function in a way that the factors alone do not say. */
 static int32_t check_features(en_json c, en_why *why) {
-  static const struct { const char *key, *what; } unknown[] = {{"use_dora", "DoRA"}, {"modules_to_save", "whole modules saved beside the factors"}, {"lora_bias", "biases of the factors"},
+  static const struct { const char *key, *what; } unknown[] = {{"modules_to_save", "whole modules saved beside the factors"}, {"lora_bias", "biases of the factors"},
     {"alpha_pattern", "an alpha of its own for some modules"}, {"layer_replication", "repeated layers"}, {"fan_in_fan_out", "transposed weights"}, {"trainable_token_indices", "trained tokens"},
     {"use_qalora", "QALoRA"}, {"target_parameters", "adapted parameters"}};
   const en_json bias = en_json_get(c, "bias"), init = en_json_get(c, "init_lora_weights");
@@ -78,6 +83,7 @@ static int32_t read_settings(settings_t *s, const char *text, size_t n_bytes, en
   if (!en_json_u64(en_json_get(c, "r"), &s->rank) || !s->rank || s->rank > EN_LORA_MAX_RANK) return en_fail(why, EN_E_UNSUPPORTED, "the adapter's rank (r) is not from 1 to %d", EN_LORA_MAX_RANK);
   if (!en_json_number(en_json_get(c, "lora_alpha"), &alpha) || !(alpha > 0 && alpha < 1e6)) return en_fail(why, EN_E_FORMAT, "the adapter's lora_alpha is not a positive number");
   s->rslora = en_json_kind_of(en_json_get(c, "use_rslora")) == EN_JSON_TRUE;
+  s->dora = en_json_kind_of(en_json_get(c, "use_dora")) == EN_JSON_TRUE;
   s->rank_pattern = !is_empty(en_json_get(c, "rank_pattern"));
   if (s->rslora && s->rank_pattern) return en_fail(why, EN_E_UNSUPPORTED, "use_rslora together with rank_pattern is not supported");
   s->alpha = (float)(s->rslora ? alpha * sqrt((double)s->rank) : alpha);
@@ -86,11 +92,25 @@ static int32_t read_settings(settings_t *s, const char *text, size_t n_bytes, en
 
 /* ---- read ---- */
 
-typedef struct { en_st_tensor a, b; } pair_t; /* data NULL: not there */
+typedef struct { en_st_tensor a, b, m /* of DoRA */; } pair_t; /* data NULL: not there */
 typedef struct { void *adapter; pair_t *pairs; size_t adapter_bytes; } memory_t;
 
+static int ends(const en_st_tensor *t, const char *with) {
+  const size_t n = strlen(with);
+  return t->name_bytes >= n && !memcmp(t->name + t->name_bytes - n, with, n);
+}
+static const char MAGNITUDE[] = ".lora_magnitude_vector";
+
+/* At most: a module has up to three parts. */
 static size_t carve(memory_t *f, const en_model *m, const en_safetensors *s, void *mem) {
-  f->adapter_bytes = s->n_elems < SIZE_MAX / 16 ? en_adapter_block_bytes(m, 3 * s->n_elems) : 0; /* a module has up to three parts */
+  const char *cursor = NULL;
+  en_st_tensor t;
+  en_adapter_size size = {.n_params = 3 * s->n_elems};
+  while (en_safetensors_next(s, &cursor, &t)) {
+    if (ends(&t, MAGNITUDE)) size.n_rows += t.n_elems;
+    if (ends(&t, ".lora_A.weight")) size.rank = EN_MAX(size.rank, (int32_t)EN_MIN(t.shape[0], EN_LORA_MAX_RANK));
+  }
+  f->adapter_bytes = s->n_elems < SIZE_MAX / 16 ? en_adapter_block_bytes(m, &size) : 0;
   const en_piece pieces[] = {{&f->adapter, f->adapter_bytes, 1}, {(void **)&f->pairs, (uint64_t)m->c.L * EN_LORA_TARGETS, sizeof(pair_t)}};
   return f->adapter_bytes ? en_carve(pieces, EN_COUNT(pieces), mem) : 0;
 }
@@ -108,7 +128,7 @@ static int starts(const char **p, const char *end, const char *with) {
   return 1;
 }
 
-/* "base_model.model.model.layers.<layer>.<module>.lora_A.weight" -> where it belongs, NULL: it is none of these. */
+/* "base_model.model.model.layers.<layer>.<module>.lora_A.weight" (lora_B.weight, lora_magnitude_vector) -> where it belongs, NULL: it is none of these. */
 static en_st_tensor *place_of(const en_model *m, pair_t *pairs, const en_st_tensor *t) {
   const char *p = t->name, *end = p + t->name_bytes;
   int32_t layer = 0, n = 0;
@@ -117,10 +137,10 @@ static en_st_tensor *place_of(const en_model *m, pair_t *pairs, const en_st_tens
   if (!n || layer >= m->c.L || !starts(&p, end, ".")) return NULL;
   for (int32_t i = 0; i < EN_LORA_TARGETS; i++)
     if (starts(&p, end, module_of(m, i))) {
-      const int is_a = starts(&p, end, ".lora_A.weight"), is_b = !is_a && starts(&p, end, ".lora_B.weight");
-      if (p != end || (!is_a && !is_b) || en_lora_tensor(m->arch, i) < 0) return NULL;
+      const int is_a = starts(&p, end, ".lora_A.weight"), is_b = !is_a && starts(&p, end, ".lora_B.weight"), is_m = !is_a && !is_b && starts(&p, end, MAGNITUDE);
+      if (p != end || (!is_a && !is_b && !is_m) || en_lora_tensor(m->arch, i) < 0) return NULL;
       pair_t *pair = pairs + (size_t)layer * EN_LORA_TARGETS + i;
-      return is_a ? &pair->a : &pair->b;
+      return is_a ? &pair->a : is_b ? &pair->b : &pair->m;
     }
   return NULL;
 }
@@ -151,7 +171,7 @@ static int32_t check_pairs(const en_model *m, const pair_t *pairs, const setting
   for (int32_t l = 0; l < m->c.L; l++)
     for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {
       const pair_t *p = pairs + (size_t)l * EN_LORA_TARGETS + i;
-      const en_st_tensor *given = p->a.data ? &p->a : &p->b;
+      const en_st_tensor *given = p->a.data ? &p->a : p->b.data ? &p->b : &p->m;
       if (!given->data) continue;
       if (!p->a.data || !p->b.data) return en_fail(why, EN_E_FORMAT, "tensor %S is one factor without the other", given->name_bytes, given->name);
       const en_weight *w = en_model_layer(m, l) + en_lora_tensor(m->arch, i);
@@ -160,6 +180,8 @@ static int32_t check_pairs(const en_model *m, const pair_t *pairs, const setting
       if (rank != set->rank && !set->rank_pattern) return en_fail(why, EN_E_FORMAT, "tensor %S has rank %z, the settings say %z", given->name_bytes, given->name, rank, set->rank);
       EN_TRY(check_shape(&p->a, rank, (uint64_t)w->cols, why));
       EN_TRY(check_shape(&p->b, (uint64_t)module_rows(m, i), rank, why));
+      if (set->dora != (p->m.data != NULL)) return en_fail(why, EN_E_FORMAT, "tensor %S: the settings say %s, its magnitude vector is %s", given->name_bytes, given->name, set->dora ? "DoRA" : "no DoRA", p->m.data ? "there" : "missing");
+      if (p->m.data && (p->m.n_dims != 1 || p->m.shape[0] != module_rows(m, i))) return en_fail(why, EN_E_ARG, "tensor %S does not fit this model: it has %z numbers, expected %z", p->m.name_bytes, p->m.name, p->m.n_elems, (uint64_t)module_rows(m, i));
     }
   return EN_OK;
 }
@@ -184,6 +206,7 @@ static int32_t copy(const en_adapter *a, const pair_t *pairs, en_why *why) {
         const size_t to = model_row(a->m, i, r);
         en_st_read(row, &p->b, (uint64_t)(first + r) * rank, rank);
         for (size_t j = 0; j < rank; j++) e->b[j * rows + to] = row[j];
+        if (e->m) en_st_read(e->m + to, &p->m, (uint64_t)(first + r), 1);
       }
     }
   for (uint64_t i = 0; i < a->n_params; i++)
@@ -205,8 +228,9 @@ int32_t en_adapter_init_peft(en_adapter **out, void *mem, size_t mem_bytes, cons
   EN_TRY(collect(m, &s, f.pairs, why));
   EN_TRY(check_pairs(m, f.pairs, &set, why));
   const ranks_t at = {f.pairs};
-  EN_TRY(en_adapter_make(&a, f.adapter, f.adapter_bytes, m, &(en_ranks){rank_of, &at}, set.alpha, why));
+  EN_TRY(en_adapter_make(&a, f.adapter, f.adapter_bytes, m, &(en_ranks){rank_of, &at, set.dora}, set.alpha, why));
   EN_TRY(copy(a, f.pairs, why));
+  en_adapter_changed(a);
   *out = a;
   return EN_OK;
 }
@@ -278,6 +302,14 @@ static void put_b(en_writer *w, const en_adapter *a, int32_t layer, int32_t i) {
   }
 }
 
+static void put_m(en_writer *w, const en_adapter *a, int32_t layer, int32_t i) {
+  const en_weight *m;
+  for (int32_t j = i; j < EN_LORA_TARGETS; j++) {
+    const en_lora *e = same_module(a->m, i, j) ? entry(a, layer, j, &m) : NULL;
+    for (size_t r = 0; e && r < (size_t)m->rows; r++) en_put(w, &e->m[model_row(a->m, j, r)], sizeof(float));
+  }
+}
+
 size_t en_adapter_save_peft(const en_adapter *a, void *dst, size_t cap) {
   en_st_writer s;
   for (int pass = 0; pass < 2; pass++) { /* first count, then write if it fits */
@@ -288,6 +320,7 @@ size_t en_adapter_save_peft(const en_adapter *a, void *dst, size_t cap) {
         if (!rank) continue;
         declare(&s, a->m, l, i, ".lora_A.weight", rank, (size_t)(en_model_layer(a->m, l) + en_lora_tensor(a->m->arch, i))->cols);
         declare(&s, a->m, l, i, ".lora_B.weight", module_rows(a->m, i), rank);
+        if (a->is_dora) declare(&s, a->m, l, i, MAGNITUDE, module_rows(a->m, i), 0);
       }
     en_st_head(&s);
     for (int32_t l = 0; l < a->m->c.L; l++)
@@ -295,6 +328,7 @@ size_t en_adapter_save_peft(const en_adapter *a, void *dst, size_t cap) {
         if (!module_rank(a, l, i)) continue;
         put_a(&s.w, a, l, i);
         put_b(&s.w, a, l, i);
+        if (a->is_dora) put_m(&s.w, a, l, i);
       }
     if (!dst || s.w.n > cap) break;
   }
@@ -429,7 +463,9 @@ size_t en_adapter_save_peft_config(const en_adapter *a, const en_peft_config *co
     put_rank_pattern(&w, a, &s);
     en_put_str(&w, ",\n  \"target_modules\": ");
     put_targets(&w, a, &s);
-    en_put_str(&w, ",\n  \"task_type\": \"CAUSAL_LM\",\n  \"use_dora\": false,\n  \"use_rslora\": ");
+    en_put_str(&w, ",\n  \"task_type\": \"CAUSAL_LM\",\n  \"use_dora\": ");
+    en_put_str(&w, a->is_dora ? "true" : "false");
+    en_put_str(&w, ",\n  \"use_rslora\": ");
     en_put_str(&w, rslora ? "true\n}\n" : "false\n}\n");
     if (!dst || w.n > cap) break;
   }

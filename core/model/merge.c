@@ -1,5 +1,5 @@
-/* merge.c - an adapter's update into the model's own weights: every matrix is decoded a group of rows at a time, W + scale B A is encoded again in the
- * matrix's own type, and packed where it lay. */
+/* merge.c - an adapter's update into the model's own weights: every matrix is decoded a group of rows at a time, W + scale B A (DoRA: W + scale (g (W + B A) - W))
+ * is encoded again in the matrix's own type, and packed where it lay. */
 #include "adapter.h"
 #include <math.h>
 
@@ -20,8 +20,10 @@ size_t en_adapter_merge_bytes(const en_adapter *a) {
 
 /* blocks: row r of w, plain. */
 static void merge_row(const en_kernels *k, const en_weight *w, const en_lora *e, float scale, int32_t r, uint8_t *blocks, float *row) {
+  const float gain = e->m ? e->m[r] * e->inverse[r] : 1, by = gain * scale * e->scale;
   w->type->decode(row, blocks, w->cols);
-  for (int32_t i = 0; i < e->rank; i++) k->axpy(row, e->a + (size_t)i * (size_t)w->cols, scale * e->b[(size_t)i * (size_t)w->rows + (size_t)r], w->cols);
+  if (e->m) k->scale(row, row, 1 + scale * (gain - 1), w->cols);
+  for (int32_t i = 0; i < e->rank; i++) k->axpy(row, e->a + (size_t)i * (size_t)w->cols, by * e->b[(size_t)i * (size_t)w->rows + (size_t)r], w->cols);
   w->type->encode(blocks, row, w->cols, NULL);
 }
 
@@ -55,7 +57,7 @@ int32_t en_adapter_merge(en_model *m, const en_adapter *a, float scale, void *sc
   for (int32_t l = 0; l < m->c.L; l++)
     for (int32_t t = 0; t < m->arch->n_layer; t++) {
       const en_lora *e = en_adapter_layer(a, l) + t;
-      if (e->rank) merge_matrix(&m->k, en_model_layer(m, l) + t, e, scale * e->scale, &f);
+      if (e->rank) merge_matrix(&m->k, en_model_layer(m, l) + t, e, scale, &f);
     }
   m->info.fingerprint = en_model_fingerprint(m);
   return EN_OK;

@@ -42,7 +42,8 @@ static void sgd(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   }
 }
 
-/* An adapter: A and B of every matrix. The model: every tensor of its file; vectors (norms, biases) do not decay. */
+/* An adapter: A, B and m of every matrix; m, the lengths of rows, learns like B and does not decay. The model: every tensor of its file; vectors (norms,
+ * biases) do not decay. */
 int32_t en_trainer_span(const en_trainer *t, uint64_t i, en_span *out) {
   const en_train_spec *s = &t->spec;
   const en_model *m = t->m;
@@ -54,13 +55,15 @@ int32_t en_trainer_span(const en_trainer *t, uint64_t i, en_span *out) {
     if (m->g.tensors[i].n_dims < 2) out->decay = 0;
     return 1;
   }
-  if (i / 2 >= (uint64_t)m->c.L * (uint64_t)m->arch->n_layer) return 0;
-  const en_lora *e = t->a->table + (size_t)(i / 2);
-  const en_weight *w = m->layers + (size_t)(i / 2);
-  if (!e->rank || (i % 2 == 0 && s->freeze_a)) return 1;
-  out->from = (size_t)((i % 2 ? e->b : e->a) - t->params);
-  out->n = (size_t)e->rank * (size_t)(i % 2 ? w->rows : w->cols);
-  if (i % 2) out->lr_ratio = s->lr_ratio_b;
+  if (i / 3 >= (uint64_t)m->c.L * (uint64_t)m->arch->n_layer) return 0;
+  const en_lora *e = t->a->table + (size_t)(i / 3);
+  const en_weight *w = m->layers + (size_t)(i / 3);
+  const float *p = (float *const[]){e->a, e->b, e->m}[i % 3];
+  if (!e->rank || !p || (i % 3 == 0 && s->freeze_a)) return 1;
+  out->from = (size_t)(p - t->params);
+  out->n = (size_t)(i % 3 == 2 ? 1 : e->rank) * (size_t)(i % 3 ? w->rows : w->cols);
+  if (i % 3) out->lr_ratio = s->lr_ratio_b;
+  if (i % 3 == 2) out->decay = 0;
   return 1;
 }
 
@@ -98,6 +101,7 @@ int32_t en_train_step(en_trainer *t, double lr, double *grad_norm, en_why *why) 
     const update_job job = {t, span.from, (float)(lr * (double)span.lr_ratio), span.decay, (float)scale};
     en_parallel(&t->host, s->optimizer == EN_SGD ? sgd : adamw, &job, (int32_t)span.n, AT_ONCE);
   }
+  if (t->a) en_adapter_changed(t->a);
   memset(t->grad, 0, n * sizeof *t->grad);
   return EN_OK;
 }
@@ -139,6 +143,7 @@ int32_t en_trainer_load(en_trainer *t, const void *src, size_t n_bytes, en_why *
   memcpy(t->moment1, p + sizeof head + part, part);
   memcpy(t->moment2, p + sizeof head + 2 * part, part);
   t->n_steps = head.n_steps;
+  if (t->a) en_adapter_changed(t->a);
   en_train_forget(t);
   return EN_OK;
 }

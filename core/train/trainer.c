@@ -90,9 +90,10 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->state, (uint64_t)en_lanes(&at->host), (uint64_t)m->c.n_state * sizeof(float)},
     {(void **)&at->next, T, sizeof(int32_t)}, {(void **)&at->chains, T, sizeof(en_chain)},
     {(void **)&at->d[EN_S_X], T, (uint64_t)m->c.D * sizeof(float)},
-    {(void **)&at->narrowed, at->narrow ? T : 0, (uint64_t)m->c.D * sizeof(float)}, /* LINEAR steps add to X, or H: as wide */
+    {(void **)&at->narrowed, at->narrow || (at->a && at->a->is_dora) ? T : 0, (uint64_t)m->c.D * sizeof(float)}, /* LINEAR steps add to X, or H: as wide */
     {(void **)&at->du, T, EN_LORA_MAX_RANK * sizeof(float)},
     {(void **)&at->run.lora_u, T, EN_LORA_MAX_RANK * sizeof(float)},
+    {(void **)&at->run.dora, at->a && at->a->is_dora ? en_dora_floats(&m->c) : 0, sizeof(float)},
     {(void **)&at->dlora, n_lora, sizeof(en_lora)},
     {(void **)&at->grad, at->n_params, sizeof(float)},
     {(void **)&at->moment1, at->n_params, sizeof(float)},

@@ -49,11 +49,11 @@ static void differences(const setup_t *s, const en_train_batch *b, const char *w
 }
 
 /* An adapter on these matrices, none of its numbers 0. */
-static setup_t adapter_of(const en_model *m, uint32_t adapted, const en_train_spec *spec) {
+static setup_t adapter_of(const en_model *m, uint32_t adapted, uint32_t dora, const en_train_spec *spec) {
   setup_t s = {0};
   en_adapter *a = NULL;
   en_why why = {""};
-  const en_adapter_spec as = {.rank = 3, .alpha = 6, .targets = adapted};
+  const en_adapter_spec as = {.rank = 3, .alpha = 6, .targets = adapted, .dora = dora};
   const size_t n_adapter = en_adapter_bytes(m, &as);
   s.mem[0] = aligned_alloc(EN_ALIGN, n_adapter);
   CHECK_EQ(en_adapter_init(&a, s.mem[0], n_adapter, m, &as, 3, &why), EN_OK);
@@ -61,6 +61,7 @@ static setup_t adapter_of(const en_model *m, uint32_t adapted, const en_train_sp
   for (uint32_t bit = 1; !s.p && bit <= EN_LORA_DOWN; bit *= 2) s.p = en_adapter_a(a, 0, bit, &rank, &width);
   s.n = en_adapter_params(a);
   for (uint64_t i = 0; i < s.n; i++) s.p[i] = s.p[i] == 0 ? 0.2 * en_uniform(5, i) - 0.1 : s.p[i];
+  en_adapter_changed(a); /* norms of DoRA; from here on they are the constants that its gradients take them for */
   const size_t n_trainer = en_trainer_bytes(a, spec, NULL);
   s.mem[1] = aligned_alloc(EN_ALIGN, n_trainer ? n_trainer : EN_ALIGN);
   if (en_trainer_init(&s.t, s.mem[1], n_trainer, a, spec, NULL, &why) != EN_OK) { printf("%s\n", why.text); exit(1); }
@@ -80,13 +81,15 @@ static setup_t full_of(const loaded_t *l, const en_train_spec *spec) {
 }
 static void tear_down(setup_t *s) { free(s->mem[0]); free(s->mem[1]); }
 
-static void with_adapter(const en_model *m, uint32_t adapted, const en_train_spec *spec, const en_train_batch *b, const char *arch, const char *what) {
+static void of_kind(const en_model *m, uint32_t adapted, uint32_t dora, const en_train_spec *spec, const en_train_batch *b, const char *arch, const char *what) {
   char title[80];
   snprintf(title, sizeof title, "%s, %s", arch, what);
-  setup_t s = adapter_of(m, adapted, spec);
+  setup_t s = adapter_of(m, adapted, dora, spec);
   differences(&s, b, title);
   tear_down(&s);
 }
+
+static void with_adapter(const en_model *m, uint32_t adapted, const en_train_spec *spec, const en_train_batch *b, const char *arch, const char *what) { of_kind(m, adapted, 0, spec, b, arch, what); }
 
 static void decoder(const char *arch, uint32_t adapted) {
   const en_train_batch plain = {.n = T, .ids = ids, .segment = segment, .weight = weight}, taught = {.n = T, .ids = ids, .segment = segment, .weight = weight, .teacher = teacher};
@@ -99,6 +102,7 @@ static void decoder(const char *arch, uint32_t adapted) {
   with_adapter(l.m, adapted, &causal, &plain, arch, "adapter");
   with_adapter(l.m, adapted, &kept, &plain, arch, "adapter, label smoothing");
   with_adapter(l.m, adapted, &soft, &taught, arch, "adapter, distillation");
+  of_kind(l.m, adapted, 1, &causal, &plain, arch, "DoRA");
   setup_t s = full_of(&l, &causal);
   char title[80];
   snprintf(title, sizeof title, "%s, all weights", arch);

@@ -128,7 +128,7 @@ test('what does not fit or was damaged is refused with a sentence', () => using(
   const wrong = [
     [new Uint8Array(8), 'FORMAT', /neither/], [gguf.slice(0, gguf.length - 9), 'FORMAT', /cut short/], [gguf.slice(0, 40), 'FORMAT', /./], [utf8(json.slice(0, -5)), 'FORMAT', /cut short/],
     [{ tensors: tensors.slice(0, -4), config }, 'FORMAT', /./], [{ tensors, config: '{}' }, 'UNSUPPORTED', /./], [{ tensors, config: { ...JSON.parse(config), r: 65 } }, 'UNSUPPORTED', /rank/],
-    [{ tensors, config: { ...JSON.parse(config), use_dora: true } }, 'UNSUPPORTED', /./],
+    [{ tensors, config: { ...JSON.parse(config), use_dora: true } }, 'FORMAT', /magnitude vector is missing/],
     [changed((a) => { a.checksum = '0'.repeat(64); }), 'INTEGRITY', /checksum/], [changed((a) => { a.rank = 65; }), 'FORMAT', /rank/], [changed((a) => { a.rank = 3; }), 'FORMAT', /rank 3/],
     [changed((a) => { a.weights[module].lora_A = nan; }), 'NUMERIC', /not finite/], [changed((a) => { delete a.quality; }), 'FORMAT', /quality/], [changed((a) => { a.extra = 1; }), 'FORMAT', /extra/],
     [changed((a) => { a.quality.humanScore = 6; }), 'FORMAT', /humanScore/], [changed((a) => { a.baseModel = 'phi-1.5-q4'; }), 'ARG', /phi-1.5-q4/],

@@ -182,7 +182,7 @@ static char *replace(const char *text, const char *what, const char *with) {
 
 static void refusals(const en_model *m) {
   static const struct { const char *what, *with, *says; int32_t status; } bad[] = {
-    {"\"use_dora\": false", "\"use_dora\": true", "DoRA", EN_E_UNSUPPORTED}, {"\"bias\": \"none\"", "\"bias\": \"all\"", "bias", EN_E_UNSUPPORTED},
+    {"\"use_dora\": false", "\"use_dora\": true", "DoRA", EN_E_FORMAT}, {"\"bias\": \"none\"", "\"bias\": \"all\"", "bias", EN_E_UNSUPPORTED},
     {"\"modules_to_save\": null", "\"modules_to_save\": [\"lm_head\"]", "modules_to_save", EN_E_UNSUPPORTED}, {"\"LORA\"", "\"IA3\"", "LORA", EN_E_UNSUPPORTED},
     {"\"alpha_pattern\": {}", "\"alpha_pattern\": {\"q_proj\": 3}", "alpha", EN_E_UNSUPPORTED}, {"\"init_lora_weights\": true", "\"init_lora_weights\": \"pissa\"", "init", EN_E_UNSUPPORTED},
     {"\"r\": 3", "\"r\": 4", "rank 3", EN_E_FORMAT}, {"\"r\": 3", "\"r\": 65", "rank", EN_E_UNSUPPORTED}, {"\"lora_alpha\": 6", "\"lora_alpha\": 0", "alpha", EN_E_FORMAT},
