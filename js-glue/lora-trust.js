@@ -19,7 +19,7 @@ function canonical(v) {
 }
 /** @param {LoRAAdapter} adapter with the right checksum */
 function payloadOf({ weights, signature: _, ...rest }) {
-  const modules = Object.fromEntries(Object.entries(weights).map(([name, { lora_A: a, lora_B: b }]) => [name, [a.length, b.length]]));
+  const modules = Object.fromEntries(Object.entries(weights).map(([name, { lora_A: a, lora_B: b, lora_magnitude_vector: m }]) => [name, [a.length, b.length, ...(m ? [m.length] : [])]]));
   return utf8(canonical({ ...rest, modules }));
 }
 

@@ -92,7 +92,7 @@ const SECTIONS = Object.freeze({
 /** @type {Readonly<Record<string, Setting>>} */
 const BACKEND = Object.freeze({ backend: { dflt: 'auto', check: (name, value) => (value === 'webgpu' ? unsupported(name, 'training runs in WebAssembly; use "auto"') : word('auto', 'wasm').check(name, value)) } });
 
-const FOR_ADAPTERS = Object.freeze(['rank', 'alpha', 'dropout', 'targetModules', 'rslora', 'layers', 'freezeA', 'loraPlus']);
+const FOR_ADAPTERS = Object.freeze(['rank', 'alpha', 'dropout', 'targetModules', 'rslora', 'useDora', 'layers', 'freezeA', 'loraPlus']);
 
 /** @param {string} name @param {string} rule @param {unknown} value @returns {never} */
 function wrong(name, rule, value) { throw new EdgeNetError('ARG', `${name} must be ${rule}, not ${JSON.stringify(value) ?? String(value)}`, { detail: { option: name } }); }

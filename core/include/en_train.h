@@ -1,5 +1,5 @@
 /* en_train.h - training on top of en.h; the same rules. Optional: leave core/train out of the build and this header goes with it.
- * Either a LoRA adapter over a base model that is frozen, in any weight type, or all weights of a model whose tensors are all F32. Gradients are those of the function that the model's kernel table computes, with the
+ * Either a LoRA or DoRA adapter over a base model that is frozen, in any weight type, or all weights of a model whose tensors are all F32. Gradients are those of the function that the model's kernel table computes, with the
  * rounding of activations passed straight through. */
 #ifndef EN_TRAIN_H
 #define EN_TRAIN_H
@@ -21,12 +21,12 @@ enum { EN_KEEP_INPUTS = 0, EN_KEEP_ALL = 1, EN_KEEP_ATTENTION = 2 };
 typedef struct {
   uint32_t n_tokens;   /* most tokens of one micro-batch */
   uint32_t keep;       /* EN_KEEP_* */
-  float beta1, beta2, eps, weight_decay; /* AdamW (Loshchilov, Hutter 2019); all 0: 0.9, 0.999, 1e-8, 0 */
+  float beta1, beta2, eps, weight_decay; /* AdamW (Loshchilov, Hutter 2019); all 0: 0.9, 0.999, 1e-8, 0. DoRA's m does not decay */
   float clip_norm;     /* global norm of the gradient; 0: off */
   uint32_t optimizer;  /* EN_ADAMW; EN_SGD: g += weight_decay p; v = momentum v + g; p -= lr v (as torch.optim.SGD) */
   float momentum;      /* of EN_SGD, 0 <= momentum < 1 */
   uint32_t freeze_a;   /* 1: only B is trained (LoRA-FA, Zhang et al. 2023): no gradient of A is computed */
-  float lr_ratio_b;    /* B's learning rate is this times that of A (LoRA+, Hayou et al. 2024); 0: 1 */
+  float lr_ratio_b;    /* the learning rate of B, and of DoRA's m, is this times that of A (LoRA+, Hayou et al. 2024); 0: 1 */
   float dropout;       /* share of every adapted matrix's inputs that its update does not see, 0 <= dropout < 1; the rest is divided by 1 - dropout. Not in
                         * en_train_evaluate. What is dropped follows from the seed, the number of the step and of its micro-batch, layer, matrix and place */
   uint64_t seed;       /* of dropout */
@@ -90,7 +90,7 @@ uint32_t en_train_mask(int32_t *ids, int32_t *goals, uint32_t n, const en_mask_s
 /* Gradients of all micro-batches since the last step, divided by the sum of their weights: clip, AdamW with this learning rate, zero them.
  * *grad_norm (may be NULL): before clipping. EN_E_NUMERIC: it is not finite; the step is skipped and the gradients are zeroed. EN_E_STATE: nothing was accumulated. */
 int32_t en_train_step(en_trainer *t, double lr, double *grad_norm, en_why *why);
-const float *en_trainer_gradients(const en_trainer *t, uint64_t *n); /* sums so far, in the order of what is trained; an adapter: for every layer and target A, then B transposed */
+const float *en_trainer_gradients(const en_trainer *t, uint64_t *n); /* sums so far, in the order of what is trained; an adapter: for every layer and target A, then B transposed, then m of DoRA */
 uint64_t en_trainer_steps(const en_trainer *t);
 /* Everything a later en_trainer_load needs to continue with the same numbers: what is trained, moments, step count. */
 size_t en_trainer_save(const en_trainer *t, void *dst, size_t cap); /* bytes needed; writes only if they fit; 0 while gradients are pending */

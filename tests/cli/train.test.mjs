@@ -46,6 +46,24 @@ test('train: the loss falls, and the adapter does what was learned', () => {
   assert.ok(Math.abs(perplexity('--adapter', `${file}:0.5`, '--adapter', `${out}:0.5`) / perplexity('--adapter', file) - 1) < 1e-4, 'two halves are a whole');
 });
 
+test('train --dora: kept as PEFT keeps it, off is the base, merged the same; no GGUF form', () => {
+  const out = temporary('dora'), text = temporary('dora.txt', 'The red box holds a red ball.'), merged = temporary('dora-merged.gguf');
+  const refused = edgeNet('train', home, '--data', data, '--out', temporary('dora.gguf'), '--dora');
+  assert.equal(refused.code, 2);
+  assert.match(refused.err, /no place for DoRA.*merge/);
+  train(out, '--dora', '--epochs', '8', '--warmup', '4');
+  assert.equal(JSON.parse(readFileSync(path.join(out, 'adapter_config.json'), 'utf8')).use_dora, true);
+  assert.equal(JSON.parse(ok('adapter', 'info', out, '--base', home, '--json').out).dora, true);
+  const perplexity = (/** @type {string} */ model, /** @type {string[]} */ ...more) => JSON.parse(ok('perplexity', model, '-f', text, '--kernels', 'ref', '--json', ...more).out).perplexity;
+  const base = perplexity(home), learned = perplexity(home, '--adapter', out);
+  assert.ok(learned < 0.8 * base, `${learned} ${base}`);
+  assert.equal(perplexity(home, '--adapter', `${out}:0`), base);
+  ok('adapter', 'merge-into', home, out, merged);
+  assert.ok(Math.abs(perplexity(merged) / learned - 1) < 0.05, `${perplexity(merged)} ${learned}`);
+  assert.match(edgeNet('adapter', 'merge-into', home, out, out, merged).err, /merged by itself/);
+  assert.match(edgeNet('adapter', 'convert', out, '--base', home, '--out', temporary('converted.gguf')).err, /no place for DoRA/);
+});
+
 test('train: left off and resumed, the losses and the adapter are those of one run', () => {
   const settings = ['--epochs', '4', '--eval', '0.2', '--seed', '3', '--accum', '2', '--targets', 'q,v,down', '--layers', '1', '--dropout', '0.1', '--lora-plus', '4'];
   const whole = temporary('whole.gguf'), parts = temporary('parts.gguf'), csv = [temporary('whole.csv'), temporary('parts.csv')];

@@ -70,6 +70,31 @@ test('kept, loaded again, out in three forms and in again: the same logits; off:
   await assert.rejects(s.loadAdapter('my word'), { code: 'ARG', message: /no adapter is saved.*my word/ });
 }));
 
+test('DoRA: kept, out as PEFT and JSON and in again, no GGUF form', () => using({}, async (s) => {
+  const base = await s.logits(PROMPT);
+  const adapter = await trained(s, 'dora', { useDora: true });
+  await adapter.save('dora');
+  await s.loadAdapter('dora');
+  const at1 = await s.logits(PROMPT);
+  assert.ok(apart(base, at1) > 1e-3, 'it does something');
+  await s.setAdapterScale('dora', 0);
+  assert.deepEqual(await s.logits(PROMPT), base, 'off is the base, bit for bit');
+  await s.unloadAdapter('dora');
+  const peft = await adapter.export('peft'), json = await adapter.export('json');
+  assert.equal(JSON.parse(peft['adapter_config.json']).use_dora, true);
+  const { weights, ...rest } = await adapter.toLoRAAdapter();
+  const module = Object.keys(weights)[0], m = weights[module].lora_magnitude_vector;
+  assert.ok(m && m.length === weights[module].lora_B.length / 2 && m.every((v) => v > 0));
+  for (const source of [{ tensors: peft['adapter_model.safetensors'], config: peft['adapter_config.json'] }, utf8(json)]) {
+    await s.loadAdapter(source, { name: 'again' });
+    assert.deepEqual(await s.logits(PROMPT), at1);
+    await s.unloadAdapter('again');
+  }
+  m[0] *= 2; // lengths belong to the checksum
+  await assert.rejects(s.loadAdapter({ ...rest, weights }, { name: 'x' }), { code: 'INTEGRITY' });
+  await assert.rejects(adapter.export('gguf'), { code: 'UNSUPPORTED', message: /no place for DoRA/ });
+}));
+
 test('several at once add up, up to eight; a swap takes no reload; texts in the making end first', () => using({}, async (s) => {
   const adapter = await trained(s, 'sum');
   await s.loadAdapter(adapter, { name: 'whole', scale: 0.75 });

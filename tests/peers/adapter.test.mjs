@@ -91,3 +91,41 @@ for (const arch of /** @type {const} */ (['llama', 'qwen2'])) {
     });
   }
 }
+
+/** Tensors of a safetensors file of F32. @param {string} file @returns {Map<string, Float32Array>} */
+function tensorsOf(file) {
+  const bytes = fs.readFileSync(file), n = Number(bytes.readBigUInt64LE(0)), head = JSON.parse(bytes.toString('utf8', 8, 8 + n));
+  delete head.__metadata__;
+  return new Map(Object.entries(head).map(([name, { data_offsets: [from, to] }]) => [name, new Float32Array(bytes.buffer.slice(bytes.byteOffset + 8 + n + from, bytes.byteOffset + 8 + n + to))]));
+}
+
+for (const arch of /** @type {const} */ (['llama', 'qwen2'])) {
+  test(`${arch}, DoRA: the same steps of SGD here and in PyTorch with PEFT, from the same start to the same numbers and logits`, (t) => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'edge-net-peers-'));
+    t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+    const at = (/** @type {string} */ name) => path.join(dir, name), model = at('model.gguf'), steps = 12, rate = 0.2;
+    const texts = ['one and two', 'two and three', 'three and four', 'the same as before'], idsOf = (/** @type {string} */ text) => [1, ...Array.from(` ${text}`, (c) => 3 + c.charCodeAt(0)), 2];
+    fs.writeFileSync(model, tinyModel(arch));
+    fs.writeFileSync(at('data.jsonl'), texts.map((text) => `${JSON.stringify({ text })}\n`).join(''));
+    const train = (/** @type {string} */ out, /** @type {number} */ n, /** @type {number} */ lr) => execFileSync(EDGE_NET, ['train', model, '--data', at('data.jsonl'), '--out', at(out), '--dora', '--rank', '4', '--alpha', '6', '--optimizer', 'sgd',
+      '--schedule', 'constant', '--clip', '0', '--batch', '4', '--steps', String(n), '--lr', String(lr), '--kernels', 'ref', '--loss-csv', at(`${out}.csv`), '--quiet']);
+    train('start', 1, 0);
+    train('ours', steps, rate);
+    const ours = fs.readFileSync(at('ours.csv'), 'utf8').trim().split('\n').slice(1).map((line) => Number(line.split(',')[3]));
+    const theirs = JSON.parse(execFileSync(python(), [path.join(ROOT, 'tests', 'peers', 'peft_train.py'), model, at('start'), JSON.stringify(texts.map(idsOf)), String(steps), String(rate), at('theirs')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
+    ours.forEach((loss, i) => assert.ok(Math.abs(loss / theirs[i] - 1) < 1e-4, `step ${i}: ${loss} ${theirs[i]}`));
+    assert.ok(ours[steps - 1] < 0.9 * ours[0]);
+    const start = tensorsOf(at('start/adapter_model.safetensors')), a = tensorsOf(at('ours/adapter_model.safetensors')), b = tensorsOf(at('theirs/adapter_model.safetensors'));
+    assert.deepEqual([...a.keys()].sort(), [...b.keys()].sort());
+    const moved = (/** @type {Map<string, Float32Array>} */ m, /** @type {string} */ name) => Float32Array.from(/** @type {Float32Array} */ (m.get(name)), (v, i) => v - /** @type {Float32Array} */ (start.get(name))[i]);
+    const worst = { lora_A: 0, lora_B: 0, lora_magnitude_vector: 0 };
+    for (const name of a.keys()) for (const kind of /** @type {(keyof typeof worst)[]} */ (Object.keys(worst))) if (name.includes(kind)) worst[kind] = Math.max(worst[kind], relativeRms(moved(a, name), moved(b, name)));
+    t.diagnostic(`what ${steps} steps moved differs by ${Object.entries(worst).map(([kind, v]) => `${v.toExponential(1)} (${kind})`).join(', ')}; losses ${ours[0].toFixed(3)} to ${ours[steps - 1].toFixed(3)}`);
+    for (const [kind, v] of Object.entries(worst)) assert.ok(v < 1e-3, `${kind}: ${v}`);
+    const ids = idsOf('the same everywhere').slice(0, -1).join(',');
+    execFileSync(EDGE_NET, ['logits', model, '--tokens', ids, '--kernels', 'ref', '--out', at('ours.f32'), '--adapter', at('ours')]);
+    execFileSync(python(), [path.join(ROOT, 'tests', 'peers', 'peft_logits.py'), model, at('ours'), ids, at('peft.f32')], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const toPeft = relativeRms(floats(at('ours.f32')), floats(at('peft.f32')));
+    assert.ok(toPeft < 1e-5, `PEFT: ${toPeft}`);
+  });
+}

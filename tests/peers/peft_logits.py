@@ -24,8 +24,7 @@ def half_split(rows: torch.Tensor, heads: int) -> torch.Tensor:
     return rows.reshape(heads, rows.shape[0] // heads // 2, 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
-def main() -> None:
-    path, adapter, ids, out = sys.argv[1:5]
+def read_model(path: str):
     reader = GGUFReader(path)
     arch = reader.fields["general.architecture"].contents()
     get = lambda key: reader.fields[f"{arch}.{key}"].contents()
@@ -51,10 +50,16 @@ def main() -> None:
     missing, unexpected = model.load_state_dict(state, strict=False)
     missing = [name for name in missing if not (name == "lm_head.weight" and shape["tie_word_embeddings"])]
     assert not missing and not unexpected, (missing, unexpected)
-    model = PeftModel.from_pretrained(model, adapter).eval()
+    return model
+
+
+def main() -> None:
+    path, adapter, ids, out = sys.argv[1:5]
+    model = PeftModel.from_pretrained(read_model(path), adapter).eval()
     with torch.no_grad():
         logits = model(torch.tensor([[int(i) for i in ids.split(",")]])).logits[0]
     logits.numpy().astype("<f4").tofile(out)
 
 
-main()
+if __name__ == "__main__":
+    main()
