@@ -34,8 +34,13 @@ int32_t en_head_loss(en_trainer *t, const float *x, int32_t with_grad, int32_t p
 
 double en_causal_row(const en_trainer *t, int32_t goal, float *z); /* -log p of the goal, with label smoothing */
 
-/* log sum exp(scale z[i]), scale > 0 */
-double en_log_sum_exp(const en_kernels *k, const float *z, int32_t n, float scale);
+/* A softmax with the kernels' exponential, whose bits are the same everywhere, as those of C libraries are not: e^(scale z[i] - top) and their sum, in
+ * blocks of EN_SOFT_BLOCK numbers. */
+enum { EN_SOFT_BLOCK = 512 /* so many numbers are summed in single precision */ };
+typedef struct { float scale, top /* of scale z */; double sum; } en_soft;
+en_soft en_soft_of(const en_kernels *k, const float *z, int32_t n, float scale); /* scale > 0 */
+void en_soft_block(const en_kernels *k, const en_soft *s, float *p, const float *z, int32_t n); /* probabilities of up to EN_SOFT_BLOCK numbers */
+double en_soft_log(const en_soft *s); /* log sum exp(scale z) */
 
 #define EN_LOSS(ID, name) extern const en_loss en_loss_##name;
 #include "../losses.def"

@@ -3,19 +3,25 @@
 #include "loss.h"
 #include <math.h>
 
-enum { AT_ONCE = 512 }; /* so many numbers are summed in single precision */
-
-double en_log_sum_exp(const en_kernels *k, const float *z, int32_t n, float scale) {
-  float part[AT_ONCE], top = z[0];
-  double sum = 0;
+en_soft en_soft_of(const en_kernels *k, const float *z, int32_t n, float scale) {
+  float part[EN_SOFT_BLOCK], top = z[0];
   for (int32_t i = 1; i < n; i++) top = EN_MAX(top, z[i]);
-  for (int32_t i = 0; i < n; i += AT_ONCE) {
-    const int32_t m = EN_MIN(AT_ONCE, n - i);
+  en_soft s = {scale, scale * top, 0};
+  for (int32_t i = 0; i < n; i += EN_SOFT_BLOCK) {
+    const int32_t m = EN_MIN(EN_SOFT_BLOCK, n - i);
     k->scale(part, z + i, scale, m);
-    sum += (double)k->exp_sum(part, part, scale * top, m);
+    s.sum += (double)k->exp_sum(part, part, s.top, m);
   }
-  return (double)(scale * top) + log(sum);
+  return s;
 }
+
+void en_soft_block(const en_kernels *k, const en_soft *s, float *p, const float *z, int32_t n) {
+  k->scale(p, z, s->scale, n);
+  k->exp_sum(p, p, s->top, n);
+  k->scale(p, p, (float)(1 / s->sum), n);
+}
+
+double en_soft_log(const en_soft *s) { return (double)s->top + log(s->sum); }
 
 double en_aim_next(en_trainer *t, const en_train_batch *b) {
   double sum = 0;
@@ -40,7 +46,7 @@ double en_causal_row(const en_trainer *t, int32_t goal, float *z) {
   for (int32_t i = 1; i < V; i++) most = EN_MAX(most, z[i]);
   for (int32_t i = 0; smooth > 0 && i < V; i++) mean += (double)(z[i] - most) / V;
   const double zy = (double)z[y] - (double)most;
-  for (int32_t i = 0; i < V; i += AT_ONCE) sum += (double)t->m->k.exp_sum(z + i, z + i, most, EN_MIN(AT_ONCE, V - i));
+  for (int32_t i = 0; i < V; i += EN_SOFT_BLOCK) sum += (double)t->m->k.exp_sum(z + i, z + i, most, EN_MIN(EN_SOFT_BLOCK, V - i));
   const float scale = (float)((double)weight / sum);
   for (int32_t i = 0; i < V; i++) z[i] = z[i] * scale - even;
   z[y] -= weight * (1 - t->spec.label_smoothing);

@@ -20,20 +20,26 @@ static double row_loss(const en_trainer *t, int32_t goal, float *z) {
   int32_t n;
   const float *teacher = teacher_row(t, goal, &ids, &n);
   const en_kernels *k = &t->m->k;
-  const float even = 1 / t->spec.temperature;
-  const double lse_teacher = en_log_sum_exp(k, teacher, n, even), lse_soft = en_log_sum_exp(k, z, V, even);
-  const double lse_hard = hard > 0 ? en_log_sum_exp(k, z, V, 1) : 0;
-  double kl = lse_soft - lse_teacher;
+  const en_soft p = en_soft_of(k, teacher, n, 1 / t->spec.temperature), q = en_soft_of(k, z, V, 1 / t->spec.temperature), own = hard > 0 ? en_soft_of(k, z, V, 1) : (en_soft){0, 0, 1};
+  float part[EN_SOFT_BLOCK], part_own[EN_SOFT_BLOCK] = {0};
+  double kl = en_soft_log(&q) - en_soft_log(&p);
   for (int32_t i = 0; i < n; i++) {
-    const double p = exp((double)teacher[i] / T - lse_teacher);
-    kl += p * ((double)teacher[i] - (double)z[ids ? ids[i] : i]) / T;
+    if (i % EN_SOFT_BLOCK == 0) en_soft_block(k, &p, part, teacher + i, EN_MIN(EN_SOFT_BLOCK, n - i));
+    kl += (double)part[i % EN_SOFT_BLOCK] * ((double)teacher[i] - (double)z[ids ? ids[i] : i]) / T;
   }
-  const double loss = soft * T * T * kl + (hard > 0 ? hard * (lse_hard - (double)z[y]) : 0);
+  const double loss = soft * T * T * kl + hard * (en_soft_log(&own) - (double)z[y]);
   for (int32_t i = 0; i < V; i++) {
-    const double q = (double)expf((float)((double)z[i] / T - lse_soft)), own = hard > 0 ? (double)expf((float)((double)z[i] - lse_hard)) : 0;
-    z[i] = (float)(weight * (soft * T * q + hard * own));
+    const int32_t at = i % EN_SOFT_BLOCK;
+    if (at == 0) {
+      en_soft_block(k, &q, part, z + i, EN_MIN(EN_SOFT_BLOCK, V - i));
+      if (hard > 0) en_soft_block(k, &own, part_own, z + i, EN_MIN(EN_SOFT_BLOCK, V - i));
+    }
+    z[i] = (float)(weight * (soft * T * (double)part[at] + hard * (double)part_own[at]));
   }
-  for (int32_t i = 0; i < n; i++) z[ids ? ids[i] : i] -= (float)(weight * soft * T * exp((double)teacher[i] / T - lse_teacher));
+  for (int32_t i = 0; i < n; i++) {
+    if (i % EN_SOFT_BLOCK == 0) en_soft_block(k, &p, part, teacher + i, EN_MIN(EN_SOFT_BLOCK, n - i));
+    z[ids ? ids[i] : i] -= (float)(weight * soft * T * (double)part[i % EN_SOFT_BLOCK]);
+  }
   z[y] -= (float)(weight * hard);
   return weight * loss;
 }

@@ -16,23 +16,33 @@ static double score(const pairs_t *p, int32_t i, int32_t j) {
   return (double)p->t->m->k.dot(row(p, 2 * i), row(p, 2 * j + 1), p->own->D) / (double)p->t->spec.temperature;
 }
 
-static double lse_of(const pairs_t *p, int32_t i) {
-  double most = -INFINITY, sum = 0;
-  for (int32_t j = 0; j < p->n_pairs; j++) {
-    const double s = score(p, i, j), top = fmax(most, s);
-    sum = sum * exp(most - top) + exp(s - top);
-    most = top;
-  }
-  return most + log(sum);
+/* e^x by the kernels, whose bits are the same everywhere. */
+static double power_of_e(const pairs_t *p, double x) {
+  float y = (float)x;
+  p->t->m->k.exp_sum(&y, &y, 0, 1);
+  return (double)y;
 }
 
-static void add_gradients(const pairs_t *p, int32_t i, double lse) {
+/* Of anchor i's scores: the highest, and the sum of e^(score - highest). */
+typedef struct { double top, sum; } spread_t;
+
+static spread_t spread_of(const pairs_t *p, int32_t i) {
+  spread_t all = {score(p, i, 0), 1};
+  for (int32_t j = 1; j < p->n_pairs; j++) {
+    const double s = score(p, i, j), top = fmax(all.top, s);
+    all.sum = all.sum * power_of_e(p, all.top - top) + power_of_e(p, s - top);
+    all.top = top;
+  }
+  return all;
+}
+
+static void add_gradients(const pairs_t *p, int32_t i, spread_t all) {
   const en_kernels *k = &p->t->m->k;
   float *da = gradient(p, i, 0);
   for (int32_t j = 0; j < p->n_pairs; j++) {
     float *dp = gradient(p, j, 1);
     if (!da && !dp) continue;
-    const float g = (float)((exp(score(p, i, j) - lse) - (i == j)) / (double)p->t->spec.temperature);
+    const float g = (float)((power_of_e(p, score(p, i, j) - all.top) / all.sum - (i == j)) / (double)p->t->spec.temperature);
     if (da) k->axpy(da, row(p, 2 * j + 1), g, p->own->D);
     if (dp) k->axpy(dp, row(p, 2 * i), g, p->own->D);
   }
@@ -47,9 +57,9 @@ static int32_t run(en_trainer *t, const float *x, int32_t with_grad, int32_t pie
   for (int32_t i = 0; i < p.n_pairs; i++) {
     const int32_t ours = i >= p.first && i < p.end;
     if (!ours && !with_grad) continue;
-    const double lse = lse_of(&p, i);
-    if (ours) *loss += lse - score(&p, i, i);
-    if (with_grad) add_gradients(&p, i, lse);
+    const spread_t all = spread_of(&p, i);
+    if (ours) *loss += all.top + log(all.sum) - score(&p, i, i);
+    if (with_grad) add_gradients(&p, i, all);
   }
   if (with_grad) en_pooled_backward(t, &own);
   return 0;

@@ -15,6 +15,7 @@ from peft_logits import read_model
 
 def main() -> None:
     path, adapter, sequences, steps, rate, out = sys.argv[1:7]
+    torch.set_num_threads(1)  # the model is tiny
     model = PeftModel.from_pretrained(read_model(path), adapter, is_trainable=True).eval()
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=float(rate))
     losses = []
