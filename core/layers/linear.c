@@ -184,10 +184,10 @@ static void dora_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane
   const float *bias = en_vector(r, j->s->b), *m = j->lora->m, *inverse = j->lora->inverse;
   (void)lane;
   for (int32_t t = 0; t < r->T; t++) {
-    const float *y = j->b->out + (size_t)t * ld, *before = r->slot[j->s->out] + (size_t)t * ld, *dy = en_grad_row(j->b, j->s->out, t);
+    const float *y = j->b->out + (size_t)t * ld, *before = j->s->add ? r->slot[j->s->out] + (size_t)t * ld : NULL, *dy = en_grad_row(j->b, j->s->out, t);
     float *to = j->to + (size_t)t * ld;
     for (int32_t o = lo; o < hi; o++) {
-      const float part = y[o] - (j->s->add ? before[o] : 0) - (bias ? bias[o] : 0);
+      const float part = y[o] - (before ? before[o] : 0) - (bias ? bias[o] : 0);
       if (j->dm && m[o] != 0) j->dm[o] += dy[o] * part / m[o];
       to[o] = dy[o] * (m[o] * inverse[o]);
     }
