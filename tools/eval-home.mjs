@@ -5,7 +5,8 @@
  *
  *   node tools/eval-home.mjs [--model models/home-N.gguf] [--out bench/results] [--samples 2000] [--commands 20] [--threads 2] [--skip-answers]
  *
- * 1. Held-out requests (templates and values that training never saw) and the hand-written adversarial ones, by `edge-net eval`.
+ * 1. Held-out requests (templates and values that training never saw) and the hand-written adversarial ones: as the page answers, held to the form of answers
+ *    (web-demo/home/form.js), and free, by `edge-net eval`.
  * 2. The twenty new commands of models/home/teach.txt, each taught by the page's own recipe through the SDK in Node: exact match on its 40 unseen
  *    wordings, and on held-out old commands that the model answered rightly before; time, steps, size of the adapter, time to load it.
  * Writes home.json and home.html (plots, no script). Needs `npm run build`.
@@ -16,7 +17,9 @@ import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { samples } from '../models/home/generate.mjs';
+import { HOME_FRAME } from '../web-demo/home/frame.js';
 import { frameOf } from '../web-demo/home/prompt.js';
+import { answersIn } from '../web-demo/home/taught.js';
 import { RECIPE, answered, rightOnes, teach } from '../web-demo/teach/recipe.js';
 import { readAdversarial, readTeach } from './eval-home/data.mjs';
 import { reportPage } from './eval-home/report.mjs';
@@ -28,15 +31,15 @@ const OLD = 200;
 /**
  * @typedef {{ n: number, exact: number, jsonValid: number, groups: Record<string, { n: number, exact: number }> }} Answers
  * @typedef {{ name: string, fresh: number, freshOf: number, old: number, oldOf: number, seconds: number, cpuSeconds: number, steps: number, rounds: number, adapterBytes: number, loadMs: number, trainingBytes: number, wrong: { say: string, got: string }[] }} Taught
- * @typedef {{ model: string, parameters: number, bytes: number, machine: string, threads: number, engine: string, answers: { held: Answers, adversarial: Answers } | null, taught: Taught[], summary: Record<string, number> | null }} Results
+ * @typedef {{ model: string, parameters: number, bytes: number, machine: string, threads: number, engine: string, answers: { held: Answers, adversarial: Answers, heldFree: Answers, adversarialFree: Answers } | null, taught: Taught[], summary: Record<string, number> | null }} Results
  */
 
-/** @param {string} model @param {{ say: string, do: string }[]} list @returns {Answers} by the native command */
-function answersOf(model, list) {
+/** @param {string} model @param {{ say: string, do: string }[]} list @returns {Answers} by the native command, nothing forced */
+function freeAnswers(model, list) {
   const folder = mkdtempSync(path.join(tmpdir(), 'edge-net-eval-'));
   try {
     const data = path.join(folder, 'data.jsonl');
-    writeFileSync(data, list.map(({ say, do: output }) => JSON.stringify({ input: `<|user|>${say}<|home|>`, output })).join('\n'));
+    writeFileSync(data, list.map(({ say, do: output }) => JSON.stringify({ input: HOME_FRAME.ask(say), output: HOME_FRAME.write(output) })).join('\n'));
     const run = spawnSync(path.join(root, 'build/native/edge-net'), ['eval', model, '--data', data, '--json', '--quiet'], { encoding: 'utf8', maxBuffer: 1 << 26 });
     if (run.status !== 0) throw new Error(`edge-net eval: ${run.stderr || run.error}`);
     const { samples: n, exact, json_valid: jsonValid, groups } = JSON.parse(run.stdout);
@@ -44,10 +47,24 @@ function answersOf(model, list) {
   } finally { rmSync(folder, { recursive: true, force: true }); }
 }
 
+/** @param {import('../web-demo/teach/recipe.js').Checked[]} list as the page answers @returns {Answers} */
+function pageAnswers(list) {
+  /** @type {Answers} */ const out = { n: list.length, exact: rightOnes(list), jsonValid: list.filter(({ want, got }) => !want.startsWith('{') || isJson(got)).length / list.length, groups: {} };
+  out.exact /= out.n;
+  for (const { ok, want } of list) {
+    const group = out.groups[want.startsWith('{') ? JSON.parse(want).intent : 'talk'] ??= { n: 0, exact: 0 };
+    group.exact = (group.exact * group.n + Number(ok)) / (group.n + 1);
+    group.n++;
+  }
+  return out;
+}
+/** @param {string} text */
+function isJson(text) { try { JSON.parse(text); return true; } catch { return false; } }
+
 /** @param {number} n @param {number} seed */
 const heldOut = (n, seed) => [...samples({ n, seed, part: 'held' })].map(({ input, output }) => ({ say: input, do: output }));
 
-/** @param {import('../js-glue/session.js').InferenceSession} session @param {import('./eval-home/data.mjs').NewCommand} command @param {{ say: string, do: string }[]} former @param {import('../web-demo/home/prompt.js').Frame} frame @returns {Promise<Taught>} */
+/** @param {import('../js-glue/session.js').InferenceSession} session @param {import('./eval-home/data.mjs').NewCommand} command @param {{ say: string, do: string }[]} former @param {import('../web-demo/home/frame.js').Frame} frame @returns {Promise<Taught>} */
 async function taught(session, command, former, frame) {
   const cpu = process.cpuUsage();
   const lesson = await teach(session, command.examples, { frame });
@@ -56,7 +73,7 @@ async function taught(session, command, former, frame) {
   const begun = performance.now();
   await session.loadAdapter(lesson.adapter, { name: 'taught' });
   const loadMs = performance.now() - begun;
-  const fresh = await answered(session, frame, command.unseen), old = await answered(session, frame, former);
+  const ways = { taught: answersIn(lesson.adapter.meta.description) }, fresh = await answered(session, frame, command.unseen, ways), old = await answered(session, frame, former, ways);
   await session.unloadAdapter('taught');
   return {
     name: command.name, fresh: rightOnes(fresh), freshOf: fresh.length, old: rightOnes(old), oldOf: old.length, seconds: lesson.seconds, cpuSeconds: (used.user + used.system) / 1e6,
@@ -88,11 +105,15 @@ async function main() {
   const model = path.resolve(o.model ?? path.join(root, newestModel()));
   if (!existsSync(path.join(root, 'dist/index.js'))) throw new Error('dist/ is missing: npm run build');
   const { InferenceSession } = await import(/** @type {string} */ ('../dist/index.js'));
-  const answers = o['skip-answers'] ? null : { held: answersOf(model, heldOut(Number(o.samples), 99)), adversarial: answersOf(model, readAdversarial()) };
-  if (answers) console.log(`held-out: ${percent(answers.held.exact)} of ${answers.held.n} exact; adversarial: ${percent(answers.adversarial.exact)} of ${answers.adversarial.n}`);
   const session = await InferenceSession.create(model, { threads: Number(o.threads), contextLength: 512, parallel: 4 });
   const frame = await frameOf(session);
   if (!frame.home) throw new Error(`${model} is no home model: its vocabulary lacks <|user|> and <|home|>`);
+  const sets = { held: heldOut(Number(o.samples), 99), adversarial: readAdversarial() };
+  const answers = o['skip-answers'] ? null : {
+    held: pageAnswers(await answered(session, frame, sets.held)), adversarial: pageAnswers(await answered(session, frame, sets.adversarial)),
+    heldFree: freeAnswers(model, sets.held), adversarialFree: freeAnswers(model, sets.adversarial),
+  };
+  if (answers) for (const [set, { exact, n, jsonValid }] of Object.entries(answers)) console.log(`${set.padEnd(16)} ${percent(exact)} of ${n} exact, valid JSON ${percent(jsonValid)}`);
   const former = (await answered(session, frame, heldOut(OLD, 77))).filter(({ ok }) => ok).map(({ say, want }) => ({ say, do: want }));
   /** @type {Taught[]} */ const list = [];
   for (const command of readTeach().slice(0, Number(o.commands))) {

@@ -4,7 +4,8 @@ import { showBrowser } from './browser-panel.js';
 import { CachePanel } from './cache-panel.js';
 import { announce, byId } from './dom.js';
 import { DEFAULT_MODEL, capabilities, engineBuilds, forgetModel, isKept, keptModels, loadModel, nameOf, runningEngine } from './engine.js';
-import { PLAIN_FRAME, frameOf } from './home/prompt.js';
+import { PLAIN_FRAME } from './home/frame.js';
+import { frameOf } from './home/prompt.js';
 import { LoadPanel } from './load-panel.js';
 import { showModel } from './model-panel.js';
 import { keepOffline } from './offline.js';
@@ -36,10 +37,11 @@ class Page {
   #loadedWith = '';
   #settings = new Settings(byId('settings', HTMLFormElement));
   #progress = new LoadPanel(() => this.#loading?.abort());
-  #writer = new Writer({ settings: this.#settings, problem: (error) => this.#problem(error), changed: () => this.#update() });
+  #writer = new Writer({ settings: this.#settings, taught: () => this.#shelf.taught, problem: (error) => this.#problem(error), changed: () => this.#update() });
   #shelf = new Shelf({ problem: (error) => this.#problem(error), changed: () => this.#update() });
   #teach = new TeachTab({
     keep: (name, lesson) => this.#shelf.keep(name, lesson.adapter),
+    taught: () => this.#shelf.taught,
     tryIt: (text) => {
       this.#tabs.show('talk');
       this.#writer.say(text);

@@ -2,7 +2,8 @@
 /** Prompt in, text out: both modes, streaming, stopping, and what it cost. */
 import { announce, byId, el } from './dom.js';
 import { write } from './engine.js';
-import { ANSWER_TOKENS, PLAIN_FRAME } from './home/prompt.js';
+import { PLAIN_FRAME } from './home/frame.js';
+import { answersTo } from './home/prompt.js';
 import { formatMs, formatRate, plural } from './format.js';
 import { Transcript } from './transcript.js';
 
@@ -12,7 +13,7 @@ import { Transcript } from './transcript.js';
  * @typedef {import('./engine.js').Written} Written
  * @typedef {import('./settings.js').Settings} Settings
  * @typedef {import('./transcript.js').Mode} Mode
- * @typedef {import('./home/prompt.js').Frame} Frame
+ * @typedef {import('./home/frame.js').Frame} Frame
  */
 
 const ENDINGS = /** @type {Record<string, string>} */ ({
@@ -32,7 +33,7 @@ const WORDS = {
 const IDEAS = ['turn on the light in the kitchen', 'remind me to call mom tomorrow at 7 pm', 'set the bedroom to 19 degrees and close the blinds', 'what can you do', 'how do i teach you'];
 
 export class Writer {
-  /** @type {{ settings: Settings, problem(error: unknown): void, changed(): void }} */ #page;
+  /** @type {{ settings: Settings, taught(): readonly import('./home/taught.js').Taught[] | null, problem(error: unknown): void, changed(): void }} */ #page;
   /** @type {Session | null} */ #session = null;
   /** @type {AbortController | null} */ #running = null;
   /** Settles when nothing is being written. @type {Promise<void>} */ #done = Promise.resolve();
@@ -43,7 +44,7 @@ export class Writer {
   #prompt = byId('prompt', HTMLTextAreaElement);
   #stats = byId('stats');
 
-  /** @param {{ settings: Settings, problem(error: unknown): void, changed(): void }} page */
+  /** @param {{ settings: Settings, taught(): readonly import('./home/taught.js').Taught[] | null, problem(error: unknown): void, changed(): void }} page */
   constructor(page) {
     this.#page = page;
     byId('composer').addEventListener('submit', (event) => {
@@ -146,15 +147,15 @@ export class Writer {
     if (hadFocus) byId('stop').focus(); // the button under the finger has just been replaced
     const meter = new LiveMeter(this.#stats);
     try {
-      const result = await write(session, this.#input(mode, prompt), {
-        ...this.#page.settings.generation,
-        ...(mode === 'command' && { temperature: 0, repetitionPenalty: 1, maxTokens: ANSWER_TOKENS, stopSequences: [] }),
-        signal: control.signal,
-        onText: (piece) => {
-          turn.append(piece);
-          meter.count();
-        },
-      });
+      const result = mode === 'command' ? (await answersTo(session, this.#frame, [{ text: prompt }], { taught: this.#page.taught(), signal: control.signal }))[0]
+        : await write(session, this.#input(mode, prompt), {
+          ...this.#page.settings.generation,
+          signal: control.signal,
+          onText: (piece) => {
+            turn.append(piece);
+            meter.count();
+          },
+        });
       this.#messages.push({ role: 'user', content: prompt }, { role: 'assistant', content: result.text });
       turn.finish(ENDINGS[result.finishReason] ?? result.finishReason, result.text);
       this.#stats.textContent = statsText(result);
@@ -176,7 +177,7 @@ export class Writer {
 
   /** What the model reads. @param {Mode} mode @param {string} prompt @returns {string | Message[]} */
   #input(mode, prompt) {
-    if (mode !== 'chat') return mode === 'command' ? this.#frame.ask(prompt) : prompt;
+    if (mode !== 'chat') return prompt;
     const system = this.#page.settings.systemMessage;
     return [...(system === '' ? [] : [{ role: /** @type {const} */ ('system'), content: system }]), ...this.#messages, { role: 'user', content: prompt }];
   }

@@ -3,13 +3,15 @@
 /**
  * Writes the home model's data: lines of {"input", "output", "kind"}. The same seed gives the same lines.
  *
- *   node models/home/generate.mjs --out train.jsonl [--n 400000] [--seed 1] [--part train|held]
+ *   node models/home/generate.mjs --out train.jsonl [--n 400000] [--seed 1] [--part train|held] [--plain]
  *
+ * --plain: without the blanks before words that HOME_FRAME has: what the first part of the training reads (train.mjs).
  * --part held: only templates and only slot values that training never sees. No input occurs twice within a file, and none is in adversarial.txt.
  */
 import fs from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { HOME_FRAME } from '../../web-demo/home/frame.js';
 import { CORRECTION, INTENTS, NEGATIVE, POLITE, TALK, THEN } from './grammar.mjs';
 import { MORE_FRAMES, MORE_TALK, PARAPHRASES } from './paraphrases.mjs';
 import { slots } from './slots.mjs';
@@ -21,8 +23,8 @@ import { expand, parse, random } from './template.mjs';
 /** @typedef {{ input: string, output: string, kind: string }} Sample */
 /** @typedef {{ pieces: Piece[], answer: Record<string, unknown>, sentence: boolean, kind: string }} Command */
 
-/** What the model reads and writes around a sample. */
-export const PROMPT = { before: '<|user|>', after: '<|home|>', end: '<|end|>' };
+/** @type {Pick<import('../../web-demo/home/frame.js').Frame, 'ask' | 'write'>} */
+const PLAINLY = { ask: (text) => `<|user|>${text}<|home|>`, write: (answer) => answer };
 
 const compiled = (/** @type {string[]} */ list) => list.map((text) => ({ sentence: text.startsWith('!'), node: parse(text.replace(/^!/, '')) }));
 const BOOK = INTENTS.map((i) => ({ ...i, train: compiled([...i.train, ...PARAPHRASES[i.intent]]), held: compiled(i.held) }));
@@ -131,13 +133,13 @@ export function adversarial() {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { values: o } = parseArgs({ options: { out: { type: 'string' }, n: { type: 'string', default: '400000' }, seed: { type: 'string', default: '1' }, part: { type: 'string', default: 'train' } } });
-  if (!o.out || !['train', 'held'].includes(o.part)) { process.stderr.write('generate.mjs --out FILE.jsonl [--n N] [--seed N] [--part train|held]\n'); process.exit(2); }
+  const { values: o } = parseArgs({ options: { out: { type: 'string' }, n: { type: 'string', default: '400000' }, seed: { type: 'string', default: '1' }, part: { type: 'string', default: 'train' }, plain: { type: 'boolean' } } });
+  if (!o.out || !['train', 'held'].includes(o.part)) { process.stderr.write('generate.mjs --out FILE.jsonl [--n N] [--seed N] [--part train|held] [--plain]\n'); process.exit(2); }
   const file = fs.openSync(o.out, 'w');
-  const not = new Set(adversarial().map((s) => bare(s.input)));
+  const not = new Set(adversarial().map((s) => bare(s.input))), frame = o.plain ? PLAINLY : HOME_FRAME;
   let lines = [];
   for (const s of samples({ n: Number(o.n), seed: Number(o.seed), part: /** @type {Part} */ (o.part), not })) {
-    lines.push(JSON.stringify({ input: PROMPT.before + s.input + PROMPT.after, output: s.output, kind: s.kind }));
+    lines.push(JSON.stringify({ input: frame.ask(s.input), output: frame.write(s.output), kind: s.kind }));
     if (lines.length === 10000) fs.writeSync(file, lines.join('\n') + '\n'), lines = [];
   }
   if (lines.length) fs.writeSync(file, lines.join('\n') + '\n');

@@ -7,7 +7,8 @@
 /** @typedef {import('./template.mjs').Slot} Slot */
 
 const split = (/** @type {string} */ text) => text.trim().split(/\s*,\s*/);
-const WORDS = {
+/** Words by kind: those of training, those held out. */
+export const WORDS = {
   room: [split('kitchen, living room, bedroom, bathroom, hallway, office, garage, dining room, kids room, guest room, basement, attic, porch, garden, balcony, laundry room, study, nursery, hall, staircase, workshop, entrance, terrace, pantry, music room, cellar, family room, game room, back yard, corridor, loft, spare room, toilet, patio'),
     split('den, sunroom, library, playroom, shed, conservatory, mud room, lounge, wine cellar')],
   device: [split('fan, heater, kettle, coffee machine, tv, dishwasher, washing machine, dryer, humidifier, toaster, air purifier, oven, radio, speaker, projector, sprinkler, fountain, vacuum, robot vacuum, christmas tree, aquarium, electric blanket, dehumidifier, printer, router, ceiling fan, pool pump, doorbell, air conditioning, ac'),
@@ -59,13 +60,15 @@ function syllables(r) {
   for (let i = 1 + r.below(3); i > 0; i--) word += r.pick(onset) + r.pick(vowel) + (i === 1 ? r.pick(coda) : '');
   return word;
 }
-/** The single words of all training lists. */
-const KNOWN = [...new Set(Object.values(WORDS).flatMap(([train]) => train.flatMap((value) => value.split(' '))))].filter((w) => w.length > 2);
+/** Words that a home may hear of, beside those of the lists. */
+const COMMON = split(`acorn, airport, amber, anchor, angel, apron, arrow, atlas, autumn, badge, bakery, ball, band, bank, barn, basket, beach, bear, bench, big, bird, board, boat, bone, book, bottle, bow, bowl, box, branch, bridge, broom, brush, bubble, bucket, butler, button, cabin, cable, cactus, cage, camera, canal, canoe, captain, card, carpet, castle, cat, chain, chair, chalk, cherry, chest, circle, clay, climbing, clock, cloud, clover, coat, coin, collar, comet, compass, cooker, copper, copy, cord, cork, corn, cotton, couch, court, cradle, crane, crown, cup, cupboard, curry, curtain, dance, dawn, desk, diamond, dice, dinosaur, doll, dolphin, dragon, drawer, dream, dress, drill, drum, dust, eagle, earth, easter, echo, elbow, engine, evening, express, fabric, factory, farm, feather, fence, ferry, fiddle, field, fig, filter, finger, fire, flag, flash, flat, flood, floor, flower, flute, fog, forest, fork, fox, frame, freezer, fresh, frog, fruit, funny, fur, giant, glass, glitter, globe, glove, glue, goat, goose, grandfather, grass, gravel, greenhouse, grey, grinder, guitar, gutter, hammer, hand, happy, harbour, harp, hat, hawk, hay, head, heart, hedge, helmet, hen, herb, hero, high, hill, hockey, hook, horn, horse, hospital, hotel, ice, ink, iron, island, ivory, jacket, jar, jet, jigsaw, judo, jungle, kayak, key, king, kite, kiwi, knee, knife, knitting, lace, ladder, lady, lake, lamb, lamp, land, lantern, last, lava, leaf, leather, lemon, letter, lever, lid, light, lily, lion, little, log, long, lucky, machine, magic, magnet, maker, mango, map, maple, marble, market, mask, math, meadow, medal, melon, metal, middle, midnight, mill, mirror, mixer, monkey, monster, moon, morning, moss, motor, mountain, mouse, museum, nail, neighbour, nest, net, new, night, north, nose, number, ocean, office, old, olive, onion, orchard, organ, owl, paint, palace, panda, paper, parade, park, parrot, peach, peanut, pearl, pen, pencil, pepper, picture, pie, pig, pillow, pilot, pine, pink, pipe, pirate, pizza, plane, planet, plant, plate, player, plum, pocket, poem, pond, pony, poppy, port, post, pot, powder, press, princess, puddle, pump, puppet, quilt, rabbit, race, rack, rail, rainbow, ranch, recipe, record, ribbon, ring, river, road, robin, rocket, roof, root, rope, round, rubber, ruler, running, rust, sack, saddle, sail, sand, saw, scarf, school, science, screen, sea, season, secret, seed, shadow, shark, sheep, shell, shelf, ship, shirt, shoe, shop, silk, silver, singing, sister, skate, sky, sled, slide, slow, small, snake, snow, sofa, soft, soup, south, space, spider, spoon, spring, square, squirrel, stage, star, station, steam, steel, stone, storm, story, straw, street, string, sugar, suit, summer, sun, sunny, swan, sweater, sword, table, tail, tango, tank, tax, taxi, teacher, temple, tennis, tent, theatre, thunder, ticket, tide, tiger, tiny, toast, tool, torch, tower, town, toy, track, tractor, train, tree, trick, truck, trumpet, tulip, tunnel, turtle, twin, uncle, upper, van, velvet, village, violin, waffle, wagon, wall, walnut, warm, watch, wave, wax, west, whale, wheat, wheel, whistle, wild, wind, window, wing, winter, wolf, wood, wool, yard, young, zebra`);
+/** The single words of all training lists, and more. */
+const KNOWN = [...new Set([...Object.values(WORDS).flatMap(([train]) => train.flatMap((value) => value.split(' '))), ...COMMON])].filter((w) => w.length > 2);
 
-/** A word that means nothing where it stands: of syllables, of two halves of known words, or a word of some other kind. @param {Random} r */
+/** A word that means nothing where it stands: of syllables, of two halves of known words, of two known words as one, or one of some other kind. @param {Random} r */
 function madeUp(r) {
-  const way = r.below(5), a = r.pick(KNOWN), b = r.pick(KNOWN);
-  return way < 2 ? syllables(r) : way < 4 ? a.slice(0, 2 + r.below(a.length - 2)) + b.slice(1 + r.below(b.length - 2)) : a;
+  const way = r.below(10), a = r.pick(KNOWN), b = r.pick(KNOWN);
+  return way < 3 ? syllables(r) : way < 5 ? a.slice(0, 2 + r.below(a.length - 2)) + b.slice(1 + r.below(b.length - 2)) : way < 6 ? a + b : a;
 }
 
 /**
@@ -86,16 +89,16 @@ export function slots(r, held) {
   /** Not a value that is held out. @param {keyof typeof WORDS} kind @param {() => string} make */
   const unlike = (kind, make) => { for (;;) { const text = make(); if (!WORDS[kind][1].includes(text)) return text; } };
   /** Words to copy: from the list, or made up as often, so that copying is learned and not the list. @param {keyof typeof WORDS} kind @param {number} [invented] @param {() => string} [make] */
-  const open = (kind, invented = 0.45, make = () => phrase(1 + r.below(2))) => copied(!held && r.chance(invented) ? unlike(kind, make) : word(kind));
+  const open = (kind, invented = 0.55, make = () => phrase(1 + r.below(2))) => copied(!held && r.chance(invented) ? unlike(kind, make) : word(kind));
   /** A made-up word before one that tells what it is. @param {string[]} what */
   const named = (what) => `${madeUp(r)} ${r.pick(what)}`;
 
   function room() {
     if (r.chance(0.1)) { const name = held || r.chance(0.5) ? word('name') : madeUp(r); return copied(`${name}'s room`); }
-    return !held && r.chance(0.38) ? copied(unlike('room', () => (r.chance(0.4) ? named(['room', 'room', 'hall', 'corner', 'house']) : phrase(1 + r.below(2))))) : { text: word('room'), value: undefined };
+    return !held && r.chance(0.5) ? copied(unlike('room', () => (r.chance(0.4) ? named(['room', 'room', 'hall', 'corner', 'house']) : phrase(1 + r.below(2))))) : { text: word('room'), value: undefined };
   }
   function door() {
-    const text = !held && r.chance(0.38) ? unlike('door', () => named(['door', 'door', 'gate'])) : word('door');
+    const text = !held && r.chance(0.5) ? unlike('door', () => named(['door', 'door', 'gate'])) : word('door');
     return { text, value: text };
   }
   const task = () => `${r.pick(['call', 'buy', 'fix', 'check', 'pick up', 'take out', 'clean', 'feed', 'wash', 'bring', 'book', 'cancel', 'pay', 'send', 'move', 'return', 'write to', 'look at', 'get', 'find', 'finish', 'start', 'turn'])} ${r.pick(['the ', 'the ', 'my ', 'a ', '', 'our '])}${phrase(r.pick([1, 1, 1, 2, 3]))}`;
@@ -154,14 +157,14 @@ export function slots(r, held) {
     return { text, value: list, open: true };
   }
   function event() {
-    const what = open('event', 0.4, () => (r.chance(0.5) ? named(['meeting', 'class', 'appointment', 'party', 'night', 'lesson', 'call', 'club', 'training', 'visit', 'review']) : phrase(1 + r.below(2))));
+    const what = open('event', 0.5, () => (r.chance(0.35) ? named(['meeting', 'class', 'appointment', 'party', 'night', 'lesson', 'call', 'club', 'training', 'visit', 'review']) : phrase(1 + r.below(2))));
     return r.chance(0.35) ? copied(`${what.text} with ${r.chance(0.6) || held ? word('name') : madeUp(r)}`) : what;
   }
   /** @type {Record<string, () => Slot>} */
   const kinds = {
     room: () => { const s = room(); return { ...s, value: s.value ?? s.text }; }, percent, degrees, duration, time, day, items, event,
-    device: () => open('device'), door, color: () => open('color', 0.4), list: () => open('list', 0.4), task: () => open('task', 0.5, task), song: () => open('song', 0.5, () => phrase(1 + r.below(4))),
-    artist: () => open('artist', 0.5, () => phrase(1 + r.below(3))), genre: () => open('genre', 0.4), scene: () => open('scene'), label: () => open(r.chance(0.5) ? 'item' : 'name'), place: () => open('place'),
+    device: () => open('device'), door, color: () => open('color', 0.5), list: () => open('list', 0.5), task: () => open('task', 0.5, task), song: () => open('song', 0.5, () => phrase(1 + r.below(4))),
+    artist: () => open('artist', 0.5, () => phrase(1 + r.below(3))), genre: () => open('genre', 0.5), scene: () => open('scene'), label: () => open(r.chance(0.5) ? 'item' : 'name'), place: () => open('place'),
     few: () => { const n = r.pick(held ? [4, 7] : [1, 2, 3, 5, 6, 8, 9]); return { text: `${number(n)} degree${n > 1 ? 's' : ''}`, value: n }; },
     volume: () => { const n = drawn(() => r.below(101), (v) => `volume ${v}`); return { text: `${number(n)}${r.pick(['', '', ' percent'])}`, value: n }; },
   };

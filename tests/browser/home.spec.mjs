@@ -26,6 +26,19 @@ async function say(page, words) {
   return (await turn.locator('.answer-json, .answer').first().textContent()) ?? '';
 }
 
+/** Watches what keeps the page from answering: tasks of more than 50 ms. Resolves to a function that tells what came. @param {import('@playwright/test').Page} page */
+async function watched(page) {
+  await page.evaluate(() => {
+    const tasks = /** @type {number[]} */ ([]);
+    new PerformanceObserver((list) => tasks.push(...list.getEntries().map((entry) => entry.duration))).observe({ type: 'longtask' });
+    Object.assign(window, { longTasks: { tasks, begun: performance.now() } });
+  });
+  return () => page.evaluate(() => {
+    const { tasks, begun } = /** @type {{ longTasks: { tasks: number[], begun: number } }} */ (/** @type {unknown} */ (window)).longTasks;
+    return { tasks, seconds: (performance.now() - begun) / 1000 };
+  });
+}
+
 /** @param {import('@playwright/test').Page} page the Teach tab is filled in @param {number} [timeout] */
 async function teach(page, timeout = 400_000) {
   await page.click('#teach-go');
@@ -73,7 +86,12 @@ test('it learns a command in seconds, keeps it over a reload, and the old ones s
   expect(await say(page, 'time for a movie')).not.toBe(wanted);
   await page.click('#tab-teach');
   await page.locator('#teach-samples button', { hasText: 'movie time' }).click();
+  const tasks = await watched(page);
   await teach(page);
+  const long = await tasks();
+  console.log(`  while it was taught, the page was busy for more than 50 ms ${long.tasks.length} times in ${long.seconds.toFixed(1)} s${long.tasks.length ? `, at most ${Math.max(...long.tasks).toFixed(0)} ms` : ''}`);
+  // On a loaded machine a short task lasts as long as it waits for a core; a share of the time that no lesson on the page's own thread could keep holds everywhere.
+  expect(long.tasks.reduce((sum, ms) => sum + ms, 0) / 1000).toBeLessThan(0.25 * long.seconds);
   const counts = await page.locator('.verdict-counts li').allTextContents();
   console.log(`  taught in ${await page.locator('#lesson-time').textContent()}: ${counts.join('; ')}; training took ${await page.locator('#lesson-memory').textContent()}`);
   const [right, of] = /** @type {RegExpMatchArray} */ (counts[0].match(/\d+/g)).map(Number);

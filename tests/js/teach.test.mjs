@@ -3,16 +3,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InferenceSession } from '../../js-glue/index.js';
+import { samples } from '../../models/home/generate.mjs';
 import { INTENTS, TALK } from '../../models/home/grammar.mjs';
 import { readAdversarial, readTeach } from '../../tools/eval-home/data.mjs';
 import { reportPage } from '../../tools/eval-home/report.mjs';
-import { HOME_FRAME, PLAIN_FRAME, frameOf } from '../../web-demo/home/prompt.js';
+import { HOME_FRAME, PLAIN_FRAME } from '../../web-demo/home/frame.js';
+import { answersTo, formFor, frameOf } from '../../web-demo/home/prompt.js';
+import { answersIn, describeAnswers, isTaughtAnswer } from '../../web-demo/home/taught.js';
 import { closest } from '../../web-demo/search/vectors.js';
 import { added, dropped, mistyped, paraphrases, plain, polite, reordered, styled, synonym } from '../../web-demo/teach/augment.js';
 import { OLD_COMMANDS } from '../../web-demo/teach/old-commands.js';
 import { random } from '../../web-demo/teach/random.js';
 import { RECIPE, lessonFor, teach, testsFor } from '../../web-demo/teach/recipe.js';
-import { leaves, slotPaths, swapped } from '../../web-demo/teach/slots.js';
+import { answersOf, leaves, slotPaths, swapped } from '../../web-demo/teach/slots.js';
 import { homeModel, wasm } from './support/env.mjs';
 
 const EXAMPLES = ['movie time', "let's watch a movie", 'start the movie night', 'turn on the light for the film'].map((say) => ({ say, do: '{"intent":"scene","name":"movie time"}' }));
@@ -47,6 +50,19 @@ test('paraphrases: the same for the same seed, none twice, none an example, othe
   assert.ok(paraphrases([{ say: 'x', do: 'y' }], { n: 1000, seed: 1, part: 'learn' }).length < 1000, 'ends where there is nothing more to say');
 });
 
+test('the home model writes a blank before the words that it copies; people and programs see none of it', () => {
+  const { write, read, ask } = HOME_FRAME;
+  assert.equal(ask(' turn it on '), '<|user|> turn it on<|home|>');
+  const plainly = '{"intent":"add","items":["milk","2 eggs","été"],"note":"say \\"hi\\": now","n":1.50,"big":12345678901234567890,"to":{"name":" ann"},"none":""}';
+  const written = '{"intent":"add","items":[" milk","2 eggs"," été"],"note":" say \\"hi\\": now","n":1.50,"big":12345678901234567890,"to":{"name":"  ann"},"none":""}';
+  assert.equal(write(plainly), written);
+  assert.equal(read(written), plainly);
+  assert.equal(write('{ "intent" : "add",\n  "n": 1 }'), '{"intent":"add","n":1}', 'in the one form that the model knows');
+  for (const { output } of samples({ n: 500, seed: 3, part: 'train' })) assert.equal(read(write(output)), output);
+  assert.equal(write('He said "yes": now.'), 'He said "yes": now.', 'a sentence is no JSON');
+  assert.equal(read('{"intent":"light_on","room":" back po'), '{"intent":"light_on","room":"back po', 'broken off in the middle');
+});
+
 test('slots are found where answers copy, and only there; what is copied stays whole in every paraphrase', () => {
   assert.deepEqual([...slotPaths(PETS)], ['.pet']);
   assert.deepEqual([...slotPaths(EXAMPLES)], [], 'always the same value: not a slot, also where the words contain it');
@@ -58,6 +74,38 @@ test('slots are found where answers copy, and only there; what is copied stays w
   const made = paraphrases(PETS, { n: 200, seed: 5, part: 'learn' });
   for (const { say, do: answer } of made) assert.ok(say.toLowerCase().includes(JSON.parse(answer).pet), `${say} => ${answer}`);
   assert.ok(new Set(made.map(({ do: answer }) => answer)).size > 30);
+});
+
+test('an adapter tells what it answers, with marks where words are copied', () => {
+  assert.deepEqual(answersOf(PETS), [{ answer: '{"intent":"feed","pet":"…"}', own: ['feed', 'is', 'hungry', 'food', 'for', 'please'] }]);
+  assert.deepEqual(answersOf(EXAMPLES), [{ answer: EXAMPLES[0].do, own: [] }]);
+  assert.deepEqual(answersIn(describeAnswers(answersOf(PETS))), answersOf(PETS));
+  for (const other of ['', 'An adapter of somebody', 'Answers: [1]', 'Answers: [{"answer":"x"}]', 'Answers: {']) assert.equal(answersIn(other), null);
+  assert.equal(describeAnswers([{ answer: 'x'.repeat(20_000), own: [] }]), '');
+  const { grammar } = formFor(HOME_FRAME, 'Feed Bella!', answersOf(PETS));
+  assert.match(grammar ?? '', /\| taught0\n/);
+  assert.match(grammar ?? '', /"Bella"/);
+  assert.deepEqual([formFor(HOME_FRAME, 'x', null), formFor(PLAIN_FRAME, 'x', [])], [{}, {}]);
+});
+
+test('taught commands answer what they were taught, the model without them all else', async () => {
+  const taught = [...answersOf(PETS), ...answersOf(EXAMPLES)];
+  assert.ok(isTaughtAnswer('{"intent":"feed","pet":"old \\"max\\""}', taught) && isTaughtAnswer(EXAMPLES[0].do, taught));
+  for (const other of ['{"intent":"feed"}', '{"intent":"feed","pet":"max","n":1}', '{"intent":"scene","name":"movie"}', '']) assert.ok(!isTaughtAnswer(other, taught), other);
+  /** @type {Map<string, number>} */ const scales = new Map([['pets', 0.5], ['movie', 1], ['off', 0]]);
+  /** A model that says "broken" to what it knows while an adapter is at work. */
+  const session = /** @type {any} */ ({
+    complete: async (/** @type {string} */ prompt) => {
+      const adapted = [...scales.values()].some((scale) => scale !== 0);
+      return { text: !adapted ? 'as before' : prompt.includes('feed') ? '{"intent":"feed","pet":" max"}' : 'broken' };
+    },
+    listAdapters: () => [...scales].map(([name, scale]) => ({ name, scale })),
+    setAdapterScales: async (/** @type {Record<string, number>} */ next) => { for (const [name, scale] of Object.entries(next)) scales.set(name, scale); },
+  });
+  const ask = async (/** @type {readonly import('../../web-demo/home/taught.js').Taught[] | null} */ known) => (await answersTo(session, HOME_FRAME, [{ text: 'light' }, { text: 'feed max' }, { text: 'joke' }], { taught: known })).map(({ text }) => text);
+  assert.deepEqual(await ask(taught), ['as before', '{"intent":"feed","pet":"max"}', 'as before']);
+  assert.deepEqual([...scales], [['pets', 0.5], ['movie', 1], ['off', 0]], 'at work again');
+  assert.deepEqual(await ask(null), ['broken', '{"intent":"feed","pet":"max"}', 'broken'], 'an adapter that does not tell its answers');
 });
 
 test('a lesson has new and old samples; what checks it is not in it', () => {
@@ -100,6 +148,7 @@ test('the whole recipe on a model with random weights: it learns, says what it c
   assert.equal(lesson.steps, losses.length);
   assert.ok(phases.length >= 3 && memory.length === 1 && memory[0] === lesson.bytes && memory[0] > 1e5);
   assert.deepEqual([lesson.before.fresh.length, lesson.after.fresh.length, lesson.after.old.length], [3, 3, 0]);
+  assert.deepEqual(answersIn(lesson.adapter.meta.description), [{ answer: EXAMPLES[0].do, own: [] }]);
   assert.deepEqual(session.listAdapters(), []);
   const control = new AbortController();
   await assert.rejects(teach(session, EXAMPLES, { frame, recipe, signal: control.signal, onStep: () => control.abort() }), { name: 'AbortError' });

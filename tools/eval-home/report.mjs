@@ -25,6 +25,9 @@ function answersPart(a, name) {
   return `<h2>${escape(name)}: ${percent(a.exact)} of ${a.n} exactly right, ${percent(a.jsonValid)} valid</h2>${bars(groups.map(([label, g]) => ({ label, value: g.exact, text: `${percent(g.exact)} of ${g.n}` })), 'Exact match by intent')}`;
 }
 
+/** @param {import('../eval-home.mjs').Answers} a */
+const free = (a) => `<p>Without the form that the page holds answers to: ${percent(a.exact)} exactly right, ${percent(a.jsonValid)} valid.</p>`;
+
 /** @param {Results} r @param {object} recipe @returns {string} */
 export function reportPage(r, recipe) {
   const s = r.summary, slowest = Math.max(1, ...r.taught.map((t) => t.seconds));
@@ -48,7 +51,7 @@ figure { margin: 1rem 0; } figcaption { font-weight: 600; } td, th { text-align:
 </style>
 <h1>The home model</h1>
 <p>${escape(r.model)}: ${r.parameters.toLocaleString('en')} parameters, ${(r.bytes / 1e6).toFixed(2)} MB. Run by <code>npm run eval:home</code> on ${escape(r.machine)}; engine ${escape(r.engine)}, ${r.threads} thread${r.threads > 1 ? 's' : ''}.</p>
-${r.answers ? answersPart(r.answers.held, 'Held-out requests') + answersPart(r.answers.adversarial, 'Hand-written adversarial requests') : ''}
+${r.answers ? answersPart(r.answers.held, 'Held-out requests') + free(r.answers.heldFree) + answersPart(r.answers.adversarial, 'Hand-written adversarial requests') + free(r.answers.adversarialFree) : ''}
 ${taught}
 <h2>The recipe</h2><pre>${escape(JSON.stringify(recipe, null, 1))}</pre>
 </html>

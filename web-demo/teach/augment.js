@@ -16,6 +16,11 @@ const AROUND_COMMAND = {
   learn: ['please {x}', '{x} please', '{x}, please', 'can you {x}', 'could you {x}', 'could you please {x}', 'would you {x}', 'i want you to {x}', 'i need you to {x}', 'go ahead and {x}', '{x} for me', 'just {x}', 'can we {x}', 'i would like you to {x}', 'you can {x}', "let's {x}", 'will you {x}', 'time to {x}', 'it is time to {x}', 'i want to {x}', 'do {x}'],
   check: ['can you please {x}', 'would you please {x}', "i'd like you to {x}", '{x} for me please', 'could you {x} for me', 'kindly {x}', 'do me a favor and {x}', 'could we {x}', 'i would like to {x}', "let us {x}"],
 };
+/** Around what is neither a command nor a sentence ("movie time"). */
+const AROUND_NAME = {
+  learn: ['it is {x}', "it's {x}", 'now it is {x}', 'we have {x}', "let's have {x}", 'we want {x}', 'i want {x}', 'i need {x}', 'can we have {x}'],
+  check: ['it is {x} now', "so it's {x}", 'we need {x}', 'i would like {x}', 'could we have {x}'],
+};
 /** Around anything. */
 const AROUND_ALL = {
   learn: ['{x}', '{x}', '{x}', 'hey, {x}', 'hey {x}', 'ok, {x}', 'okay {x}', '{x} now', 'now {x}', '{x}, thanks', 'so {x}', 'um {x}', 'well, {x}', 'hey home, {x}', '{x} please', '{x} right now', 'oh, {x}', '{x} again', 'yes, {x}', '{x} then', '{x} everyone', '{x} today'],
@@ -39,6 +44,11 @@ const QUESTION = /^(what|who|where|how|is|are|do|does|will|should|am|have|which|
 /** What a command begins with: only before such a word does "could you" make sense. */
 const VERB = /^(turn|switch|put|make|get|give|bring|set|start|begin|stop|end|launch|activate|run|play|read|tell|say|show|call|phone|ring|order|brew|feed|fill|water|wash|clean|tidy|open|close|shut|lock|unlock|light|dim|heat|warm|cool|charge|load|plug|save|lower|raise|keep|check|find|look|send|write|remind|add|take|buy|book|plan|prepare|help|welcome|mute|sound|cheer|go|be|do|watch|use|move|find|ask|let me|wake|cancel|delete|remove|pause|resume|skip|record|print|scan|cook|bake|grill|serve|park|drive)\b/i;
 
+/** What a sentence begins with. */
+const SENTENCE = /^(i|we|you|he|she|it|they|there|this|that|the|a|an|my|our|nobody|no one|someone|somebody|everyone|everybody|people|please|not?|don't|let's|let us|it's|i'm|i'd|we're|we'd|\w+ (is|are|was|has|have|had|will|needs?|wants?))\b/i;
+/** After these words a small word fits. */
+const TAKES_ARTICLE = /\b(need|needs|want|wants|have|get|make|start|begin|play|order|do|some|for|with) (?!the\b|a\b|an\b|my\b|our\b|some\b|it\b|us\b|me\b|to\b|for\b)/i;
+
 const NEIGHBOURS = /** @type {Record<string, string>} */ ({
   a: 's', b: 'v', c: 'x', d: 'f', e: 'w', f: 'g', g: 'h', h: 'j', i: 'o', j: 'k', k: 'l', l: 'k', m: 'n', n: 'b', o: 'i', p: 'o', q: 'w', r: 't', s: 'd', t: 'y', u: 'i', v: 'c', w: 'e', x: 'z', y: 'u', z: 'x',
 });
@@ -47,7 +57,8 @@ const NEIGHBOURS = /** @type {Record<string, string>} */ ({
 
 /** @type {Change} */
 export function polite(text, r, part) {
-  const frames = !VERB.test(text) || r.chance(0.4) ? AROUND_ALL[part] : AROUND_COMMAND[part];
+  const own = VERB.test(text) ? AROUND_COMMAND[part] : QUESTION.test(text) || SENTENCE.test(text) || text.split(' ').length > 3 ? [] : AROUND_NAME[part];
+  const frames = !own.length || r.chance(0.4) ? AROUND_ALL[part] : own;
   return r.pick(frames).replace('{x}', () => text);
 }
 /** @type {Change} */
@@ -65,11 +76,17 @@ export function dropped(text, r) {
   const at = small.length ? r.pick(small) : words.length >= 5 ? r.below(words.length) : -1;
   return at < 0 ? text : words.toSpliced(at, 1).join(' ');
 }
+/** Nothing but the words that carry the meaning. @type {Change} */
+export function shortened(text) {
+  const words = text.split(' ').filter((word) => !SMALL.test(word));
+  return words.length ? words.join(' ') : text;
+}
 /** One small word more, or another article. @type {Change} */
 export function added(text, r) {
   const words = text.split(' ');
   const article = words.findIndex((w) => /^(the|a|my|our)$/i.test(w));
   if (article >= 0 && r.chance(0.5)) return words.with(article, r.pick(ADDED.before)).join(' ');
+  if (TAKES_ARTICLE.test(text) && r.chance(0.5)) return text.replace(TAKES_ARTICLE, (before) => before + r.pick(ADDED.before) + ' ');
   return r.chance(0.5) ? `${text} ${r.pick(ADDED.anywhere)}` : words.toSpliced(r.below(words.length), 0, r.pick(ADDED.anywhere)).join(' ');
 }
 /** "start it when we eat, now" -> the last part first. @type {Change} */
@@ -92,7 +109,7 @@ export function styled(text, r) {
 }
 
 /** How often each change is made; they are made in this order. @type {readonly (readonly [Change, number])[]} */
-const CHANGES = [[synonym, 0.35], [dropped, 0.2], [added, 0.12], [reordered, 0.1], [polite, 0.65], [mistyped, 0.2], [styled, 1]];
+const CHANGES = [[synonym, 0.35], [dropped, 0.2], [shortened, 0.08], [added, 0.12], [reordered, 0.1], [polite, 0.65], [mistyped, 0.2], [styled, 1]];
 
 /**
  * One other way to say it. @param {string} text @param {Random} r @param {Part} part
@@ -106,6 +123,15 @@ export function paraphrase(text, r, part, copied = []) {
     if (whole(next)) out = next;
   }
   return out;
+}
+
+/**
+ * The same command in the manners of `polite`: so that manners mean nothing, they must stand around old commands as well as around new ones.
+ * @param {Example} example @param {Random} r @param {Part} part @returns {Example}
+ */
+export function reframed({ say, do: answer }, r, part) {
+  const bare = say.replace(/[.!?]+$/, '');
+  return { say: polite(bare, r, part), do: answer };
 }
 
 /** As two texts are compared: without capitals, marks and blanks. @param {string} text */

@@ -2,6 +2,7 @@
 /** What the model was taught: saved adapters, each with a switch, files to take away, and a way to delete it. */
 import { announce, byId, el } from '../dom.js';
 import { formatBytes } from '../format.js';
+import { answersIn } from '../home/taught.js';
 import { recall, remember } from '../remember.js';
 
 /**
@@ -21,6 +22,7 @@ const FORMATS = [
 export class Shelf {
   /** @type {{ changed(): void, problem(error: unknown): void }} */ #page;
   /** @type {Session | null} */ #session = null;
+  /** What they answer (taught.js), by their names. @type {Map<string, import('../home/taught.js').Taught[] | null>} */ #answers = new Map();
   #box = byId('adapters');
 
   /** @param {{ changed(): void, problem(error: unknown): void }} page */
@@ -41,7 +43,7 @@ export class Shelf {
     if (session?.info.hasLogits) {
       const off = new Set(recall(OFF, /** @type {string[]} */ ([])));
       for (const name of await session.savedAdapters().catch(() => [])) {
-        try { await session.loadAdapter(name, { scale: off.has(name) ? 0 : 1 }); } catch (error) { console.info(`${name} does not fit this model`, error); }
+        try { await this.#load(session, await session.openAdapter(name), name, off.has(name) ? 0 : 1); } catch (error) { console.info(`${name} does not fit this model`, error); }
       }
     }
     await this.refresh();
@@ -52,10 +54,22 @@ export class Shelf {
     const session = this.#session;
     if (!session) return;
     if (session.listAdapters().some((a) => a.name === name)) await session.unloadAdapter(name);
-    await session.loadAdapter(adapter, { name });
+    await this.#load(session, adapter, name, 1);
     await adapter.save(name).catch((error) => this.#page.problem(error)); // works on without storage, until the page is left
     this.#switched(name, true);
     await this.refresh();
+  }
+
+  /** What the commands that are at work answer, null if one of them does not say. @returns {import('../home/taught.js').Taught[] | null} */
+  get taught() {
+    const atWork = this.#session?.info.hasLogits ? this.#session.listAdapters().filter(({ scale }) => scale !== 0).map(({ name }) => this.#answers.get(name) ?? null) : [];
+    return atWork.every((answers) => answers !== null) ? atWork.flat() : null;
+  }
+
+  /** @param {Session} session @param {Adapter} adapter @param {string} name @param {number} scale */
+  async #load(session, adapter, name, scale) {
+    await session.loadAdapter(adapter, { name, scale });
+    this.#answers.set(name, answersIn(adapter.meta.description));
   }
 
   /** @param {File[]} files one GGUF or JSON file, or PEFT's two */

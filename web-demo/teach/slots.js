@@ -4,6 +4,8 @@
  * also gets other values in its place, so that the model learns to copy and not to remember.
  */
 
+import { SLOT } from '../home/taught.js';
+
 /** @typedef {import('./random.js').Random} Random */
 /** @typedef {{ say: string, do: string }} Example what is said, and the answer to it */
 /** @typedef {{ path: string, value: string }} Leaf */
@@ -51,4 +53,18 @@ export function swapped(example, paths, r) {
     answer = answer.replace(JSON.stringify(value), JSON.stringify(other));
   }
   return { say, do: answer };
+}
+
+/** Every different answer of the examples, with a mark where it is copied, and the words around what is copied. @param {readonly Example[]} examples @returns {import('../home/taught.js').Taught[]} */
+export function answersOf(examples) {
+  const paths = slotPaths(examples), copied = new Set(), around = new Set();
+  const wordsIn = (/** @type {string} */ text) => text.toLowerCase().match(/[\p{L}\p{N}][\p{L}\p{N}'’-]*/gu) ?? [];
+  const answers = new Set(examples.map(({ say, do: answer }) => {
+    const filled = leaves(answer).filter(({ path, value }) => paths.has(path) && wordPattern(value).test(say));
+    for (const { value } of filled) for (const word of wordsIn(value)) copied.add(word);
+    for (const word of wordsIn(filled.reduce((text, { value }) => text.replace(wordPattern(value), ' '), say))) around.add(word);
+    return filled.reduce((text, { value }) => text.replace(JSON.stringify(value), JSON.stringify(SLOT)), answer);
+  }));
+  const own = [...around].filter((word) => !copied.has(word));
+  return [...answers].map((answer) => ({ answer, own: answer.includes(JSON.stringify(SLOT)) ? own : [] }));
 }

@@ -8,7 +8,7 @@ import { SAMPLES } from './samples.js';
 
 /**
  * @typedef {import('../engine.js').Session} Session
- * @typedef {import('../home/prompt.js').Frame} Frame
+ * @typedef {import('../home/frame.js').Frame} Frame
  * @typedef {import('./slots.js').Example} Example
  * @typedef {import('./recipe.js').Lesson} Lesson
  * @typedef {{ examples: Example[], name: string } | { error: string, field: HTMLElement }} Entered
@@ -18,7 +18,7 @@ const FEWEST = 3, MOST = 10;
 const ARROW = /\s+=>\s+/;
 
 export class TeachTab {
-  /** @type {{ keep(name: string, lesson: Lesson): Promise<void>, tryIt(text: string): void, changed(): void, problem(error: unknown): void }} */ #page;
+  /** @type {{ keep(name: string, lesson: Lesson): Promise<void>, taught(): readonly import('../home/taught.js').Taught[] | null, tryIt(text: string): void, changed(): void, problem(error: unknown): void }} */ #page;
   /** @type {{ session: Session, frame: Frame } | null} */ #open = null;
   /** @type {AbortController | null} */ #running = null;
   /** Settles when no lesson runs. @type {Promise<void>} */ #done = Promise.resolve();
@@ -28,7 +28,7 @@ export class TeachTab {
   #do = byId('teach-do', HTMLTextAreaElement);
   #name = byId('teach-name', HTMLInputElement);
 
-  /** @param {{ keep(name: string, lesson: Lesson): Promise<void>, tryIt(text: string): void, changed(): void, problem(error: unknown): void }} page keep: save the lesson's adapter and put it to work */
+  /** @param {{ keep(name: string, lesson: Lesson): Promise<void>, taught(): readonly import('../home/taught.js').Taught[] | null, tryIt(text: string): void, changed(): void, problem(error: unknown): void }} page keep: save the lesson's adapter and put it to work; taught: answers of what is at work */
   constructor(page) {
     this.#page = page;
     for (let i = 0; i < FEWEST; i++) this.#addRow('');
@@ -127,7 +127,7 @@ export class TeachTab {
     this.#show();
     try {
       const lesson = await teach(session, examples, {
-        frame, signal: control.signal,
+        frame, taught: this.#page.taught(), signal: control.signal,
         onPhase: (text) => { byId('teach-phase').textContent = `${text} …`; },
         onPlan: ({ bytes }) => { byId('lesson-memory').textContent = formatBytes(bytes); },
         onStep: ({ step, steps, loss }) => {
