@@ -67,6 +67,7 @@ export class Adapters {
     for (const [name, scale] of scales) {
       this.#w.mergeAdapter(this.#model, this.#find(name).handle, scale);
       this.unload(name);
+      for (const other of this.#loaded.values()) this.#w.rebaseAdapter(other.handle);
     }
   }
   /** New scales; those that are not named stay. Nothing changes after an error. @param {readonly (readonly [string, number])[]} scales */

@@ -444,6 +444,8 @@ export class WasmInstance {
   }
   /** Into the model's weights, for ever; nothing may be at work on it. @param {number} model @param {number} adapter @param {number} scale */
   mergeAdapter(model, adapter, scale) { this.#must('w_adapter_merge', model, adapter, scale); }
+  /** Another adapter was merged into its model. @param {number} adapter */
+  rebaseAdapter(adapter) { this.#run('w_adapter_rebased', adapter); }
   /** Bytes of the model's file, as its weights are now. @param {number} model @param {number} from @param {number} n @returns {Uint8Array} */
   readModel(model, from, n) {
     const at = this.alloc(n);

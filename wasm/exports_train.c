@@ -76,6 +76,7 @@ int32_t w_adapter_merge(en_model *m, const en_adapter *a, double scale) {
   w_free(scratch);
   return status;
 }
+void w_adapter_rebased(en_adapter *a) { en_adapter_rebased(a); }
 /* The file of a model as its weights are now: n_bytes of it from byte `at` on. */
 int32_t w_model_read(const en_model *m, double at, void *dst, uint32_t n_bytes) { return at >= 0 ? en_model_read(m, (uint64_t)at, dst, n_bytes) : EN_E_ARG; }
 

@@ -253,6 +253,8 @@ float *en_adapter_b(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *ra
 float *en_adapter_m(en_adapter *a, uint32_t layer, uint32_t target, uint32_t *rows); /* the lengths of its rows, [rows]; NULL too if the adapter is not of DoRA */
 /* After such numbers of a DoRA adapter were written: its rows' norms follow from them. Training and reading files do it themselves. */
 void en_adapter_changed(en_adapter *a);
+/* After the model's weights were changed by something else, another adapter merged into them: DoRA's norms are counted again. */
+void en_adapter_rebased(en_adapter *a);
 uint64_t en_adapter_params(const en_adapter *a); /* trainable numbers */
 float en_adapter_alpha(const en_adapter *a);     /* the scale of an update is this / its rank (rslora included); 0: the scale is 1 */
 /* The update times `scale` into the weights themselves: every matrix is decoded, changed and encoded again in its own type (F32: nothing is lost but

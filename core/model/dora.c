@@ -63,3 +63,7 @@ static void change(const en_adapter *a, const en_lora *e, const en_weight *w) { 
 void en_dora_count(en_adapter *a) { for_all(a, count); }
 void en_dora_begin(en_adapter *a) { for_all(a, begin); }
 void en_adapter_changed(en_adapter *a) { for_all(a, change); }
+void en_adapter_rebased(en_adapter *a) {
+  en_dora_count(a);
+  en_adapter_changed(a);
+}

@@ -144,6 +144,7 @@ async function round(number, rng, { server, files, plans, spares, folder, totals
     const plan = randomPlan(rng.fork(), last ? 0 : rng.pick([0, 0.2, 0.5]), hashed ? FAULT_NAMES : HONEST);
     const slow = rng.chance(0.8);
     for (const p of paths) plans.set(p, (asked) => { const fault = plan(asked); if (fault) totals.faults++; return fault ?? (slow ? 'drip' : null); });
+    await (await fetch(server.at('/caught-up'))).arrayBuffer(); // what a killed process had asked may still wait in its sockets: the server reads that before it answers this
     const from = server.log.length;
     const child = spares.take();
     const { wrote, outcome, message } = await attempt(child, last ? { ...task, patience: { ...task.patience, timeout: 20_000 } } : task, { how, after: rng.int(count + 1), late: rng.chance(0.7) ? 0 : rng.int(6) });

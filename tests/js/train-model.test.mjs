@@ -65,6 +65,21 @@ test('merge() makes the file that `adapter merge-into` makes, and the session is
   }
 });
 
+test('an adapter of DoRA that stays when another is merged has the lengths of the rows that there are now', needsCli, async () => {
+  edgeNet('train', homeModel, '--data', data, '--out', file('long.gguf'), ...SAME, '--targets', 'q,down');
+  edgeNet('adapter', 'merge-into', homeModel, file('long.gguf'), file('merged-long.gguf'));
+  await using(homeModel, {}, async (s) => {
+    const trainer = s.createTrainer({ ...CONFIG, useDora: true });
+    await trainer.train(pairs, RUN);
+    const dora = await (await trainer.getAdapter()).export('json');
+    const logits = await using(file('merged-long.gguf'), {}, async (other) => { await other.loadAdapter(Buffer.from(dora), { name: 'dora' }); return other.logits('the sea'); });
+    await s.loadAdapter(Buffer.from(dora), { name: 'dora' });
+    await s.loadAdapter(readFileSync(file('long.gguf')), { name: 'long' });
+    await s.merge({ long: 1 });
+    assert.deepEqual(await s.logits('the sea'), logits);
+  });
+});
+
 test('distillation from a session, or from logits that the samples bring: the losses of the command', needsCli, async () => {
   for (const [topK, more] of /** @type {const} */ ([[5, ['--top-k', '5', '--temperature', '3']], [0, ['--hard-mix', '0.25']]])) {
     const native = curve(homeModel, '--teacher', file('merged.gguf'), '--out', file('student.gguf'), ...SAME, ...more);
