@@ -252,7 +252,9 @@ test('killed again and again, a training with checkpoints goes on with the same 
     if (code !== 0) kills++;
   }
   assert.ok(kills >= 3, `it was killed ${kills} times`);
-  assert.deepEqual(curve(pieces), expected);
+  const said = curve(pieces), unsaid = [...expected.keys()].filter((step) => !said.has(step));
+  assert.ok(unsaid.length <= kills, `steps that were kept but killed before they were told: ${unsaid}`);
+  assert.deepEqual(said, new Map([...said.keys()].map((step) => [step, expected.get(step)])));
 });
 
 test('a checkpoint of other data or settings is refused, and forgotten on demand', () => using({ storage: 'filesystem', storageRoot: path.join(folder, 'store-c') }, async (s) => {
