@@ -71,17 +71,6 @@ static void refuses(void) {
 /* ---- adapters ---- */
 
 typedef struct { en_adapter *a; void *mem; } held_t;
-static float *flat(en_adapter *a, uint64_t *n) { /* the adapter's numbers lie one after another, beginning with the first A */
-  uint32_t rank, cols;
-  *n = en_adapter_params(a);
-  for (uint32_t l = 0; l < TINY_L; l++)
-    for (uint32_t target = 1; target <= EN_LORA_DOWN; target *= 2) {
-      float *p = en_adapter_a(a, l, target, &rank, &cols);
-      if (p) return p;
-    }
-  return NULL;
-}
-
 static held_t fresh(const en_model *m, const en_adapter_spec *spec) {
   const size_t need = en_adapter_bytes(m, spec);
   held_t h = {NULL, aligned_alloc(EN_ALIGN, need)};

@@ -211,4 +211,16 @@ static inline en_session *open_session(const en_model *m, const en_session_spec 
   if (en_session_init(&s, *mem, need, m, spec, host, &why) != EN_OK) printf("session: %s\n", why.text);
   return s;
 }
+
+static inline float *flat(en_adapter *a, uint64_t *n) { /* the adapter's numbers lie one after another, beginning with the first A */
+  uint32_t rank, cols;
+  *n = en_adapter_params(a);
+  for (uint32_t l = 0; l < TINY_L; l++)
+    for (uint32_t target = 1; target <= EN_LORA_DOWN; target *= 2) {
+      float *p = en_adapter_a(a, l, target, &rank, &cols);
+      if (p) return p;
+    }
+  return NULL;
+}
+
 #endif

@@ -37,17 +37,6 @@ static inline void fill_b(en_adapter *a) {
     }
 }
 
-static inline float *flat(en_adapter *a, uint64_t *n) { /* the adapter's numbers lie one after another, beginning with the first A */
-  uint32_t rank, cols;
-  *n = en_adapter_params(a);
-  for (uint32_t l = 0; l < TINY_L; l++)
-    for (uint32_t target = 1; target <= EN_LORA_DOWN; target *= 2) {
-      float *p = en_adapter_a(a, l, target, &rank, &cols);
-      if (p) return p;
-    }
-  return NULL;
-}
-
 static inline void fill_batch(void) {
   for (int i = 0; i < T; i++) {
     ids[i] = (int32_t)(en_random(6, (uint64_t)i) % TINY_V);

@@ -1,6 +1,18 @@
 /* what was trained leaves the trainer: adapters on sessions, saved and loaded as GGUF and PEFT, merged into the weights; states restored. */
 #include "tiny_train.h"
 
+/* The loss of the whole text from a session's logits: the sum over its positions of -log p(next id). */
+static double surprise(en_session *s) {
+  double sum = 0;
+  for (uint32_t i = 0; i + 1 < T; i++) {
+    const float *z = en_logits(s, i);
+    double e = 0;
+    for (int v = 0; v < TINY_V; v++) e += exp((double)z[v] - (double)z[ids[i + 1]]);
+    sum += log(e);
+  }
+  return sum;
+}
+
 /* What the trainer computes is what sessions compute: its loss of one sequence is the loss that a session's logits give. */
 static void same_as_session(const en_model *m, uint32_t targets, double tolerance) {
   const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = targets};
@@ -16,14 +28,7 @@ static void same_as_session(const en_model *m, uint32_t targets, double toleranc
   CHECK_EQ(en_train_evaluate(a.t, &(en_train_batch){.n = T, .ids = ids}, &loss, NULL), EN_OK);
   CHECK_EQ(en_session_attach(s, a.a, 1, NULL), EN_OK);
   CHECK_EQ(en_eval(s, &(en_batch){T, ids, NULL, want}, NULL), EN_OK);
-  double sum = 0;
-  for (uint32_t i = 0; i + 1 < T; i++) {
-    const float *z = en_logits(s, i);
-    double e = 0;
-    for (int v = 0; v < TINY_V; v++) e += exp((double)z[v] - (double)z[ids[i + 1]]);
-    sum += log(e);
-  }
-  CHECK_NEAR(sum, loss.loss, tolerance * loss.loss);
+  CHECK_NEAR(surprise(s), loss.loss, tolerance * loss.loss);
   free(mem);
   tear_down(&a);
 }
@@ -155,14 +160,7 @@ static void round_trips(const en_model *m) {
   CHECK_EQ(en_session_attach(s, a.a, 1, &why), EN_OK);
   const en_batch all = {T, ids, NULL, want};
   CHECK_EQ(en_eval(s, &all, NULL), EN_OK);
-  double sum = 0;
-  for (uint32_t i = 0; i + 1 < T; i++) {
-    const float *z = en_logits(s, i);
-    double e = 0;
-    for (int v = 0; v < TINY_V; v++) e += exp((double)z[v] - (double)z[ids[i + 1]]);
-    sum += log(e);
-  }
-  CHECK_NEAR(sum, loss.loss, 2e-3 * loss.loss);
+  CHECK_NEAR(surprise(s), loss.loss, 2e-3 * loss.loss);
   CHECK_EQ(en_seq_length(s, 0), T);
   CHECK_EQ(en_session_detach(s, a.a), EN_OK);
   CHECK_EQ(en_session_detach(s, a.a), EN_E_ARG);
