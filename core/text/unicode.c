@@ -9,15 +9,24 @@ static int32_t ascii_class(uint32_t cp) { /* most text, without the search */
   return strchr("$+<=>^`|~", (int)cp) ? EN_CP_SYMBOL : EN_CP_PUNCTUATION;
 }
 
-int32_t en_codepoint_class(uint32_t cp) {
-  if (cp < 128) return ascii_class(cp);
-  int32_t lo = 0, hi = EN_COUNT(unicode_runs);
-  while (hi - lo > 1) { /* the run that cp is in: the last one that starts at or before it */
+/* The last of n ascending values that is at most cp, or the first one. */
+static int32_t last_upto(const uint32_t *values, int32_t n, uint32_t cp) {
+  int32_t lo = 0, hi = n;
+  while (hi - lo > 1) {
     const int32_t mid = (lo + hi) / 2;
-    if (unicode_runs[mid] >> 3 <= cp) lo = mid;
+    if (values[mid] <= cp) lo = mid;
     else hi = mid;
   }
-  return (int32_t)(unicode_runs[lo] & 7);
+  return lo;
+}
+
+int32_t en_codepoint_class(uint32_t cp) {
+  if (cp < 128) return ascii_class(cp);
+  const int32_t block = last_upto(unicode_starts, EN_COUNT(unicode_starts), cp);
+  const uint16_t *run = unicode_runs + block * UNICODE_BLOCK, *end = unicode_runs + EN_MIN((block + 1) * UNICODE_BLOCK, EN_COUNT(unicode_runs));
+  uint32_t at = cp - unicode_starts[block]; /* how far cp lies behind the start of the run */
+  while (run + 1 < end && at >= run[1] >> 3) at -= (uint32_t)*++run >> 3;
+  return *run & 7;
 }
 
 uint32_t en_codepoint_lower(uint32_t cp) {
@@ -32,15 +41,11 @@ uint32_t en_codepoint_lower(uint32_t cp) {
   return cp >= first && cp <= run[1] && (cp - first) % ((run[0] & 1) + 1) == 0 ? cp + run[2] : cp;
 }
 
-/* The entry of cp; NULL: it has none. */
-static const uint32_t *parts_of(uint32_t cp) {
-  int32_t lo = 0, hi = EN_COUNT(unicode_parts) / 2;
-  while (hi - lo > 1) {
-    const int32_t mid = (lo + hi) / 2;
-    if (unicode_parts[2 * mid] >> 11 <= cp) lo = mid;
-    else hi = mid;
-  }
-  return unicode_parts[2 * lo] >> 11 == cp ? &unicode_parts[2 * lo] : NULL;
+/* Where cp stands in the tables of parts; -1: it has none. */
+static int32_t parts_of(uint32_t cp) {
+  const int32_t run = last_upto(unicode_part_starts, EN_COUNT(unicode_part_starts), cp);
+  const uint32_t at = unicode_part_indices[run] + (cp - unicode_part_starts[run]);
+  return cp >= unicode_part_starts[run] && at < unicode_part_indices[run + 1] ? (int32_t)at : -1;
 }
 
 /* Hangul syllables by arithmetic (Unicode standard, 3.12). */
@@ -55,10 +60,10 @@ int32_t en_codepoint_decompose(uint32_t cp, uint32_t out[EN_MAX_PARTS]) {
   uint32_t seconds[EN_MAX_PARTS];
   int32_t n = 0, k = 0;
   if (cp - 0xAC00 < 11172) return hangul(cp - 0xAC00, out);
-  for (const uint32_t *parts = cp < 0xC0 ? NULL : parts_of(cp); parts; parts = parts_of(cp)) {
-    const uint32_t second = unicode_seconds[parts[0] & 2047];
+  for (int32_t at = parts_of(cp); at >= 0; at = parts_of(cp)) {
+    const uint32_t second = unicode_seconds[unicode_second_indices[at]];
     if (second && n < EN_MAX_PARTS - 1) seconds[n++] = second;
-    cp = parts[1];
+    cp = (uint32_t)unicode_first_planes[at] << 16 | unicode_firsts[at];
   }
   out[k++] = cp;
   while (n) out[k++] = seconds[--n];
