@@ -32,9 +32,6 @@ if(EN_WASM)
   set_source_files_properties("${PROJECT_SOURCE_DIR}/core/quant/quant.c" PROPERTIES COMPILE_OPTIONS -O3)
   list(TRANSFORM EN_COLD_FILES PREPEND "${PROJECT_SOURCE_DIR}/core/")
   set_source_files_properties(${EN_COLD_FILES} PROPERTIES COMPILE_OPTIONS -Oz)
-  if(NOT EN_VARIANT STREQUAL "scalar") # beside a SIMD table the reference is there to compare with
-    set_source_files_properties("${PROJECT_SOURCE_DIR}/core/kernels/ref/ref.c" PROPERTIES COMPILE_OPTIONS -Os)
-  endif()
 endif()
 
 # Kernel folders of one instruction set: included only where they can be compiled, with the flags that they need. Wasm variants
@@ -78,7 +75,7 @@ foreach(folder IN LISTS EN_CORE_FOLDERS)
       target_compile_options(en_${folder} PRIVATE $<IF:$<IN_LIST:${folder},${EN_COLD}>,-Oz,-Os>)
     endif()
     if(folder STREQUAL "kernels" AND EN_VARIANT MATCHES "^(simd128|relaxed)")
-      target_compile_definitions(en_kernels PRIVATE EN_NO_REF_INT8) # the scalar engine and native builds have it to compare with
+      target_compile_definitions(en_kernels PRIVATE EN_NO_REF_INT8 EN_NO_REF) # the scalar engine and native builds have it to compare with
     endif()
     list(APPEND EN_CORE_TARGETS en_${folder})
   else()

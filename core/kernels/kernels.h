@@ -88,8 +88,8 @@ typedef struct en_kernels {
 #include "tables.def"
 #undef EN_TABLE
 
-/* Copy table `name` ("auto": the best usable) into *out with NULL entries filled from ref, products from ref for types it lacks only
- * when it is `ref` itself (other tables use panels over their own f32 product). EN_E_UNSUPPORTED: unknown or not usable here. */
+/* Copy table `name` ("auto": the best usable) into *out. Every table has all of kernels.def and a product of F32, which types without a product of
+ * their own use by panels. EN_E_UNSUPPORTED: unknown or not usable here. */
 int32_t en_kernels_pick(en_kernels *out, const char *name, en_why *why);
 const char *en_kernels_usable(int32_t i); /* name of the i-th usable table, best first; NULL past the end */
 
