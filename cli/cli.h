@@ -3,6 +3,7 @@
 #define EN_CLI_H
 #include "../core/format/gguf.h"
 #include "../core/include/en.h"
+#include "../core/include/en_normal.h"
 #include "../host/threads.h"
 #include "args.h"
 #include <stdio.h>
@@ -38,6 +39,7 @@ typedef struct {
   en_info info;
   en_model *model;
   en_tokenizer *tokenizer;
+  en_normal normal; /* what text becomes before it is tokenized */
   en_host host;
   en_threads *threads;
   void *image, *model_mem, *tokenizer_mem;

@@ -29,6 +29,7 @@ static int32_t open_tokenizer(cli_model *m, size_t n_head, en_why *why) {
   const size_t n = en_tokenizer_bytes(m->image, n_head);
   m->tokenizer_mem = cli_alloc(n);
   if (!m->tokenizer_mem) return en_fail(why, EN_E_NOMEM, "no memory for the tokenizer (%z bytes)", (uint64_t)n);
+  EN_TRY(en_normal_of_head(m->image, n_head, &m->normal, why));
   return en_tokenizer_init(&m->tokenizer, m->tokenizer_mem, n, m->image, n_head, why);
 }
 
@@ -107,7 +108,25 @@ int32_t cli_session(const cli_model *m, const en_session_spec *spec, en_session 
   return status;
 }
 
-int32_t *cli_encode(const cli_model *m, const char *text, size_t n_bytes, int32_t flags, size_t *n_ids) {
+/* The text in its normal form, NULL: no memory. free() it. */
+static char *normalize(en_normal form, const char *text, size_t n_bytes, size_t *n_out) {
+  const size_t n_scratch = en_normal_bytes(form, text, n_bytes);
+  void *scratch = n_scratch ? cli_alloc(n_scratch) : NULL;
+  char *out = NULL;
+  int32_t status = scratch ? EN_E_FULL : EN_E_NOMEM;
+  for (*n_out = n_bytes; status == EN_E_FULL;) { /* most texts become no longer */
+    const size_t cap = *n_out;
+    free(out);
+    out = cli_alloc(cap + 1);
+    status = out ? en_normal_text(form, text, n_bytes, out, cap, n_out, scratch, n_scratch) : EN_E_NOMEM;
+  }
+  free(scratch);
+  if (status == EN_OK) return out;
+  free(out);
+  return NULL;
+}
+
+static int32_t *encode(const cli_model *m, const char *text, size_t n_bytes, int32_t flags, size_t *n_ids) {
   const size_t n_scratch = en_encode_bytes(m->tokenizer, n_bytes);
   void *scratch = n_scratch ? cli_alloc(n_scratch) : NULL;
   size_t cap = n_bytes / 2 + 16;
@@ -125,4 +144,14 @@ int32_t *cli_encode(const cli_model *m, const char *text, size_t n_bytes, int32_
   free(ids);
   cli_fail(m->path, "the text of %zu bytes could not be tokenized: %s", n_bytes, status == EN_E_NOMEM ? "not enough memory" : en_status_name(status));
   return NULL;
+}
+
+int32_t *cli_encode(const cli_model *m, const char *text, size_t n_bytes, int32_t flags, size_t *n_ids) {
+  if (m->normal == EN_NORMAL_NONE) return encode(m, text, n_bytes, flags, n_ids);
+  size_t n = 0;
+  char *normal = normalize(m->normal, text, n_bytes, &n);
+  if (!normal) { cli_fail(m->path, "not enough memory to normalize a text of %zu bytes", n_bytes); return NULL; }
+  int32_t *ids = encode(m, normal, n, flags, n_ids);
+  free(normal);
+  return ids;
 }

@@ -382,6 +382,8 @@ function open(w, model, tokenizer, { contextLength, parallel, promptLookup: look
   const spec = { nBatch: Math.max(BATCH, parallel), nSeq: parallel, lookup, drafts, nLogits: Math.max(parallel * (1 + Math.max(lookup, drafts)), Math.min(16, Math.floor(LOGITS_BYTES / (4 * info.vocab)))), kvType: KV_TYPES[kvType], embedContext: Math.min(info.contextTrained || EMBED_CONTEXT, contextLength ?? EMBED_CONTEXT), profile };
   const session = info.hasLogits ? w.openSession(model.handle, { nCtx, ...spec }) : null;
   const metadata = w.metadata(model.handle);
+  w.normalForm = String(metadata['tokenizer.ggml.normalizer.form'] ?? '');
+  if (!/^(NFK?[CD])?$/.test(w.normalForm)) throw new EdgeNetError('UNSUPPORTED', `the normal form ${w.normalForm} (tokenizer.ggml.normalizer.form) is not one that we know`);
   return {
     model, tokenizer, session, spec,
     info: {

@@ -43,6 +43,7 @@ export class WasmInstance {
   #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #encoder = new TextEncoder();
   /** @type {WebAssembly.Module} */ #module;
+  /** Of Unicode, that the vocabulary wants its text in; '': as it is. */ normalForm = '';
   /** Is the memory shared, so that lanes can work and other threads can stop us? @readonly @type {boolean} */ threaded;
 
   /** @param {WebAssembly.Module} module @param {any} ex @param {WebAssembly.Memory} memory */
@@ -233,7 +234,7 @@ export class WasmInstance {
   sameTokens(a, b) { return this.#run('w_tokenizer_same', a, b) !== 0; }
   /** @param {number} t @param {string} text @param {number} flags EN_TOK_* @returns {Int32Array} */
   encode(t, text, flags) {
-    return this.#withText(text, (at, n) => {
+    return this.#withText(this.normalForm ? text.normalize(this.normalForm) : text, (at, n) => {
       this.#must('w_encode', t, at, n, flags);
       const [ids, count] = this.#mailbox(2);
       const copy = new Int32Array(this.#memory.buffer, ids, count).slice();

@@ -77,8 +77,16 @@ typedef struct en_hf_vocab {
 int32_t en_hf_vocab_scan(en_hf *h, en_why *why); /* n, n_slots and kind; n 0: there is no tokenizer */
 void en_hf_vocab_read(en_hf *h);                 /* the tables, once there is memory for them */
 void en_hf_vocab_put(const en_hf *h, en_gguf_writer *g);
+enum { EN_HF_BPE, EN_HF_SPM, EN_HF_WORDPIECE, EN_HF_UNIGRAM }; /* en_hf_vocab.kind */
+/* hf_normal.c */
+int en_hf_step(en_json v, const char *list, int32_t i, en_json *step); /* the i-th of the steps in v's `list`, or v itself if it has none; 0: there is no such */
+int en_hf_step_is(en_json step, const char *type);
+int en_hf_normal_step(const en_hf *h, int32_t i, en_json *step); /* of the normalizer */
+int en_hf_merges_blanks(en_json step);
+int32_t en_hf_normal_check(const en_hf *h, en_why *why);
+void en_hf_normal_put(const en_hf *h, en_gguf_writer *g);
 /* hf_unigram.c */
-int32_t en_hf_unigram_check(const en_hf *h, en_why *why); /* its normalizer and pre-tokenizer are what SentencePiece does */
+int32_t en_hf_unigram_check(const en_hf *h, en_why *why); /* its pre-tokenizer is what SentencePiece does */
 void en_hf_unigram_put(const en_hf *h, en_gguf_writer *g);
 
 struct en_hf {

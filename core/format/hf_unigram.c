@@ -2,37 +2,12 @@
  * has in base64 (RFC 4648), and whether blanks are merged. */
 #include "hf.h"
 
-/* The i-th of the steps that a normalizer or pre-tokenizer consists of; 0: there is none. */
-static int step_of(en_json v, const char *list, int32_t i, en_json *step) {
-  const en_json steps = en_json_get(v, list);
-  const char *cursor = NULL;
-  en_json none;
-  if (en_json_kind_of(steps) != EN_JSON_ARRAY) {
-    *step = v;
-    return i == 0 && en_json_kind_of(v) == EN_JSON_OBJECT;
-  }
-  while (en_json_next(steps, &cursor, &none, step))
-    if (!i--) return 1;
-  return 0;
-}
-static en_json part(const en_hf *h, const char *name) { return en_json_get(en_hf_text_of(h, EN_HF_TOKENIZER), name); }
-
-static int is_any(en_json step, const char *const *types, int32_t n) {
-  for (int32_t i = 0; i < n; i++)
-    if (en_json_is(en_json_get(step, "type"), types[i])) return 1;
-  return 0;
-}
-
-/* Replace: of several blanks. */
-static int merges_blanks(en_json step) { return en_json_is(en_json_get(step, "type"), "WhitespaceSplit") || en_json_is(en_json_get(en_json_get(step, "pattern"), "Regex"), " {2,}"); }
+static int pre_step(const en_hf *h, int32_t i, en_json *step) { return en_hf_step(en_json_get(en_hf_text_of(h, EN_HF_TOKENIZER), "pre_tokenizer"), "pretokenizers", i, step); }
 
 int32_t en_hf_unigram_check(const en_hf *h, en_why *why) {
-  static const char *const normal[] = {"Precompiled", "Strip"}, *const pre[] = {"WhitespaceSplit", "Metaspace"};
   en_json step;
-  for (int32_t i = 0; step_of(part(h, "normalizer"), "normalizers", i, &step); i++)
-    if (!is_any(step, normal, EN_COUNT(normal)) && !merges_blanks(step)) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: its normalizer is none that we know");
-  for (int32_t i = 0; step_of(part(h, "pre_tokenizer"), "pretokenizers", i, &step); i++)
-    if (!is_any(step, pre, EN_COUNT(pre))) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: its pre_tokenizer is none that we know");
+  for (int32_t i = 0; pre_step(h, i, &step); i++)
+    if (!en_hf_step_is(step, "WhitespaceSplit") && !en_hf_step_is(step, "Metaspace")) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: its pre_tokenizer is none that we know");
   return EN_OK;
 }
 
@@ -55,11 +30,11 @@ static void put_base64(en_writer *w, en_json text) {
 void en_hf_unigram_put(const en_hf *h, en_gguf_writer *g) {
   en_json step;
   int32_t merged = 0;
-  for (int32_t i = 0; step_of(part(h, "pre_tokenizer"), "pretokenizers", i, &step); i++) merged |= merges_blanks(step);
-  for (int32_t i = 0; step_of(part(h, "normalizer"), "normalizers", i, &step); i++) {
+  for (int32_t i = 0; pre_step(h, i, &step); i++) merged |= en_hf_merges_blanks(step);
+  for (int32_t i = 0; en_hf_normal_step(h, i, &step); i++) {
     en_writer count = {NULL, 0, 0};
     const en_json map = en_json_get(step, "precompiled_charsmap");
-    merged |= merges_blanks(step);
+    merged |= en_hf_merges_blanks(step);
     put_base64(&count, map);
     if (!count.n) continue;
     en_gguf_key_array(g, "tokenizer.ggml.precompiled_charsmap", EN_GGUF_U8, count.n);

@@ -1,8 +1,8 @@
 /* hf_vocab.c - tokenizer.json as GGUF's tokenizer keys: byte-level BPE ("gpt2"), BPE with byte fallback ("llama": the merges become scores),
- * WordPiece ("bert") and SentencePiece's unigram model ("t5", with hf_unigram.c). Source of the format: the tokenizers library; of the keys: docs/formats.md. */
+ * WordPiece ("bert") and SentencePiece's unigram model ("t5", with hf_unigram.c; hf_normal.c). Source of the format: the tokenizers library; of the keys: docs/formats.md. */
 #include "hf.h"
 
-enum { BPE, SPM, WORDPIECE, UNIGRAM };
+enum { BPE = EN_HF_BPE, SPM = EN_HF_SPM, WORDPIECE = EN_HF_WORDPIECE, UNIGRAM = EN_HF_UNIGRAM };
 enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE };
 #define MAX_VOCAB ((uint32_t)1 << 22)
 static const char SPACE_MARK[] = "\xe2\x96\x81";
@@ -74,6 +74,7 @@ int32_t en_hf_vocab_scan(en_hf *h, en_why *why) {
   if (name && !en_json_is(type, kinds[v->kind])) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: vocabularies of the kind \"%S\" are not supported", shown, name);
   if (v->kind == BPE && !rule_of(h)) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: its pre_tokenizer is none that we know");
   if (v->kind == UNIGRAM) EN_TRY(en_hf_unigram_check(h, why));
+  EN_TRY(en_hf_normal_check(h, why));
   for (tokens_t t = tokens_of(h); next_token(&t, &text, &id, &kind, &value);) n = EN_MAX(n, EN_MIN(id, MAX_VOCAB) + 1);
   if (wanted >= 1) n = en_hf_u32(wanted); /* embeddings decide: there may be rows without a token */
   if (!n || n > MAX_VOCAB) return en_fail(why, EN_E_FORMAT, "a vocabulary of %z tokens is not possible", n);
@@ -304,7 +305,6 @@ static void put_template(const en_hf *h, en_gguf_writer *g) {
 void en_hf_vocab_put(const en_hf *h, en_gguf_writer *g) {
   static const char *const kinds[] = {"gpt2", "llama", "bert", "t5"};
   const en_hf_vocab *v = &h->vocab;
-  const en_json normal = en_json_get(en_hf_text_of(h, EN_HF_TOKENIZER), "normalizer"), strip = en_json_get(normal, "strip_accents");
   if (!v->n) return;
   en_gguf_key_text(g, "tokenizer.ggml.model", kinds[v->kind]);
   if (v->kind == BPE) en_gguf_key_text(g, "tokenizer.ggml.pre", rule_of(h));
@@ -320,9 +320,13 @@ void en_hf_vocab_put(const en_hf *h, en_gguf_writer *g) {
     en_gguf_key_bool(g, "tokenizer.ggml.add_space_prefix", adds_space(h));
   }
   put_specials(h, g);
+  en_hf_normal_put(h, g);
   if (v->kind != WORDPIECE) put_wrapping(h, g);
   else {
-    en_gguf_key_bool(g, "tokenizer.ggml.normalizer.lowercase", en_json_kind_of(en_json_get(normal, "lowercase")) != EN_JSON_FALSE);
+    en_json normal;
+    const int any = en_hf_normal_step(h, 0, &normal);
+    const en_json strip = any ? en_json_get(normal, "strip_accents") : (en_json){NULL, NULL};
+    en_gguf_key_bool(g, "tokenizer.ggml.normalizer.lowercase", any && en_json_kind_of(en_json_get(normal, "lowercase")) != EN_JSON_FALSE);
     if (en_json_kind_of(strip) == EN_JSON_TRUE || en_json_kind_of(strip) == EN_JSON_FALSE) en_gguf_key_bool(g, "tokenizer.ggml.normalizer.strip_accents", is_true(strip));
   }
   put_template(h, g);

@@ -9,12 +9,11 @@ static int32_t ascii_class(uint32_t cp) { /* most text, without the search */
   return strchr("$+<=>^`|~", (int)cp) ? EN_CP_SYMBOL : EN_CP_PUNCTUATION;
 }
 
-/* The last of n ascending values that is at most cp, or the first one. */
-static int32_t last_upto(const uint32_t *values, int32_t n, uint32_t cp) {
+int32_t en_last_upto(const uint32_t *values, int32_t n, int32_t stride, uint32_t v) {
   int32_t lo = 0, hi = n;
   while (hi - lo > 1) {
     const int32_t mid = (lo + hi) / 2;
-    if (values[mid] <= cp) lo = mid;
+    if (values[mid * stride] <= v) lo = mid;
     else hi = mid;
   }
   return lo;
@@ -22,7 +21,7 @@ static int32_t last_upto(const uint32_t *values, int32_t n, uint32_t cp) {
 
 int32_t en_codepoint_class(uint32_t cp) {
   if (cp < 128) return ascii_class(cp);
-  const int32_t block = last_upto(unicode_starts, EN_COUNT(unicode_starts), cp);
+  const int32_t block = en_last_upto(unicode_starts, EN_COUNT(unicode_starts), 1, cp);
   const uint16_t *run = unicode_runs + block * UNICODE_BLOCK, *end = unicode_runs + EN_MIN((block + 1) * UNICODE_BLOCK, EN_COUNT(unicode_runs));
   uint32_t at = cp - unicode_starts[block]; /* how far cp lies behind the start of the run */
   while (run + 1 < end && at >= run[1] >> 3) at -= (uint32_t)*++run >> 3;
@@ -31,19 +30,13 @@ int32_t en_codepoint_class(uint32_t cp) {
 
 uint32_t en_codepoint_lower(uint32_t cp) {
   if (cp < 128) return cp - 'A' < 26 ? cp + 32 : cp;
-  int32_t lo = 0, hi = EN_COUNT(unicode_lower) / 3;
-  while (hi - lo > 1) {
-    const int32_t mid = (lo + hi) / 2;
-    if (unicode_lower[3 * mid] >> 1 <= cp) lo = mid;
-    else hi = mid;
-  }
-  const uint32_t *run = unicode_lower + 3 * lo, first = run[0] >> 1;
+  const uint32_t *run = unicode_lower + 3 * en_last_upto(unicode_lower, EN_COUNT(unicode_lower) / 3, 3, 2 * cp + 1), first = run[0] >> 1;
   return cp >= first && cp <= run[1] && (cp - first) % ((run[0] & 1) + 1) == 0 ? cp + run[2] : cp;
 }
 
 /* Where cp stands in the tables of parts; -1: it has none. */
 static int32_t parts_of(uint32_t cp) {
-  const int32_t run = last_upto(unicode_part_starts, EN_COUNT(unicode_part_starts), cp);
+  const int32_t run = en_last_upto(unicode_part_starts, EN_COUNT(unicode_part_starts), 1, cp);
   const uint32_t at = unicode_part_indices[run] + (cp - unicode_part_starts[run]);
   return cp >= unicode_part_starts[run] && at < unicode_part_indices[run + 1] ? (int32_t)at : -1;
 }

@@ -15,6 +15,9 @@ uint32_t en_codepoint_lower(uint32_t cp); /* without context; U+0130 gives i alo
 enum { EN_MAX_PARTS = 4 };
 int32_t en_codepoint_decompose(uint32_t cp, uint32_t out[EN_MAX_PARTS]);
 
+/* The place of the last of n ascending values that is at most v, or 0; a value stands at each `stride`-th place. How the tables are searched. */
+int32_t en_last_upto(const uint32_t *values, int32_t n, int32_t stride, uint32_t v);
+
 /* Look at the code point that starts at s (Unicode standard, table 3-7 of well-formed sequences).
  *   k > 0  it takes k bytes, *cp is set
  *   0      s[0..n) is the beginning of a code point that has not ended

@@ -6,7 +6,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { edgeNet, needs, ok, shared, temporary } from './cli.mjs';
-import { folder, json, safetensors } from './hf-folder.mjs';
+import { folder, json, normalized, safetensors } from './hf-folder.mjs';
 
 /** @param {string} model */
 function logits(model) {
@@ -54,6 +54,22 @@ for (const [hf, gguf, texts] of VOCABULARIES) {
     }
   });
 }
+
+test('text gets the normal form that the vocabulary asks for, before and after conversion; other normalizers are refused', () => {
+  const decomposed = 'cafe\u0301 \ufb01 \u1112\u1161\u11ab\n', file = temporary('decomposed.txt', decomposed);
+  const idsOf = (/** @type {string} */ text) => [...Buffer.from(text)].join(' '); // every byte is a token, in the order that `alphabet` has them
+  const ids = (/** @type {string} */ model) => ok('tokens', model, '-f', file, '--no-bos').out.trim();
+  /** @type {[unknown, string][]} */
+  const cases = [[null, decomposed], [{ type: 'NFC' }, decomposed.normalize('NFC')], [{ type: 'Sequence', normalizers: [{ type: 'NFKD' }] }, decomposed.normalize('NFKD')], [{ type: 'Sequence', normalizers: [] }, decomposed]];
+  for (const [i, [normalizer, want]] of cases.entries()) {
+    const { dir } = folder(`normal-${i}`, { texts: normalized(normalizer) }), out = temporary(`normal-${i}-out.gguf`);
+    ok('convert', dir, out, '--quiet');
+    assert.equal(ids(dir), idsOf(want), JSON.stringify(normalizer));
+    assert.equal(ids(out), idsOf(want));
+  }
+  for (const [i, normalizer] of [{ type: 'Lowercase' }, { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'NFKC' }] }].entries())
+    assert.match(edgeNet('inspect', folder(`normal-refused-${i}`, { texts: normalized(normalizer) }).dir).err, /its normalizer has the step "(Lowercase|NFKC)", which we do not know there/);
+});
 
 test('what a folder lacks or what we do not know is told in one sentence', () => {
   const { dir } = folder('broken');

@@ -58,7 +58,12 @@ export function folder(name, { shards = 1, config = {}, texts = {}, vocab = home
   return { file, dir };
 }
 
-const alphabet = [...Array(256).keys()].map((b) => String.fromCodePoint((b > 32 && b < 127) || (b > 160 && b !== 173) ? b : 256 + b));
+/** How byte-level BPE spells bytes: printable ones as they are, the others from U+0100 on. */
+const isPrintable = (/** @type {number} */ b) => (b > 32 && b < 127) || (b > 160 && b !== 173);
+const others = [...Array(256).keys()].filter((b) => !isPrintable(b));
+const alphabet = [...Array(256).keys()].map((b) => String.fromCodePoint(isPrintable(b) ? b : 256 + others.indexOf(b)));
 const TOKENIZER = { added_tokens: [{ id: 257, content: '<end>', special: true }], pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false }, model: { type: 'BPE', vocab: Object.fromEntries([...alphabet, 'he'].map((t, i) => [t, i])), merges: ['h e'] } };
 /** A tokenizer: every byte is a token, and one pair merges. */
 export const BYTES = { 'tokenizer.json': TOKENIZER, 'tokenizer_config.json': { eos_token: '<end>' } };
+/** The same with a normalizer. @param {unknown} normalizer */
+export const normalized = (normalizer) => ({ ...BYTES, 'tokenizer.json': { ...TOKENIZER, normalizer } });

@@ -48,7 +48,7 @@ test('T5: published ids, a plain search, and a vocabulary that cannot be', needs
 });
 
 test('a normalizer that is another one is refused', () => {
-  const tokenizer = { added_tokens: [], normalizer: { type: 'NFKC' }, pre_tokenizer: { type: 'Metaspace', prepend_scheme: 'always' }, model: { type: 'Unigram', unk_id: 0, vocab: [['<unk>', 0], ['a', -1]] } };
+  const tokenizer = { added_tokens: [], normalizer: { type: 'Nmt' }, pre_tokenizer: { type: 'Metaspace', prepend_scheme: 'always' }, model: { type: 'Unigram', unk_id: 0, vocab: [['<unk>', 0], ['a', -1]] } };
   const dir = encoderFolder(temporary('other'), { vocab: 2, texts: { 'tokenizer.json': JSON.stringify(tokenizer) } });
-  assert.match(edgeNet('tokens', dir, '-f', temporary('a.txt', 'a')).err, /its normalizer is none that we know/);
+  assert.match(edgeNet('tokens', dir, '-f', temporary('a.txt', 'a')).err, /its normalizer has the step "Nmt", which we do not know there/);
 });

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Writes the seeds of tokenizer_fuzz, stream_fuzz and grammar_fuzz: what the formats at the head of those files mean, once each.
+ * Writes the seeds of tokenizer_fuzz, stream_fuzz, normalize_fuzz and grammar_fuzz: what the formats at the head of those files mean, once each.
  * Usage: node tests/fuzz/text_corpus.mjs [folder]     default: tests/fuzz/corpus
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -56,6 +56,11 @@ seed("stream", "no-stops", bytes(0, 3, 9, 4, 5, 107 - 10, 0xe2));
 seed("stream", "one-stop", bytes(1), Buffer.from("abab\0"), bytes(97, 98, 97, 98, 7, 2));
 seed("stream", "two-stops", bytes(2), Buffer.from("stop\0\n\n\0"), bytes(3, 115, 116, 6, 2));
 seed("stream", "broken", bytes(1), Buffer.from("ä€\0"), bytes(4, 4, 5, 8, 0xac, 0xff, 0xc3, 0xa4));
+
+// ---- normalize_fuzz: the form, then a text ----
+seed("normalize", "composed", bytes(1), Buffer.from("e\u0301\u0323 \u1112\u1161\u11ab \u{1d15e} \u0928\u093c"));
+seed("normalize", "compatible", bytes(3), Buffer.from("\ufb01 \u2460 \ufdfa \uff76\uff9e \u212b"));
+seed("normalize", "decomposed", bytes(0), Buffer.from("\u1ed9\ud55c\u0344\u0f73"), bytes(0xff, 0xe2, 0x82));
 
 // ---- grammar_fuzz: the kind, the text, a NUL, then which of the allowed tokens comes next ----
 const grammar = (/** @type {string} */ name, /** @type {number} */ kind, /** @type {string} */ text) => seed("grammar", name, bytes(kind), Buffer.from(`${text}\0`), bytes(1, 50, 3, 99, 7, 0, 12, 31, 200, 4, 9, 16));

@@ -5,7 +5,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { ok, temporary } from '../cli/cli.mjs';
-import { BYTES, folder, json } from '../cli/hf-folder.mjs';
+import { BYTES, folder, json, normalized } from '../cli/hf-folder.mjs';
 import { splitGguf } from '../cli/split-gguf.mjs';
 import { download } from '../../js-glue/fetch/download.js';
 import { ModelLoader } from '../../js-glue/loader.js';
@@ -43,6 +43,15 @@ test('a folder is the file that the command converts it to, whole and in ranges,
       assert.ok(Buffer.from(await collect(reader.read(at, n))).equals(want.subarray(at, at + n)), `${at} + ${n}`);
     }
     reader.close();
+  }
+});
+
+test('text gets the normal form that the vocabulary asks for', async () => {
+  const text = 'cafe\u0301 \ufb01';
+  for (const form of ['NFC', 'NFKC']) {
+    const { dir } = folder(`parts-${form}`, { texts: normalized({ type: form }) });
+    const session = await InferenceSession.create(dir, { wasm, threads: 1, contextLength: 64 });
+    try { assert.deepEqual([...await session.tokenize(text, { addBos: false })], [...Buffer.from(text.normalize(form))]); } finally { await session.dispose(); }
   }
 });
 

@@ -16,14 +16,16 @@ import transformers as tf
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 OUT = Path(sys.argv[1])
-TEXTS = ["Hello world, how are you?", "The quick brown fox jumps over the lazy dog 12345 times.", "  spaces   and\nnew lines\n\n", "naïve café — “quotes” 日本語 🙂", "def f(x):\n    return x + 1"]
+TEXTS = ["Hello world, how are you?", "The quick brown fox jumps over the lazy dog 12345 times.", "  spaces   and\nnew lines\n\n", "naïve café — “quotes” 日本語 🙂", "def f(x):\n    return x + 1", "cafe\u0301 A\u030a \u1112\u1161\u11ab \ufb01"]
 CORPUS = [t for t in TEXTS for _ in range(3)] + ["hello fox world dog time line return", "the then than that this those", "running runner runs ran"]
 QWEN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 LLAMA3 = QWEN.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
 
 
-def byte_bpe(regex, bos=None, digits=False):
+def byte_bpe(regex, bos=None, digits=False, form=None):
     t = Tokenizer(models.BPE())
+    if form:
+        t.normalizer = form
     from tokenizers import Regex
     split = [pre_tokenizers.Split(Regex(regex), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)] if regex else [pre_tokenizers.ByteLevel(add_prefix_space=False)]
     t.pre_tokenizer = pre_tokenizers.Sequence(([pre_tokenizers.Digits(individual_digits=True)] if digits else []) + split)
@@ -68,9 +70,9 @@ def models_to_make():  # name, class, configuration, tokenizer, how it is saved
     yield "llama-bias", tf.LlamaForCausalLM, tf.LlamaConfig(**GROUPED, attention_bias=True, mlp_bias=True), byte_bpe(None, digits=True), dict(dtype=torch.float16)
     yield "mistral", tf.MistralForCausalLM, tf.MistralConfig(**GROUPED, head_dim=32), sentencepiece_like(True), dict(max_shard_size="60KB")
     yield "mixtral", tf.MixtralForCausalLM, tf.MixtralConfig(**GROUPED, num_local_experts=4, num_experts_per_tok=2), sentencepiece_like(True), dict(max_shard_size="300KB")
-    yield "qwen2", tf.Qwen2ForCausalLM, tf.Qwen2Config(**GROUPED, tie_word_embeddings=True), byte_bpe(QWEN), {}
-    yield "qwen2-yarn", tf.Qwen2ForCausalLM, tf.Qwen2Config(**GROUPED, rope_scaling=dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64)), byte_bpe(QWEN), {}
-    yield "qwen3", tf.Qwen3ForCausalLM, tf.Qwen3Config(**GROUPED, head_dim=24), byte_bpe(QWEN), dict(dtype=torch.bfloat16)
+    yield "qwen2", tf.Qwen2ForCausalLM, tf.Qwen2Config(**GROUPED, tie_word_embeddings=True), byte_bpe(QWEN, form=normalizers.NFC()), {}
+    yield "qwen2-yarn", tf.Qwen2ForCausalLM, tf.Qwen2Config(**GROUPED, rope_scaling=dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64)), byte_bpe(QWEN, form=normalizers.NFC()), {}
+    yield "qwen3", tf.Qwen3ForCausalLM, tf.Qwen3Config(**GROUPED, head_dim=24), byte_bpe(QWEN, form=normalizers.NFC()), dict(dtype=torch.bfloat16)
     yield "phi", tf.PhiForCausalLM, tf.PhiConfig(**SIZES, partial_rotary_factor=0.5), byte_bpe(None), {}
     yield "phi3", tf.Phi3ForCausalLM, tf.Phi3Config(**GROUPED, pad_token_id=0), sentencepiece_like(False), {}
     half = SIZES["hidden_size"] // SIZES["num_attention_heads"] // 2
