@@ -170,6 +170,40 @@ static size_t runs_of(const char *text, size_t n, int (*kind)(const point_t *), 
 static size_t eastern_runs(const char *text, size_t n) { return runs_of(text, n, is_eastern, is_no_eastern); }
 static size_t han_and_kana_runs(const char *text, size_t n) { return runs_of(text, n, is_han_or_kana, is_no_han_or_kana); }
 
+/* The letters that the first models' expression spells out: those with case, of an older Unicode. First and last one of each run. */
+static const uint32_t cased_letters[] = {
+  0x41, 0x5A, 0x61, 0x7A, 0xB5, 0xB5, 0xC0, 0xD6, 0xD8, 0xF6, 0xF8, 0x1BA, 0x1BC, 0x1BF, 0x1C4, 0x293, 0x295, 0x2AF, 0x370, 0x373,
+  0x376, 0x377, 0x37B, 0x37D, 0x37F, 0x37F, 0x386, 0x386, 0x388, 0x38A, 0x38C, 0x38C, 0x38E, 0x3A1, 0x3A3, 0x3F5, 0x3F7, 0x481, 0x48A, 0x52F,
+  0x531, 0x556, 0x10A0, 0x10C5, 0x13A0, 0x13F5, 0x13F8, 0x13FD, 0x1C90, 0x1CBA, 0x1CBD, 0x1CBF, 0x1D00, 0x1D2B, 0x1D6B, 0x1D77, 0x1D79, 0x1D9A, 0x1E00, 0x1F15,
+  0x1F18, 0x1F1D, 0x1F20, 0x1F45, 0x1F48, 0x1F4D, 0x1F50, 0x1F57, 0x1F59, 0x1F59, 0x1F5B, 0x1F5B, 0x1F5D, 0x1F5D, 0x1F5F, 0x1F7D, 0x1F80, 0x1FB4, 0x1FB6, 0x1FBC,
+  0x1FBE, 0x1FBE, 0x1FC2, 0x1FC4, 0x1FC6, 0x1FCC, 0x1FD0, 0x1FD3, 0x1FD6, 0x1FDB, 0x1FE0, 0x1FEC, 0x1FF2, 0x1FF4, 0x1FF6, 0x1FFC, 0x2102, 0x2102, 0x2107, 0x2107,
+  0x210A, 0x2113, 0x2115, 0x2115, 0x2119, 0x211D, 0x2124, 0x2124, 0x2126, 0x2126, 0x2128, 0x2128, 0x212A, 0x212D, 0x212F, 0x2134, 0x2139, 0x2139, 0x213C, 0x213F,
+  0x2145, 0x2149, 0x214E, 0x214E, 0x2183, 0x2184, 0x2C00, 0x2C7B, 0x2C7E, 0x2CE4, 0x2CEB, 0x2CEE, 0x2CF2, 0x2CF3, 0xA640, 0xA66D, 0xA680, 0xA69B, 0xA722, 0xA76F,
+  0xA771, 0xA787, 0xA78B, 0xA78E, 0xAB70, 0xABBF, 0xFB00, 0xFB06, 0xFB13, 0xFB17, 0xFF21, 0xFF3A, 0xFF41, 0xFF5A, 0x10400, 0x1044F, 0x104B0, 0x104D3, 0x104D8, 0x104FB,
+  0x10C80, 0x10CB2, 0x10CC0, 0x10CF2, 0x118A0, 0x118DF, 0x1E900, 0x1E943};
+static int is_cased_letter(const point_t *m) {
+  const uint32_t *run = cased_letters + 2 * en_last_upto(cased_letters, EN_COUNT(cased_letters) / 2, 2, m->cp);
+  return m->n_bytes && m->cp >= run[0] && m->cp <= run[1];
+}
+/* [!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3001-\u3002] */
+static int is_spelled_punctuation(const point_t *m) {
+  return m->n_bytes && (m->cp - '!' < 15 || m->cp - ':' < 69 || m->cp - 0xFF01 < 15 || m->cp - 0xFF1A < 69 || m->cp - 0x2018 < 8 || m->cp - 0x3001 < 2);
+}
+static size_t spaced_cased_letters(const char *text, size_t n) { return spaced(text, n, is_cased_letter); }
+static size_t spaced_spelled_punctuation(const char *text, size_t n) { return spaced(text, n, is_spelled_punctuation); }
+static size_t cased_words(const char *text, size_t n) { return match_or_gap(text, n, spaced_cased_letters); }
+static size_t spelled_punctuation_words(const char *text, size_t n) { return match_or_gap(text, n, spaced_spelled_punctuation); }
+/* \s+$ */
+static size_t last_blanks(const char *text, size_t n) {
+  size_t from = 0; /* where the blanks begin that are the last so far */
+  for (size_t at = 0, k; at < n; at += k) {
+    const point_t m = look(text, n, at);
+    k = m.n_bytes;
+    if (!is_space(&m)) from = at + k;
+  }
+  return from ? from : n;
+}
+
 /* [ASCII punctuation][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+ */
 static size_t deepseek3_match(const char *text, size_t n) {
   const point_t first = look(text, n, 0), second = look(text, n, first.n_bytes);
@@ -181,6 +215,23 @@ static size_t deepseek3_match(const char *text, size_t n) {
   return lines_or_blanks(text, n);
 }
 static size_t deepseek3_words(const char *text, size_t n) { return match_or_gap(text, n, deepseek3_match); }
+
+/* BLOOM's:  ?[^(\s|.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c)]+ */
+static int is_in_bloom_word(const point_t *m) {
+  if (!m->n_bytes || is_space(m)) return 0;
+  if (m->cp < 128) return !m->cp || !strchr("(|.,!?)", (char)m->cp);
+  return m->cp != 0x2026 && m->cp != 0x3002 && m->cp != 0xFF0C && m->cp != 0x3001 && m->cp != 0x964 && m->cp != 0x6D4 && m->cp != 0x60C;
+}
+static size_t bloom_match(const char *text, size_t n) {
+  const size_t from = *text == ' ', end = run(text, n, from, is_in_bloom_word);
+  return end > from ? end : 0;
+}
+static size_t bloom_words(const char *text, size_t n) { return match_or_gap(text, n, bloom_match); }
+
+/* [^\n]+|[\n]+ */
+static int is_newline(const point_t *m) { return m->n_bytes && m->cp == '\n'; }
+static int is_no_newline(const point_t *m) { return m->n_bytes && m->cp != '\n'; }
+static size_t newline_runs(const char *text, size_t n) { return runs_of(text, n, is_newline, is_no_newline); }
 
 /* [\p{P}$+<=>^~|]+ */
 static size_t punctuation_runs(const char *text, size_t n) { return runs_of(text, n, is_punctuation, is_no_punctuation); }

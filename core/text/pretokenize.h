@@ -8,7 +8,7 @@ enum {
   EN_PRE_WHOLE_WORDS = 1, /* a word that is a token is taken without merging ("ignore_merges") */
   EN_PRE_BOS = 2          /* BOS is added unless the file says otherwise */
 };
-enum { EN_PRE_SPLITS = 5 };
+enum { EN_PRE_SPLITS = 6 };
 
 /* The length of the first piece when text[0..n), n >= 1, is cut: a match of the expression, or what lies before the first one. */
 typedef size_t (*en_split_fn)(const char *text, size_t n);
