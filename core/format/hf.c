@@ -39,6 +39,18 @@ double en_hf_number(const en_hf *h, const char *key, double otherwise) {
   return en_json_number(en_hf_get(h, key), &v) ? v : otherwise;
 }
 
+int en_hf_is_ranker(const en_hf *h) {
+  static const char ending[] = "ForSequenceClassification";
+  const char *cursor = NULL;
+  en_json none, name;
+  while (en_json_next(en_hf_get(h, "architectures"), &cursor, &none, &name)) {
+    size_t n;
+    const char *text = en_json_raw(name, &n);
+    if (text && n >= sizeof ending - 1 && !memcmp(text + n - (sizeof ending - 1), ending, sizeof ending - 1)) return 1;
+  }
+  return 0;
+}
+
 static int32_t open_texts(en_hf *h, en_why *why) {
   for (int32_t i = 0; i < EN_HF_TEMPLATE; i++) {
     const en_bytes *t = &h->files.texts[i];
@@ -80,7 +92,7 @@ static int32_t check_act(const en_hf *h, en_why *why) {
 /* ---- tensors ---- */
 
 static const char *strip(const char *name, size_t *n) {
-  static const char *const outer[] = {"model.", "language_model.", "bert.", "backbone."};
+  static const char *const outer[] = {"model.", "language_model.", "bert.", "roberta.", "backbone."};
   for (int32_t i = 0; i < EN_COUNT(outer); i++) {
     const size_t k = strlen(outer[i]);
     if (*n <= k || memcmp(name, outer[i], k)) continue;
@@ -149,6 +161,22 @@ static int32_t begin_tensor(en_hf *h, const en_hf_line *line, const name_t *name
   return EN_OK;
 }
 
+/* Rows that a table of positions has before the first one (EN_HF_POSITIONS). */
+static uint32_t first_position(const en_hf *h) {
+  for (const en_hf_line *l = h->model->lines; l->from; l++)
+    if (l->how & EN_HF_POSITIONS) return en_hf_u32(en_hf_number(h, "pad_token_id", 1) + 1);
+  return 0;
+}
+static int drop_rows(en_st_tensor *s, uint64_t n) {
+  if (s->n_dims != 2 || s->shape[0] <= n) return 0;
+  const uint64_t row = s->n_bytes / s->shape[0];
+  s->n_elems -= n * s->shape[1];
+  s->shape[0] -= n;
+  s->offset += n * row;
+  s->n_bytes -= n * row;
+  return 1;
+}
+
 /* [channels, 1, width], as convolutions have it, is a matrix. */
 static void squeeze(en_st_tensor *s) {
   if (s->n_dims != 3 || s->shape[1] != 1) return;
@@ -160,10 +188,11 @@ static int32_t add_source(en_hf *h, uint32_t shard, const en_safetensors *file, 
   name_t name;
   const en_hf_line *line = parse_name(&name, s->name, s->name_bytes) ? line_of(h, name.stem) : NULL;
   if (!line) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is not part of a %s model as this build knows it", s->name_bytes, s->name, h->model->type);
-  if (line->how & EN_HF_SKIP || is_tied_head(h, line)) return EN_OK;
+  if (line->how & EN_HF_SKIP || is_tied_head(h, line) || (line->how & EN_HF_RANKER && !en_hf_is_ranker(h))) return EN_OK;
   const int experts = strchr(line->from, '#') != NULL;
   const double n_experts = experts ? en_hf_number(h, "num_local_experts", 0) : 1;
   squeeze(s);
+  if (line->how & EN_HF_POSITIONS && !drop_rows(s, first_position(h))) return en_fail(why, EN_E_FORMAT, "tensor %S has no row for a position behind the first %u", s->name_bytes, s->name, first_position(h));
   if (!en_st_is_float(s) || s->n_dims < 1 || s->n_dims > 2 || !s->n_elems) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is no vector or matrix in F32, F16 or BF16", s->name_bytes, s->name);
   if (name.number[0] >= MAX_LAYERS || !(n_experts >= 1 && n_experts <= (double)MAX_EXPERTS) || (experts && name.number[1] >= n_experts)) return en_fail(why, EN_E_FORMAT, "tensor %S: its numbers are out of range", s->name_bytes, s->name);
   tensor_t *t = experts ? begun(h, line, &name) : NULL;
@@ -291,6 +320,7 @@ static void put_keys(const en_hf *h, en_gguf_writer *g, const en_hf_key *k) {
   for (; k && k->from; k++) {
     double v;
     if (!en_json_number(en_hf_get(h, k->from), &v)) continue;
+    if (!strcmp(k->to, "context_length")) v -= first_position(h);
     const float f = (float)v;
     en_hf_put_key(h, g, k->to, k->kind == EN_HF_INT ? EN_GGUF_U32 : EN_GGUF_F32);
     if (k->kind == EN_HF_INT) en_put32(&g->w, en_hf_u32(v));

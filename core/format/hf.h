@@ -35,7 +35,9 @@ enum { /* what happens to a tensor; vectors become F32 besides */
   EN_HF_MINUS_EXP = 16,               /* -e^x, in F32 */
   EN_HF_F32 = 32,                     /* in F32 */
   EN_HF_COLUMN = 64,                  /* a vector becomes a matrix of rows of 1 */
-  EN_HF_GROUPS = 128                  /* a vector becomes a row for each of n_groups */
+  EN_HF_GROUPS = 128,                 /* a vector becomes a row for each of n_groups */
+  EN_HF_POSITIONS = 256,              /* rows of positions that are counted from pad_token_id + 1 on: those before are left out */
+  EN_HF_RANKER = 512                  /* left out unless the model is a ranker */
 };
 /* Names without ".weight" and ".bias", without "model." and the like before them: '*' is the layer, '#' the expert. */
 typedef struct { const char *from, *to; int32_t how; } en_hf_line;
@@ -51,6 +53,7 @@ typedef struct en_hf_model {
 } en_hf_model;
 en_json en_hf_get(const en_hf *h, const char *key);    /* of config.json, or of the part of it that tells of the text model */
 double en_hf_number(const en_hf *h, const char *key, double otherwise);
+int en_hf_is_ranker(const en_hf *h); /* an encoder that gives a pair of texts a score */
 static inline uint32_t en_hf_u32(double v) { return v > 0 && v < 4e9 ? (uint32_t)v : 0; }
 en_json en_hf_text_of(const en_hf *h, en_hf_text which); /* absent if it is not there */
 void en_hf_put_key(const en_hf *h, en_gguf_writer *g, const char *key, uint32_t type); /* "<arch>.<key>" */

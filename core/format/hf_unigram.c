@@ -6,8 +6,10 @@ static int pre_step(const en_hf *h, int32_t i, en_json *step) { return en_hf_ste
 
 int32_t en_hf_unigram_check(const en_hf *h, en_why *why) {
   en_json step;
+  int table = 0;
+  for (int32_t i = 0; en_hf_normal_step(h, i, &step); i++) table |= en_hf_step_is(step, "Precompiled"); /* it makes all blanks spaces, and we part words at spaces only */
   for (int32_t i = 0; pre_step(h, i, &step); i++)
-    if (!en_hf_step_is(step, "WhitespaceSplit") && !en_hf_step_is(step, "Metaspace")) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: its pre_tokenizer is none that we know");
+    if (!(table && en_hf_step_is(step, "WhitespaceSplit")) && !en_hf_step_is(step, "Metaspace")) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: its pre_tokenizer is none that we know");
   return EN_OK;
 }
 

@@ -207,6 +207,7 @@ static void put_specials(const en_hf *h, en_gguf_writer *g) {
 static void put_wrapping(const en_hf *h, en_gguf_writer *g) {
   const en_json settings = en_hf_text_of(h, EN_HF_TOKENIZER_CONFIG), post = en_json_get(en_hf_text_of(h, EN_HF_TOKENIZER), "post_processor");
   int32_t first = is_true(en_json_get(settings, "add_bos_token")), last = is_true(en_json_get(settings, "add_eos_token"));
+  if (en_hf_step_is(post, "RobertaProcessing") || en_hf_step_is(post, "BertProcessing")) first = last = 1;
   en_json p = post, none, v;
   for (const char *cursor = NULL; !en_json_is(en_json_get(p, "type"), "TemplateProcessing") && en_json_next(en_json_get(post, "processors"), &cursor, &none, &p);) {}
   const en_json single = en_json_get(p, "single");

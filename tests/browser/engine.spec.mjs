@@ -93,6 +93,29 @@ test('the ready-made worker writes, streams, and ends on terminate', async ({ br
   expect(outcome.after).not.toBe('resolved');
 });
 
+test('a draft model and guesses from the prompt change no text, greedy or drawn', async ({ browserName, page, site }) => {
+  await openBlank(page, site);
+  const outcome = await withPatience(page, browserName, () => page.evaluate(async () => {
+    const { InferenceSession } = await import(/** @type {string} */ ('/dist/index.js'));
+    const model = '/dist/models/home-random.gguf', prompt = 'The river and the road to the river and the', results = [];
+    for (const guesses of [{}, { draft: model }, { draft: model, promptLookup: 3, parallel: 2 }]) {
+      const session = await InferenceSession.create(model, { contextLength: 128, ...guesses });
+      const greedy = await session.complete(prompt, { temperature: 0, maxTokens: 24, ignoreEos: true }), drawn = await session.complete(prompt, { seed: 3, temperature: 1, maxTokens: 24, ignoreEos: true });
+      results.push({ tokens: [greedy.tokens, drawn.tokens], guesses: greedy.timings.guesses, right: greedy.timings.guessedTokens });
+      await session.dispose();
+    }
+    return results;
+  }));
+  const [plain, ...guessing] = outcome;
+  expect(plain.guesses).toBe(0);
+  expect(plain.tokens[0]).toHaveLength(24);
+  for (const { tokens, guesses, right } of guessing) {
+    expect(tokens).toEqual(plain.tokens);
+    expect(guesses).toBeGreaterThan(5);
+    expect(right).toBeGreaterThan(0);
+  }
+});
+
 test('an aborted generation settles, and the session goes on', async ({ browserName, page, site }) => {
   needsShared();
   await openBlank(page, site);

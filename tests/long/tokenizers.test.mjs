@@ -4,23 +4,36 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createCipheriv } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { home, ok, shared, temporary } from '../cli/cli.mjs';
 import { encoderFolder } from '../cli/encoder-folder.mjs';
+import { GgufWriter } from '../../tools/gguf-writer.mjs';
 import { cmake } from '../../tools/lib.mjs';
 
 const tokenizers = path.join(shared, 'data/tokenizers'), skip = existsSync(tokenizers) ? false : 'skipped: no shared data';
 if (skip) console.log(skip);
 const SIZE = 10 << 20;
 
+/** A vocabulary of RWKV's kind, whose published one is not in the shared data: all bytes, and the words of a text with and without their space, spelled as RWKV's files spell them. */
+function rwkv() {
+  const text = readFileSync(path.join(shared, 'data/text/tinyshakespeare.txt'), 'latin1'), words = new Set([...text.slice(0, 400_000).matchAll(/ ?[A-Za-z']+|\n+/g)].map(([word]) => word).filter((word) => word.length > 1));
+  const spell = (/** @type {string} */ s) => [...s].map((c) => (c === '\n' ? '\\n' : c === "'" ? "\\'" : c)).join('');
+  const bytes = Array.from({ length: 256 }, (_, b) => (b > 32 && b < 127 && b !== 92 ? String.fromCharCode(b) : `\\x${b.toString(16).padStart(2, '0')}`));
+  const tokens = ['<s>', ...bytes, ...[...words].map(spell)], file = temporary('rwkv.gguf');
+  assert.ok(tokens.length > 5000);
+  writeFileSync(file, new GgufWriter().set('general.architecture', 'string', 'rwkv7').set('tokenizer.ggml.model', 'string', 'rwkv')
+    .setArray('tokenizer.ggml.tokens', 'string', tokens).setArray('tokenizer.ggml.token_type', 'i32', tokens.map((_, i) => (i ? 1 : 3))).toBytes());
+  return file;
+}
+
 /** name, file, whether it loses nothing */
 function vocabularies() {
   const t5 = temporary('t5.gguf');
   ok('convert', encoderFolder(temporary('t5'), { vocab: 32128, texts: { 'tokenizer.json': readFileSync(path.join(tokenizers, 'hf/t5-small/tokenizer.json'), 'utf8') } }), t5, '--quiet');
   const gguf = (/** @type {string} */ name) => path.join(tokenizers, `gguf-vocab/ggml-vocab-${name}.gguf`);
-  return /** @type {[string, string, boolean][]} */ ([['gpt-2', gguf('gpt-2'), true], ['home', home, true], ['phi-3', gguf('phi-3'), true], ['bert-bge', gguf('bert-bge'), false], ['t5', t5, false]]);
+  return /** @type {[string, string, boolean][]} */ ([['gpt-2', gguf('gpt-2'), true], ['home', home, true], ['rwkv', rwkv(), true], ['phi-3', gguf('phi-3'), true], ['bert-bge', gguf('bert-bge'), false], ['t5', t5, false]]);
 }
 /** U+2581 stands for a space in SentencePiece's tokens, so a text that has it comes back with spaces: the next character stands here for it. @param {Buffer} bytes */
 function withoutMarks(bytes) {

@@ -5,15 +5,17 @@
 For each model OUT_FOLDER/<name> is the folder that save_pretrained wrote, with <name>.f32 (what it computes, float32 [tokens, width]) and
 <name>.json ({"tokens", "kind", "texts": [[text, ids], ...]}) beside it.
 """
+import base64
 import copy
 import json
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 import transformers as tf
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 OUT = Path(sys.argv[1])
 TEXTS = ["Hello world, how are you?", "The quick brown fox jumps over the lazy dog 12345 times.", "  spaces   and\nnew lines\n\n", "naïve café — “quotes” 日本語 🙂", "def f(x):\n    return x + 1", "cafe\u0301 A\u030a \u1112\u1161\u11ab \ufb01"]
@@ -26,7 +28,6 @@ def byte_bpe(regex, bos=None, digits=False, form=None):
     t = Tokenizer(models.BPE())
     if form:
         t.normalizer = form
-    from tokenizers import Regex
     split = [pre_tokenizers.Split(Regex(regex), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)] if regex else [pre_tokenizers.ByteLevel(add_prefix_space=False)]
     t.pre_tokenizer = pre_tokenizers.Sequence(([pre_tokenizers.Digits(individual_digits=True)] if digits else []) + split)
     t.decoder = decoders.ByteLevel()
@@ -60,6 +61,28 @@ def wordpiece():
     return tf.PreTrainedTokenizerFast(tokenizer_object=t, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]")
 
 
+T5 = Path(os.environ.get("EDGE_NET_SHARED", "../shared")) / "data/tokenizers/hf/t5-small/tokenizer.json"
+
+
+def unigram():
+    """As XLM-R's: SentencePiece's unigram model, with its table of characters (T5's, of the shared data)."""
+    t = Tokenizer(models.Unigram())
+    table = base64.b64decode(json.loads(T5.read_text())["normalizer"]["precompiled_charsmap"])
+    t.normalizer = normalizers.Sequence([normalizers.Precompiled(table), normalizers.Replace(Regex(" {2,}"), " ")])
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    t.train_from_iterator(CORPUS, trainers.UnigramTrainer(vocab_size=300, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], unk_token="<unk>"))
+    t.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    return tf.PreTrainedTokenizerFast(tokenizer_object=t, bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>", pad_token="<pad>", unk_token="<unk>", mask_token="<mask>")
+
+
+def roberta_bpe():
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    t.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=400, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    t.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    return tf.PreTrainedTokenizerFast(tokenizer_object=t, bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>", pad_token="<pad>", unk_token="<unk>", mask_token="<mask>")
+
+
 SIZES = dict(hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=256)
 GROUPED = dict(SIZES, num_key_value_heads=2)
 
@@ -83,12 +106,20 @@ def models_to_make():  # name, class, configuration, tokenizer, how it is saved
     yield "mamba", tf.MambaForCausalLM, tf.MambaConfig(hidden_size=64, state_size=16, num_hidden_layers=3, expand=2, time_step_rank=8), byte_bpe(None), dict(dtype=torch.bfloat16)
     yield "mamba2", tf.Mamba2ForCausalLM, tf.Mamba2Config(hidden_size=64, state_size=16, num_hidden_layers=3, expand=2, num_heads=8, head_dim=16, n_groups=1, chunk_size=8), byte_bpe(None), {}
     yield "bert", tf.BertModel, tf.BertConfig(**SIZES), wordpiece(), {}
+    yield "bert-ranker", tf.BertForSequenceClassification, tf.BertConfig(**SIZES, num_labels=1), wordpiece(), {}
+    behind = dict(SIZES, max_position_embeddings=SIZES["max_position_embeddings"] + 2, type_vocab_size=1, pad_token_id=1)
+    yield "roberta", tf.RobertaModel, tf.RobertaConfig(**behind), roberta_bpe(), {}
+    if not T5.exists():
+        print("skipped: no shared data (xlm-roberta)", file=sys.stderr)
+        return
+    yield "xlm-roberta", tf.XLMRobertaModel, tf.XLMRobertaConfig(**behind), unigram(), dict(dtype=torch.float16)
+    yield "xlm-roberta-ranker", tf.XLMRobertaForSequenceClassification, tf.XLMRobertaConfig(**behind, num_labels=1), unigram(), {}
 
 
-def make(name, kind, config, tokenizer, options):
+def make(name, model_class, config, tokenizer, options):
     torch.manual_seed(len(name))
     config.vocab_size = len(tokenizer) + 6  # rows without a token, as published models have them
-    model = kind(config).eval().float()
+    model = model_class(config).eval().float()
     with torch.no_grad():
         for p in model.parameters():
             p.copy_(torch.randn_like(p) * 0.2 if p.dim() > 1 else p + torch.randn_like(p) * 0.1)
@@ -102,13 +133,15 @@ def make(name, kind, config, tokenizer, options):
     copy.deepcopy(model).to(saved).save_pretrained(folder, **options)
     tokenizer.save_pretrained(folder)
     texts = [[t, tokenizer(t)["input_ids"]] for t in TEXTS]
-    tokens = [int(i) for i in np.random.default_rng(1).integers(0, config.vocab_size, 24)]
+    padding = getattr(config, "pad_token_id", None)  # RoBERTa skips positions of padding: none in the tokens
+    tokens = [int(i) + (int(i) == padding) for i in np.random.default_rng(1).integers(0, config.vocab_size, 24)]
     model.config._attn_implementation = "eager"
     with torch.no_grad():
         out = model(input_ids=torch.tensor([tokens]))
-        rows = out.logits[0] if hasattr(out, "logits") else out.last_hidden_state[0]
+    kind = "hidden" if not hasattr(out, "logits") else "rank" if out.logits.dim() == 2 else "logits"
+    rows = out.last_hidden_state[0] if kind == "hidden" else out.logits[0]
     rows.float().numpy().astype("<f4").tofile(OUT / f"{name}.f32")
-    (OUT / f"{name}.json").write_text(json.dumps(dict(tokens=tokens, kind="logits" if hasattr(out, "logits") else "hidden", texts=texts)))
+    (OUT / f"{name}.json").write_text(json.dumps(dict(tokens=tokens, kind=kind, texts=texts)))
 
 
 if __name__ == "__main__":
