@@ -13,8 +13,8 @@ import { WASI } from 'node:wasi';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
-/** @param {string} folder @returns {string[]} C files in it, sub-folders left out */
-const sources = (folder) => readdirSync(path.join(root, folder)).filter((f) => f.endsWith('.c')).map((f) => path.join(root, folder, f));
+/** @param {string} folder @returns {string[]} C and assembly files in it, sub-folders left out */
+const sources = (folder) => readdirSync(path.join(root, folder)).filter((f) => /\.[cS]$/.test(f)).map((f) => path.join(root, folder, f));
 
 /** @param {'simd128' | 'relaxed'} variant @param {string} main @returns {string} path of the module */
 function build(variant, main) {

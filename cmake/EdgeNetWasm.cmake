@@ -1,7 +1,6 @@
 # edge-net-<variant>.wasm: a reactor module with the flat exports of wasm/exports.txt.
 # Three tool families compile it from here: plain clang + wasi-libc (cmake/wasm-clang.cmake), wasi-sdk (its own toolchain file)
 # and Emscripten (emcmake cmake). They differ in link options only.
-enable_language(ASM)
 set(EN_STACK_BYTES 262144)
 set(EN_MAX_MEMORY 4294967296)
 

@@ -21,8 +21,9 @@ for (const kvType of /** @type {const} */ (['f32', 'f16', 'q8_0'])) {
   const bytes = fs.readFileSync(out);
   const native = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   const vocab = native.length / tokens.length;
-  for (const variant of /** @type {const} */ (['scalar', 'simd128', 'simd128-mt'])) {
-    test(`wasm ${variant} = native, ${kvType} cache`, async () => {
+  for (const variant of /** @type {const} */ (['scalar', 'simd128', 'simd128-mt', 'relaxed', 'relaxed-mt'])) {
+    const skip = variant.startsWith('relaxed') && Number(process.versions.v8.split('.')[0]) < 12 && 'relaxed SIMD needs Node 22';
+    test(`wasm ${variant} = native, ${kvType} cache`, { skip }, async () => {
       const session = await InferenceSession.create(model, { variant, threads: variant.endsWith('-mt') ? 2 : 1, kvType, contextLength: 64 });
       try {
         const logits = await session.logits(tokens, { all: true });

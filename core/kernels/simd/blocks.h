@@ -328,8 +328,32 @@ EN_INLINE void eight_groups(vf *acc, const uint8_t *block, const uint8_t *x, siz
 /* ---- one tile: nv vectors of rows at a time, nt tokens; group, x and sums point at the first block, `stride` tokens are stored per group ---- */
 typedef struct { const en_mm *mm; const uint8_t *group, *x; const en_act_sums *sums; int32_t stride, r, t; } en_tile;
 
+#ifdef EN_HAS_TILES /* of Q4_0, in assembly (../relaxed/tiles.S): the most common type of files for browsers */
+void en_one_q4_0(vf *acc, const uint8_t *w, const uint8_t *x, size_t stride, int32_t n_blocks);
+void en_four_q4_0(vf *acc, const uint8_t *codes, const uint8_t *halves, const uint8_t *x, size_t stride, int32_t n_blocks);
+EN_INLINE int q4_0_tiles(const en_layout *k, int how) { return how == EN_U16 && k->bytes == 18 && k->offset == 8; }
+/* 1: done. */
+EN_INLINE int q4_0_tile(const en_tile *a, int nt, const en_layout *k, int how) {
+  const int32_t n_blocks = a->mm->cols / EN_Q8_BLOCK;
+  const size_t stride = (size_t)a->stride * act_size(how);
+  vf acc[4][EN_PARTS];
+  if (!q4_0_tiles(k, how) || nt > 4) return 0;
+  if (nt == 1) en_one_q4_0(acc[0], a->group, a->x, stride, n_blocks);
+  else {
+    memset(acc, 0, sizeof acc);
+    EN_ROLL for (int h = 0; h < 2; h++) en_four_q4_0(acc[0] + 2 * h, a->group + 32 + 32 * h, a->group + 16 * h, a->x, stride, n_blocks);
+  }
+  EN_ROLL for (int t = 0; t < nt; t++) put_tile(a->mm, acc[t], EN_PARTS, 1, a->r, a->t + t);
+  return 1;
+}
+#else
+EN_INLINE int q4_0_tiles(const en_layout *k, int how) { return (void)k, (void)how, 0; }
+EN_INLINE int q4_0_tile(const en_tile *a, int nt, const en_layout *k, int how) { return (void)a, (void)nt, (void)k, (void)how, 0; }
+#endif
+
 EN_INLINE void block_tile(const en_tile *a, int nv, int nt, const en_layout *k, int how) {
   const size_t stride = (size_t)a->stride * act_size(how);
+  if (q4_0_tile(a, nt, k, how)) return;
   EN_ROLL for (int v0 = 0; v0 < EN_R / VL; v0 += nv) {
     const uint8_t *w = a->group, *x = a->x;
     const en_act_sums *sums = a->sums;
@@ -353,7 +377,7 @@ EN_INLINE void mul_tiles(const en_mm *a, int32_t r0, int32_t r1, const en_layout
       const int32_t n = EN_MIN(EN_T_TILE, a->T - t0);
       en_tile tile = {.mm = a, .group = a->w + (size_t)r * n_blocks * (size_t)k->bytes, .stride = n, .r = r};
       for (int32_t t = 0; t < n;) {
-        const int32_t step = n - t >= 8 ? 8 : n - t >= 4 ? 4 : 1;
+        const int32_t step = eight && n - t >= 8 ? 8 : n - t >= 4 ? 4 : 1;
         tile.x = (const uint8_t *)a->x + ((size_t)t0 * n_groups + (size_t)t) * act_bytes;
         tile.sums = en_act_sums_of(a->x, a->cols, a->T, act_bytes) + (size_t)t0 * (n_groups / EN_SUMS) + (size_t)t;
         tile.t = t0 + t;
@@ -373,7 +397,7 @@ enum { EN_PANELS = 0 };
 #endif
 
 /* Vectors of rows per pass: as many as keep their sums near the registers; all 16 rows for a single token. Types of one group go through panels from 8
- * tokens on, where a table has them. */
+ * tokens on, where a table has them; Q4_0, where it has tiles in assembly, from 16 on. */
 #define EN_MUL_BLOCKS(name, how, ...) \
   EN_OPEN_GROUP(name, how, __VA_ARGS__) \
   static void tile_eight_##name(const en_tile *a) { block_tile(a, 1, EN_T_TILE, &(const en_layout){__VA_ARGS__}, how); } \
@@ -382,7 +406,7 @@ enum { EN_PANELS = 0 };
   static void mul_##name(const en_mm *a, int32_t r0, int32_t r1) { \
     const en_layout k = {__VA_ARGS__}; \
     const int panels = EN_PANELS && k.groups == 1; \
-    if (panels && a->T >= EN_T_TILE) EN_MUL_PANELS(name, how, __VA_ARGS__); \
+    if (panels && a->T >= (q4_0_tiles(&k, how) ? 2 : 1) * EN_T_TILE) EN_MUL_PANELS(name, how, __VA_ARGS__); \
     else mul_tiles(a, r0, r1, &k, act_size(how), panels ? NULL : tile_eight_##name, tile_four_##name, tile_one_##name); \
   }
 

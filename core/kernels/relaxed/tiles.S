@@ -1,0 +1,307 @@
+# tiles.S - inner loops of the relaxed tables (why in assembly, and what the pairs are: ../simd128/pairs.S). Words of a panel are four codes of a byte.
+#include "../simd128/pairs.S"
+
+# Four byte products in pairs, u7 by i8, summed to i16.
+.macro maddubs sum, x, first
+	get \x
+	get C
+	i16x8.relaxed_dot_i8x16_i7x16_s
+	.if \first == 0
+	get \sum
+	i16x8.add
+	.endif
+	set \sum
+.endm
+.macro widen_token t, x, halves
+	token_head \x
+	.irp v, 0, 1, 2, 3
+	get %(V + 4 * \t + \v)
+	get ONE
+	i32x4.dot_i16x8_s
+	get OFFSET
+	i32x4.add
+	.if \halves
+	get %(V + 8 + 4 * \t + \v)
+	i32x4.add
+	.endif
+	scale_sum \t, \v
+	.endr
+.endm
+
+# Codes of 4 bits: the sums of a whole block stay in i16.
+	open_pair en_pair_nibbles
+	.irp i, 0, 1, 2, 3, 4, 5, 6, 7
+	pair_word maddubs, \i, %(\i == 0)
+	.endr
+	widen_token 0, X0, 0
+	widen_token 1, X1, 0
+	next_block 512
+
+# Codes of 5 bits: those of half a block do.
+	open_pair en_pair_planes
+	.irp i, 0, 1, 2, 3
+	pair_word maddubs, \i, %(\i == 0)
+	.endr
+	.irp s, 0, 1, 2, 3, 4, 5, 6, 7
+	get %(V + \s)
+	get ONE
+	i32x4.dot_i16x8_s
+	set %(V + 8 + \s)
+	.endr
+	.irp i, 4, 5, 6, 7
+	pair_word maddubs, \i, %(\i == 4)
+	.endr
+	widen_token 0, X0, 1
+	widen_token 1, X1, 1
+	next_block 512
+
+# Four byte products added to i32.
+.macro dot4 sum, x, first
+	get \x
+	get C
+	get \sum
+	i32x4.relaxed_dot_i8x16_i7x16_add_s
+	set \sum
+.endm
+.macro begin_sums t, x
+	token_head \x
+	.irp v, 0, 1, 2, 3
+	get OFFSET
+	set %(V + 4 * \t + \v)
+	.endr
+.endm
+	open_pair en_pair_dot4
+	begin_sums 0, X0
+	begin_sums 1, X1
+	.irp i, 0, 1, 2, 3, 4, 5, 6, 7
+	pair_word dot4, \i, 0
+	.endr
+	scale_token 0, X0
+	scale_token 1, X1
+	next_block 512
+
+# One token by 16 rows of Q4_0 as they lie in the model: void en_one_q4_0(vf acc[4], const uint8_t *w, const uint8_t *x, size_t stride, int32_t n_blocks).
+# Low and high nibbles of a word meet two words of activations; four vectors of sums, one for each of rows.
+#define ONE_X 2
+#define ONE_STRIDE 3
+#define ONE_BLOCKS 4
+#define SUM 5 /* 4 */
+#define PART 9 /* 4 */
+#define LOW 13
+#define HIGH 14
+#define WORD 15
+#define NIBBLE 16
+#define HALF_BITS 17
+#define HALF_SCALE 18
+#define ONES 19
+#define ONE_DX 20
+#define ONE_OFFSET 21
+.macro nibbles part, at, first
+	get W
+	load \at
+	set WORD
+	get LOW
+	get WORD
+	get NIBBLE
+	v128.and
+	i16x8.relaxed_dot_i8x16_i7x16_s
+	.if \first == 0
+	get \part
+	i16x8.add
+	.endif
+	get HIGH
+	get WORD
+	i32.const 4
+	i16x8.shr_u
+	get NIBBLE
+	v128.and
+	i16x8.relaxed_dot_i8x16_i7x16_s
+	i16x8.add
+	set \part
+.endm
+.macro load_halves at
+	i32x4.load16x4_s \at:p2align=0
+.endm
+	.globl en_one_q4_0
+	.hidden en_one_q4_0
+	.type en_one_q4_0,@function
+en_one_q4_0:
+	.functype en_one_q4_0 (i32, i32, i32, i32, i32) -> ()
+	.local v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128
+	v128.const 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f
+	set NIBBLE
+	v128.const 0x8fffe000, 0x8fffe000, 0x8fffe000, 0x8fffe000 # halves to floats: v_f16 of ../simd128/vec.h
+	set HALF_BITS
+	v128.const 0x77800000, 0x77800000, 0x77800000, 0x77800000
+	set HALF_SCALE
+	v128.const 0x00010001, 0x00010001, 0x00010001, 0x00010001
+	set ONES
+	loop
+	.irp g, 0, 1, 2, 3
+	splat ONE_X, %(16 + 4 * \g)
+	set LOW
+	splat ONE_X, %(32 + 4 * \g)
+	set HIGH
+	.irp v, 0, 1, 2, 3
+	nibbles %(PART + \v), %(32 + 64 * \g + 16 * \v), %(\g == 0)
+	.endr
+	.endr
+	splat ONE_X, 0
+	set ONE_DX
+	splat ONE_X, 8
+	set ONE_OFFSET
+	.irp v, 0, 1, 2, 3
+	get %(PART + \v)
+	get ONES
+	i32x4.dot_i16x8_s
+	get ONE_OFFSET
+	i32x4.add
+	f32x4.convert_i32x4_s
+	get W
+	load_halves %(8 * \v)
+	i32.const 13
+	i32x4.shl
+	get HALF_BITS
+	v128.and
+	get HALF_SCALE
+	f32x4.mul
+	get ONE_DX
+	f32x4.mul
+	f32x4.mul
+	get %(SUM + \v)
+	f32x4.add
+	set %(SUM + \v)
+	.endr
+	step W, 288
+	get ONE_X
+	get ONE_STRIDE
+	i32.add
+	set ONE_X
+	get ONE_BLOCKS
+	i32.const -1
+	i32.add
+	local.tee ONE_BLOCKS
+	br_if 0
+	end_loop
+	.irp v, 0, 1, 2, 3
+	get ACC
+	get %(SUM + \v)
+	store %(16 * \v)
+	.endr
+	end_function
+
+# Four tokens by 8 rows of Q4_0: void en_four_q4_0(vf acc[4][4], const uint8_t *w, const uint8_t *halves, const uint8_t *x, size_t stride, int32_t n_blocks).
+# halves: the scales of the rows; acc: those of the rows, which are halves of what is reserved. Sums are added to in memory.
+#define FOUR_HALVES 2
+#define FOUR_X 3
+#define FOUR_STRIDE 4
+#define FOUR_BLOCKS 5
+#define FOUR_PART 6 /* 8: two vectors of rows for each token */
+#define FOUR_CODES 14 /* 4: low nibbles of two vectors, high ones */
+#define FOUR_A 18
+#define FOUR_NIBBLE 19
+#define FOUR_HALF_BITS 20
+#define FOUR_HALF_SCALE 21
+#define FOUR_ONES 22
+#define FOUR_D 23 /* 2 */
+#define FOUR_DX 25
+#define FOUR_OFFSET 26
+.macro multiply part, codes, first
+	get FOUR_A
+	get \codes
+	i16x8.relaxed_dot_i8x16_i7x16_s
+	.if \first == 0
+	get \part
+	i16x8.add
+	.endif
+	set \part
+.endm
+	.globl en_four_q4_0
+	.hidden en_four_q4_0
+	.type en_four_q4_0,@function
+en_four_q4_0:
+	.functype en_four_q4_0 (i32, i32, i32, i32, i32, i32) -> ()
+	.local v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128
+	v128.const 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f
+	set FOUR_NIBBLE
+	v128.const 0x8fffe000, 0x8fffe000, 0x8fffe000, 0x8fffe000
+	set FOUR_HALF_BITS
+	v128.const 0x77800000, 0x77800000, 0x77800000, 0x77800000
+	set FOUR_HALF_SCALE
+	v128.const 0x00010001, 0x00010001, 0x00010001, 0x00010001
+	set FOUR_ONES
+	loop
+	.irp g, 0, 1, 2, 3
+	.irp v, 0, 1
+	get W
+	load %(64 * \g + 16 * \v)
+	set FOUR_A
+	get FOUR_A
+	get FOUR_NIBBLE
+	v128.and
+	set %(FOUR_CODES + \v)
+	get FOUR_A
+	i32.const 4
+	i16x8.shr_u
+	get FOUR_NIBBLE
+	v128.and
+	set %(FOUR_CODES + 2 + \v)
+	.endr
+	.irp t, 0, 1, 2, 3
+	splat FOUR_X, %(48 * \t + 16 + 4 * \g)
+	set FOUR_A
+	multiply %(FOUR_PART + 2 * \t), FOUR_CODES, %(\g == 0)
+	multiply %(FOUR_PART + 2 * \t + 1), %(FOUR_CODES + 1), %(\g == 0)
+	splat FOUR_X, %(48 * \t + 32 + 4 * \g)
+	set FOUR_A
+	multiply %(FOUR_PART + 2 * \t), %(FOUR_CODES + 2), 0
+	multiply %(FOUR_PART + 2 * \t + 1), %(FOUR_CODES + 3), 0
+	.endr
+	.endr
+	.irp v, 0, 1
+	get FOUR_HALVES
+	load_halves %(8 * \v)
+	i32.const 13
+	i32x4.shl
+	get FOUR_HALF_BITS
+	v128.and
+	get FOUR_HALF_SCALE
+	f32x4.mul
+	set %(FOUR_D + \v)
+	.endr
+	.irp t, 0, 1, 2, 3
+	splat FOUR_X, %(48 * \t)
+	set FOUR_DX
+	splat FOUR_X, %(48 * \t + 8)
+	set FOUR_OFFSET
+	.irp v, 0, 1
+	get ACC
+	get %(FOUR_PART + 2 * \t + \v)
+	get FOUR_ONES
+	i32x4.dot_i16x8_s
+	get FOUR_OFFSET
+	i32x4.add
+	f32x4.convert_i32x4_s
+	get %(FOUR_D + \v)
+	get FOUR_DX
+	f32x4.mul
+	f32x4.mul
+	get ACC
+	load %(64 * \t + 16 * \v)
+	f32x4.add
+	store %(64 * \t + 16 * \v)
+	.endr
+	.endr
+	step W, 288
+	step FOUR_HALVES, 288
+	get FOUR_X
+	get FOUR_STRIDE
+	i32.add
+	set FOUR_X
+	get FOUR_BLOCKS
+	i32.const -1
+	i32.add
+	local.tee FOUR_BLOCKS
+	br_if 0
+	end_loop
+	end_function
