@@ -41,6 +41,7 @@ struct en_pool {
   OWN_LINE void (*job)(const void *ctx, int32_t lo, int32_t hi, int32_t lane);
   const void *ctx;
   int32_t n, chunk /* elements */, n_chunks, n_lanes;
+  int32_t (*idle)(void);
 #ifdef EN_POOL_CONDVAR
   pthread_mutex_t mutex;
   pthread_cond_t changed;
@@ -192,15 +193,20 @@ void en_pool_worker(en_pool *p, int32_t lane) {
   if (lane < 1 || lane >= p->n_lanes) return;
   for (uint32_t gen = 0; !atomic_load(&p->stop);) {
     drain(p, lane);
+    if (p->idle && p->idle()) continue;
     await_change(p, &p->gen, gen, &p->asleep);
     gen = atomic_load(&p->gen);
   }
 }
 
-void en_pool_stop(en_pool *p) {
-  atomic_store(&p->stop, 1);
+void en_pool_idle(en_pool *p, int32_t (*work)(void)) { p->idle = work; }
+void en_pool_wake(en_pool *p) {
   atomic_fetch_add(&p->gen, 1);
   wake(p, &p->gen, EN_POOL_MAX_LANES);
+}
+void en_pool_stop(en_pool *p) {
+  atomic_store(&p->stop, 1);
+  en_pool_wake(p);
 }
 
 void en_pool_host(en_pool *p, en_host *host) {

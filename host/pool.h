@@ -16,6 +16,10 @@ size_t en_pool_bytes(void);
 en_pool *en_pool_init(void *mem, size_t mem_bytes, int32_t n_lanes);
 void en_pool_worker(en_pool *p, int32_t lane);  /* returns after en_pool_stop */
 void en_pool_stop(en_pool *p);                  /* wakes every worker and lets it return */
+/* What workers do before they sleep, where no job waits: work() does a little of it and returns 1, or 0 where there is none; several call it at once, and the owner waits for none of
+ * them. Set it before workers enter. Say en_pool_wake() when there is some again. */
+void en_pool_idle(en_pool *p, int32_t (*work)(void));
+void en_pool_wake(en_pool *p);
 void en_pool_host(en_pool *p, en_host *host);   /* fills parallel, ud, n_lanes */
 /* Chunks that each lane has done since init, for tests and the performance panel. */
 uint32_t en_pool_chunks(const en_pool *p, int32_t lane);

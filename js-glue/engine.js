@@ -9,7 +9,7 @@ import { Meter } from './fetch/progress.js';
 import { choose, warmUp } from './kernel-choice.js';
 import { streamIn } from './load.js';
 import { Scheduler } from './scheduler.js';
-import { describe, startInstance } from './variants.js';
+import { describe, mayShare, startInstance } from './variants.js';
 import { cores, isPage } from './platform.js';
 import { checkMessages, renderChat } from './chat.js';
 import { topLogits, vocabularyOf } from './teacher.js';
@@ -104,13 +104,15 @@ export class Engine {
   /**
    * The part of loading that needs no byte of the model, so that it runs while the store or the network is asked for them.
    * Its lanes may still be on their way when it settles: the pool waits for nobody.
-   * @param {EngineOptions} options @param {(init: import('./wasm-instance.js').LaneInit) => import('./wasm-instance.js').Lane} spawnLane
+   * @param {EngineOptions} options @param {() => import('./wasm-instance.js').Lane} spawnLane
    * @returns {Promise<Started>} whoever does not give it to load() closes it
    */
   static async start(options, spawnLane) {
-    const { instance, variant, why } = await startInstance(options);
-    // A page must not wait for lanes; there even a threaded binary that was asked for runs alone.
-    const lanes = instance.startLanes(options.inPlace && isPage() ? 1 : options.threads, spawnLane);
+    // A thread takes longer to come up than the binary. A page must not wait for lanes; there even a threaded binary that was asked for runs alone.
+    const alone = options.inPlace && isPage() || !mayShare() || options.variant?.endsWith('-mt') === false;
+    const threads = Array.from({ length: alone ? 0 : options.threads - 1 }, spawnLane);
+    const { instance, variant, why } = await startInstance(options).catch((e) => { for (const thread of threads) thread.close(); throw e; });
+    const lanes = instance.startLanes(threads);
     lanes.catch(() => {}); // load() looks at it later
     if (!options.kernels) warmUp(instance);
     return { w: instance, variant, why, lanes, close: () => instance.close() };

@@ -48,7 +48,10 @@ class Image {
     this.#w.free(this.#at);
     this.#at = to;
     this.#cap = cap;
+    this.#ahead(0);
   }
+  /** What follows the next n bytes is not in use yet. @param {number} n */
+  #ahead(n) { this.#w.touch(this.#at + this.#filled + n, this.#at + this.#cap); }
   /** @param {Uint8Array} chunk */
   push(chunk) {
     const n = this.#room(chunk.length);
@@ -59,7 +62,7 @@ class Image {
   pull(readInto) {
     const placed = this.#cap >= this.#size;
     const n = this.#room(Math.min(placed ? READ_BYTES : FIRST_PROBE, this.#size - this.#filled));
-    if (placed) this.#w.touch(this.#at + this.#filled, n);
+    if (placed) this.#ahead(n);
     const got = n ? this.#w.lend(this.#at + this.#filled, n, (view) => readInto(this.#filled, view)) : 0;
     if (got > 0) this.#advance(got);
     return got;

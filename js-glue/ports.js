@@ -3,7 +3,7 @@
 import { EdgeNetError } from './errors.js';
 import { isNode, nodeModule } from './platform.js';
 
-/** @typedef {import('./protocol.js').Port} Port @typedef {import('./wasm-instance.js').LaneInit} LaneInit @typedef {import('./wasm-instance.js').Lane} Lane */
+/** @typedef {import('./protocol.js').Port} Port @typedef {import('./wasm-instance.js').Lane} Lane */
 /** What a worker factory may return: a browser's Worker or one of node:worker_threads. @typedef {Worker | import('node:worker_threads').Worker} AnyWorker */
 
 /** The program's own command line is not for our workers: --input-type, for one, would stop them. */
@@ -70,19 +70,18 @@ async function ownNodePort() {
   return { postMessage: (m, transfer) => parentPort.postMessage(m, /** @type {any} */ (transfer)), hold() {}, close: () => parentPort.close(), listen: (f) => { parentPort.on('message', f); } };
 }
 
-/** A spawner of compute lanes. @param {string | null} url another place of worker/lane.js @returns {Promise<(init: LaneInit) => Lane>} */
+/** A spawner of compute lanes. @param {string | null} url another place of worker/lane.js @returns {Promise<() => Lane>} */
 export async function laneSpawner(url) {
-  if (!isNode()) return (init) => startLane(url ? new Worker(url, { type: 'module' }) : new Worker(new URL('../worker/lane.js', import.meta.url), { type: 'module' }), init);
+  if (!isNode()) return () => laneOf(url ? new Worker(url, { type: 'module' }) : new Worker(new URL('../worker/lane.js', import.meta.url), { type: 'module' }));
   const { Worker: NodeWorker } = await nodeModule('node:worker_threads');
-  return (init) => startLane(new NodeWorker(url ? new URL(url) : new URL('../worker/lane.js', import.meta.url), NODE_WORKER), init);
+  return () => laneOf(new NodeWorker(url ? new URL(url) : new URL('../worker/lane.js', import.meta.url), NODE_WORKER));
 }
-/** @param {AnyWorker} worker @param {LaneInit} init @returns {Lane} */
-function startLane(worker, init) {
+/** @param {AnyWorker} worker @returns {Lane} */
+function laneOf(worker) {
   const port = workerPort(worker);
   const ready = new Promise((/** @type {(v: void) => void} */ resolve, reject) => {
     port.listen(() => { port.hold(false); resolve(); }, (why) => reject(new EdgeNetError('CRASHED', why)));
-    port.postMessage(init);
   });
   ready.catch(() => {}); // startLanes looks at it later
-  return { ready, close: () => port.close() };
+  return { ready, start: (init) => port.postMessage(init), close: () => port.close() };
 }

@@ -28,14 +28,16 @@ function probe(body, memory = []) {
 const ZERO_V128 = [0xfd, 12, ...new Array(16).fill(0)]; // v128.const 0
 const DROP = 0x1a;
 
+/** May threads share memory here, if the engine can? */
+export function mayShare() { return typeof SharedArrayBuffer === 'function' && (isNode() || globalThis.crossOriginIsolated === true); }
+
 /** What the engine accepts; relaxed SIMD is probed by two of its operations because engines shipped them one by one. */
 export function features() {
   return {
     simd: probe([...ZERO_V128, DROP]),
     relaxedSimd: probe([...ZERO_V128, ...ZERO_V128, 0xfd, 0x92, 2, DROP]) // i16x8.relaxed_dot_i8x16_i7x16_s
       && probe([...ZERO_V128, ...ZERO_V128, ...ZERO_V128, 0xfd, 0x85, 2, DROP]), // f32x4.relaxed_madd
-    sharedMemory: typeof SharedArrayBuffer === 'function' && (isNode() || globalThis.crossOriginIsolated === true)
-      && probe([0x41, 0, 0xfe, 0x10, 2, 0, DROP], [5, 4, 1, 3, 1, 1]), // i32.atomic.load
+    sharedMemory: mayShare() && probe([0x41, 0, 0xfe, 0x10, 2, 0, DROP], [5, 4, 1, 3, 1, 1]), // i32.atomic.load
   };
 }
 
@@ -56,7 +58,7 @@ export function candidates({ threads, inPlace }) {
   const relaxed = f.relaxedSimd && relaxedTrusted();
   if (threads > 1 && !mt) {
     why.push(onPage ? 'One thread: the engine runs on the page itself, where waiting for other threads is forbidden; leave { worker } at its default.'
-      : typeof SharedArrayBuffer !== 'function' || (!isNode() && !globalThis.crossOriginIsolated)
+      : !mayShare()
         ? 'One thread: this page is not cross-origin isolated. Serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp to use more cores.'
         : 'One thread: this engine has no WebAssembly threads.');
   }

@@ -30,7 +30,7 @@ const GGUF_ARRAY = 9;
  * @typedef {{fileBytes: number, dataOffset: number, params: number, layers: number, embedding: number, vocab: number, contextTrained: number,
  *   heads: number, headsKv: number, feedForward: number, hasTokenizer: boolean, hasLogits: boolean, arch: string, name: string, type: string, pooling: number}} HeadInfo
  * @typedef {{handle: number, block: number, bytes: number}} Opened memory that C allocated for one object; free(block) ends it
- * @typedef {import('./wasm-module.js').LaneInit} LaneInit @typedef {{ready: Promise<void>, close(): void}} Lane
+ * @typedef {import('./wasm-module.js').LaneInit} LaneInit @typedef {{ready: Promise<void>, start(init: LaneInit): void, close(): void}} Lane a thread that may still be on its way; ready: it works
  * @typedef {string | number | boolean | {length: number}} MetaValue arrays are told by their length only
  */
 
@@ -114,8 +114,8 @@ export class WasmInstance {
   move(to, from, n) { new Uint8Array(this.#memory.buffer).copyWithin(to, from, from + n); }
   /** Lend a view to a function that fills it at once, such as a file read. It must not keep the view. @template T @param {number} at @param {number} n @param {(view: Uint8Array) => T} fill */
   lend(at, n, fill) { return fill(new Uint8Array(this.#memory.buffer, at, n)); }
-  /** Take new memory into use, with all lanes, before something is written there: contents are lost. @param {number} at @param {number} n */
-  touch(at, n) { this.#run('w_touch', at, n); }
+  /** All from here to end will be written soon, in this order: lanes take it into use meanwhile. @param {number} from @param {number} end */
+  touch(from, end) { if (this.#lanes.length) this.#run('w_pool_touch', from, end); }
   /** @param {number} at @param {number} n */
   #text(at, n) { return n ? this.#decoder.decode(new Uint8Array(this.#memory.buffer, at, n).slice()) : ''; }
   /** @param {number} at */
@@ -138,17 +138,16 @@ export class WasmInstance {
   }
 
   // ---- lanes ----
-  /** Start compute lanes. Lanes that cannot start are left out: slower, never broken. @param {number} n lanes with the owner @param {(init: LaneInit) => Lane} spawn */
-  async startLanes(n, spawn) {
-    if (!this.threaded || n <= 1) return;
-    for (let lane = 1; lane < n; lane++) {
+  /** Take lanes to work. Those that cannot start are left out: slower, never broken. @param {Lane[]} lanes beside the owner; ours from now on */
+  async startLanes(lanes) {
+    if (!this.threaded || !lanes.length) return lanes.forEach((l) => l.close());
+    this.#lanes = lanes;
+    this.#must('w_pool_init', lanes.length + 1); // lanes enter it as soon as they can; it waits for nobody who claimed nothing
+    lanes.forEach((thread, i) => {
       const stack = this.alloc(LANE_STACK);
       const tls = this.alloc(Math.max(64, this.#run('w_tls_bytes')));
-      const thread = spawn({ module: this.#module, memory: this.#memory, lane, stackTop: stack + LANE_STACK, tls });
-      this.#lanes.push(thread);
-    }
-    // A lane enters the pool right after it is ready, so the pool must exist before: it waits for nobody who claimed nothing.
-    this.#must('w_pool_init', n);
+      thread.start({ module: this.#module, memory: this.#memory, lane: i + 1, stackTop: stack + LANE_STACK, tls });
+    });
     const started = await Promise.allSettled(this.#lanes.map((l) => l.ready));
     this.#lanes = this.#lanes.filter((l, i) => started[i].status === 'fulfilled' || (l.close(), false));
   }

@@ -10,6 +10,7 @@
 #include <time.h>
 #if defined(__wasm_atomics__)
 #include "../host/pool.h"
+#include <stdatomic.h>
 #endif
 
 enum { N_MAIL = 32 };
@@ -37,7 +38,7 @@ int32_t *w_stop_word(void) { return &stop_word; }
 
 /* The C library cannot give 2 GiB or more at once. Such blocks, a large model's image above all, are taken from the memory itself;
  * a freed one is kept for the next of its kind. (Emscripten's heap wants to be the only one who grows the memory.) */
-enum { N_LARGE = 8, PAGE_BYTES = 65536, TOUCH_BYTES = 4096 /* smallest page of any system */ };
+enum { N_LARGE = 8, PAGE_BYTES = 65536 };
 static const uint32_t LARGE = UINT32_C(1) << 30;
 static struct { void *block; uint64_t bytes; int32_t used; } large[N_LARGE];
 
@@ -66,16 +67,6 @@ void w_free(void *block) {
   for (int32_t i = 0; i < N_LARGE; i++)
     if (block && large[i].block == block) { large[i].used = 0; return; }
   free(block);
-}
-
-/* First use of memory costs more than reading a file into it (the system clears each page), so all lanes share that. Contents are lost. */
-static void touch_pages(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
-  uint8_t *const *block = ctx;
-  (void)lane;
-  for (int32_t i = lo; i < hi; i++) *(volatile uint8_t *)(*block + (size_t)i * TOUCH_BYTES) = 0;
-}
-void w_touch(uint8_t *block, uint32_t n_bytes) {
-  if (host.n_lanes > 1) en_parallel(&host, touch_pages, &block, (int32_t)(n_bytes / TOUCH_BYTES), 1);
 }
 
 void *w_open_block(size_t n_bytes, const char *what) {
@@ -349,6 +340,18 @@ int32_t w_pick(en_session *s, uint32_t row, en_sampler *sampler, const en_tokeni
 /* ---- compute lanes (the -mt builds) ---- */
 #if defined(__wasm_atomics__)
 static en_pool *pool;
+
+/* First use of memory costs more than reading a file into it: the system clears each page. Atomic, for the owner may be writing there by now: contents stay as they are. */
+enum { TOUCH_BYTES = 4096 /* smallest page of any system */ };
+static _Atomic uint32_t touch_next, touch_end; /* in units of PAGE_BYTES */
+static int32_t touch_page(void) {
+  if (atomic_load(&touch_next) >= atomic_load(&touch_end)) return 0; /* a count that only ever went up would wrap */
+  const uint32_t page = atomic_fetch_add(&touch_next, 1);
+  if (page >= atomic_load(&touch_end)) return 0;
+  for (uint32_t at = 0; at < PAGE_BYTES; at += TOUCH_BYTES) atomic_fetch_or((_Atomic uint32_t *)((uintptr_t)page * PAGE_BYTES + at), 0);
+  return 1;
+}
+
 /* Call before w_session_open. Lanes 1..n_lanes-1 are the caller's threads: each enters with w_thread_enter, then w_pool_worker. */
 int32_t w_pool_init(int32_t n_lanes) {
   if (pool) return EN_E_STATE;
@@ -357,8 +360,19 @@ int32_t w_pool_init(int32_t n_lanes) {
   if (!block) return EN_E_NOMEM;
   pool = en_pool_init(block, en_pool_bytes(), n_lanes);
   if (!pool) return EN_E_NOMEM;
+  en_pool_idle(pool, touch_page);
   en_pool_host(pool, &host);
   return EN_OK;
+}
+/* Soon all from `from` to `end` will be written, in this order: lanes that have nothing else to do go ahead. */
+void w_pool_touch(uint32_t from, uint32_t end) {
+  const uint32_t first = from / PAGE_BYTES + 1, last = end / PAGE_BYTES;
+  if (!pool || first >= last) return;
+  if (atomic_load(&touch_end) != last || atomic_load(&touch_next) < first) {
+    atomic_store(&touch_next, first);
+    atomic_store(&touch_end, last);
+  }
+  if (atomic_load(&touch_next) < last) en_pool_wake(pool);
 }
 void w_pool_worker(int32_t lane) { if (pool) en_pool_worker(pool, lane); }
 void w_pool_stop(void) { if (pool) en_pool_stop(pool); }

@@ -109,7 +109,7 @@ uint64_t en_random(uint64_t seed, uint64_t counter) {
 
 uint64_t en_hash64(uint64_t h, const void *bytes, size_t n_bytes) {
   const uint8_t *p = bytes;
-  for (size_t i = 0; i < n_bytes; i++) h = (h ^ p[i]) * 0x100000001b3u;
+  for (size_t i = 0; i < n_bytes; i++) h = (h ^ p[i]) * EN_FNV64;
   return h;
 }
 

@@ -46,6 +46,7 @@ static inline double en_uniform(uint64_t seed, uint64_t counter) { return (doubl
 
 /* FNV-1a, 64 bits: a fingerprint, not a proof. Start with EN_HASH64. */
 #define EN_HASH64 0xcbf29ce484222325u
+#define EN_FNV64 0x100000001b3u
 uint64_t en_hash64(uint64_t h, const void *bytes, size_t n_bytes);
 
 /* Run a job over [0, n) on the host's lanes, or here. */

@@ -269,9 +269,19 @@ static int32_t fill_freq(en_model *m, en_why *why) {
   return EN_OK;
 }
 
+/* FNV-1a over words of 8 bytes and the bytes that are left: a head with a large vocabulary has some 6 MB. */
+static uint64_t hash_words(uint64_t h, const uint8_t *p, size_t n_bytes) {
+  for (; n_bytes >= 8; p += 8, n_bytes -= 8) {
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    h = (h ^ word) * EN_FNV64;
+  }
+  return en_hash64(h, p, n_bytes);
+}
+
 /* The head says what the tensors are; 256 bytes from the middle of each say whose they are. */
 uint64_t en_model_fingerprint(const en_model *m) {
-  uint64_t h = en_hash64(EN_HASH64, m->image, (size_t)m->g.data_offset);
+  uint64_t h = hash_words(EN_HASH64, m->image, (size_t)m->g.data_offset);
   for (uint64_t i = 0; i < m->g.n_tensors; i++) {
     const en_gguf_tensor *t = &m->g.tensors[i];
     h = en_hash64(h, m->image + (size_t)(m->g.data_offset + t->offset + t->n_bytes / 2), (size_t)EN_MIN(256, t->n_bytes - t->n_bytes / 2));

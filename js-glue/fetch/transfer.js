@@ -5,8 +5,9 @@ import { EdgeNetError, abortError, asError, throwIfAborted } from '../errors.js'
 import { sameBytes, toHex } from '../manifest/encoding.js';
 import { HASH_BYTES, openSha256, sha256 } from '../manifest/hash.js';
 
-/** Chunks of a run, which is what one request asks for: long at first, short towards the end, so that all connections end together and none is cut off. */
-const RUN = Object.freeze({ least: 4, most: 32 });
+/** Chunks of a run, which is what one request asks for: long at first, short towards the end, so that all connections end together and none is cut off. seconds: of one that needs no
+ * help, which would only stand still between requests. */
+const RUN = Object.freeze({ least: 4, most: 32, seconds: 2 });
 /** Bytes per second that one connection carries without help: on a fast line, more of them cost more than they bring (0.7 of one's speed over loopback). */
 const FAST = 40e6;
 /** Chunks that may be hashed and written while the next ones arrive. */
@@ -30,6 +31,7 @@ export class Transfer {
   #left;
   #size;
   /** Bytes here, also of chunks that are not complete. */ #loaded = 0;
+  /** Chunks of a run on a line that one connection fills; 0: it does not, as far as we know. */ #swift = 0;
   /** The farthest byte that a pass from the start has reached. */ #reached = 0;
   #passing = false;
   #inPipeline = 0;
@@ -105,6 +107,7 @@ export class Transfer {
     const timer = setInterval(() => {
       const rate = (this.#loaded - before) / ramp * 1000;
       before = this.#loaded;
+      this.#swift = all.length === 1 && rate >= FAST ? rate * RUN.seconds / this.#o.chunkSize : 0;
       if (all.length < most && rate < FAST * all.length && this.#left > 0 && !this.#o.gate?.paused) join();
     }, Math.max(1, ramp));
     do join(); while (ramp === 0 && all.length < most);
@@ -167,7 +170,7 @@ export class Transfer {
     if (this.#size === null) return this.#add({ from: 0, to: Infinity });
     const from = this.#taken.indexOf(0);
     if (from >= 0) {
-      const fair = Math.min(RUN.most, Math.max(RUN.least, this.#left / (2 * parallel)));
+      const fair = Math.max(this.#swift, Math.min(RUN.most, Math.max(RUN.least, this.#left / (2 * parallel))));
       const most = parallel === 1 || sink.inOrder ? Infinity : from * chunkSize === begun.at ? Math.max(begun.bytes / chunkSize, fair) : fair;
       let to = from;
       do this.#taken[to++] = 1; while (to < this.#taken.length && !this.#taken[to] && to + 1 - from <= most);

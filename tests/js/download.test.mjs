@@ -315,6 +315,28 @@ test('a download that stops settles, also when the garbage collector has taken t
   }
 }));
 
+test('a line that one connection fills is asked for long runs, any other for short ones', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] }); // whose turns say how fast the line is
+  const long = randomFile(200 * CHUNK);
+  for (const fast of [true, false]) {
+    /** @type {number[]} */ const asked = [];
+    const reader = {
+      size: long.length, version: null, ranges: true, close() {},
+      async *read(/** @type {number} */ offset, /** @type {number} */ length) {
+        asked.push(length / CHUNK);
+        for (let at = offset; at < offset + length; at += CHUNK) {
+          yield new Uint8Array(long.subarray(at, at + CHUNK));
+          if (fast && at === 20 * CHUNK) t.mock.timers.tick(1); // 20 chunks a millisecond
+        }
+      },
+    };
+    const store = await memory();
+    await download(hashed(long), { store, sources: [{ id: 'line', kind: 'http', parallel: 16, open: async () => reader }], patience: { ...patience, parallel: 4, ramp: 1 } });
+    assert.ok((await readStored(store, hashed(long).id))?.equals(long));
+    if (fast) assert.deepEqual(asked, [25, 175]); else assert.deepEqual([asked.length > 10, Math.max(...asked)], [true, 25]);
+  }
+});
+
 test('a stored file that has gone bad is mended while it is loaded', () => served(() => null, async (server) => {
   for (const wanted of [artifact, plain(server.at('/m.gguf'))]) {
     const { store, volume } = fragileStore();

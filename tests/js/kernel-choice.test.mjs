@@ -23,9 +23,15 @@ test('a rival has to win clearly, by the best of its turns', () => {
   const close = engine('b', { auto: [10, 20, 15], b: [22, 24, 9] });
   assert.equal(choose(close, 1).name, 'auto');
   assert.deepEqual(close.timed, ['auto', 'b', 'auto', 'b', 'auto', 'b']);
-  const clear = choose(engine('b', { auto: [10, 20, 15], b: [1, 26, 9] }), 1);
+  const clear = choose(engine('b', { auto: [10, 20, 15], b: [11, 26, 9] }), 1);
   assert.equal(clear.name, 'b');
   assert.match(clear.why.join(), /b were timed at 26\.0 GMAC\/s, the usual ones at 20\.0: b run/);
+});
+
+test('a rival that loses a round is not timed again', () => {
+  const w = engine('b', { auto: [20], b: [19] });
+  assert.equal(choose(w, 1).name, 'auto');
+  assert.deepEqual(w.timed, ['auto', 'b']);
 });
 
 test('the engine times a table and refuses names that it does not know', async () => {

@@ -5,6 +5,7 @@
 #include "test.h"
 #include "../../core/base/base.h"
 #include "../../host/threads.h"
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -159,6 +160,45 @@ static double cpu_ms(void) {
   return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e3 + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e3;
 }
 
+static _Atomic int32_t pieces_left, pieces_done;
+static int32_t do_piece(void) {
+  if (atomic_fetch_sub(&pieces_left, 1) <= 0) { atomic_fetch_add(&pieces_left, 1); return 0; }
+  atomic_fetch_add(&pieces_done, 1);
+  return 1;
+}
+static void *enter(void *arg) {
+  en_pool_worker(arg, 1);
+  return NULL;
+}
+
+/* Idle work is done without the owner, jobs meanwhile are whole, and a lane that sleeps is woken for more of it. */
+static void test_idle_work(void) {
+  static int32_t visits[1000];
+  void *mem = aligned_alloc(EN_ALIGN, (en_pool_bytes() + 63) / 64 * 64);
+  en_pool *pool = en_pool_init(mem, en_pool_bytes(), 2);
+  en_host host = {0};
+  pthread_t thread;
+  int32_t wrong = 0;
+  en_pool_host(pool, &host);
+  en_pool_idle(pool, do_piece);
+  CHECK_EQ(pthread_create(&thread, NULL, enter, pool), 0);
+  for (int32_t round = 1; round <= 2; round++) {
+    probe p = {.n = 1000, .step = 16, .n_lanes = 2, .add = 1, .visits = visits};
+    atomic_store(&pieces_left, 10000);
+    en_pool_wake(pool);
+    host.parallel(host.ud, visit, &p, 1000, 16);
+    for (int i = 0; i < 5000 && atomic_load(&pieces_done) < round * 10000; i++) usleep(1000);
+    CHECK_EQ(pieces_done, round * 10000);
+    for (int i = 0; i < 1000; i++) wrong += visits[i] != round;
+    CHECK_EQ(p.errors, 0);
+    usleep(20000); /* long enough for the lane to sleep */
+  }
+  CHECK_EQ(wrong, 0);
+  en_pool_stop(pool);
+  pthread_join(thread, NULL);
+  free(mem);
+}
+
 /* Own CPU time, not wall-clock time: idle lanes must sleep. */
 static void test_idle(void) {
   en_host host = {0};
@@ -180,6 +220,7 @@ int main(void) {
   test_owner_waits();
   test_without_workers();
   test_idle();
+  test_idle_work();
   en_threads_stop(NULL);
   CHECK(en_threads_cores() >= 1);
   for (int i = 0; i < 50; i++) { /* start and stop leave nothing behind (leak checks see it) */
