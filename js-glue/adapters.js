@@ -18,6 +18,7 @@ export const MOST_AT_WORK = 8;
  * @property {number} layers that have an update
  * @property {number} parameters
  * @property {number} bytes in the engine's memory
+ * @property {number} fileBytes of the file that it came from
  * @typedef {{handle: number, block: number, info: AdapterInfo}} Loaded
  */
 
@@ -41,7 +42,8 @@ export class Adapters {
   load(name, data) {
     if (this.#loaded.has(name)) throw new EdgeNetError('STATE', `an adapter "${name}" is loaded already: unload it first, or give another name`, { detail: { option: 'name' } });
     const { handle, block, bytes } = openAdapter(this.#w, this.#model, data);
-    const info = { name, scale: 0, bytes, ...describe(this.#w, handle, this.#layers) };
+    const fileBytes = (data.form === 'gguf' ? data.file : data.tensors).length;
+    const info = { name, scale: 0, bytes, fileBytes, ...describe(this.#w, handle, this.#layers) };
     this.#loaded.set(name, { handle, block, info });
     return { ...info };
   }

@@ -43,7 +43,7 @@ export interface Calls {
   scaleAdapters: { args: { scales: readonly (readonly [string, number])[] }; result: { adapters: AdapterInfo[]; memory: MemoryInfo }; event: never };
   unloadAdapter: { args: { name: string }; result: { adapters: AdapterInfo[]; memory: MemoryInfo }; event: never };
   /** Checks an adapter against the model, and gives it in another form; null: it has that form. */
-  convertAdapter: { args: { data: AdapterData; form: AdapterData['form']; baseModel: string; /** also if it has that form */ anew?: boolean }; result: { data: AdapterData | null } & Omit<AdapterInfo, 'name' | 'scale' | 'bytes'>; event: never };
+  convertAdapter: { args: { data: AdapterData; form: AdapterData['form']; baseModel: string; /** also if it has that form */ anew?: boolean }; result: { data: AdapterData | null } & Omit<AdapterInfo, 'name' | 'scale' | 'bytes' | 'fileBytes'>; event: never };
   /** Into the weights, in this order, for ever. */
   mergeAdapters: { args: { scales: readonly (readonly [string, number])[] }; result: { adapters: AdapterInfo[]; memory: MemoryInfo }; event: never };
   /** state: of the weights when the part before was read, null: there is none */

@@ -39,6 +39,8 @@ test('kept, loaded again, out in three forms and in again: the same logits; off:
   assert.deepEqual(await s.savedAdapters(), ['my word']);
   const info = await s.loadAdapter('my word');
   assert.deepEqual([info.name, info.scale, info.rank, info.layers], ['my word', 1, 2, s.info.layers]);
+  const { data } = adapter;
+  assert.deepEqual([info.fileBytes, info.bytes], [(data.form === 'gguf' ? data.file : data.tensors).length, s.getMemoryInfo().adapterBytes]);
   const at1 = await s.logits(PROMPT);
   assert.ok(apart(base, at1) > 1e-3, 'it does something');
   await s.setAdapterScale('my word', 0.5);

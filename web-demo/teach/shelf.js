@@ -97,7 +97,7 @@ export class Shelf {
   }
 
   /** @param {import('../../js-glue/adapters.js').AdapterInfo} info */
-  #row({ name, scale, bytes }) {
+  #row({ name, scale, bytes, fileBytes }) {
     const id = `adapter-${name.replace(/\W+/g, '-')}`;
     const on = el('input', { type: 'checkbox', role: 'switch', id, checked: scale !== 0 });
     on.addEventListener('change', () => this.#do(async (session) => {
@@ -119,7 +119,7 @@ export class Shelf {
       byId('adapter-import').focus(); // the pressed button is gone: do not lose the keyboard's place
       announce(`${name} is deleted.`);
     }));
-    return el('li', {}, el('div', { class: 'shelf-line' }, el('label', { for: id, class: 'switch' }, on, el('span', { class: 'shelf-name' }, name)), el('span', { class: 'detail' }, formatBytes(bytes))),
+    return el('li', {}, el('div', { class: 'shelf-line' }, el('label', { for: id, class: 'switch' }, on, el('span', { class: 'shelf-name' }, name)), el('span', { class: 'detail' }, `${formatBytes(fileBytes)} file, ${formatBytes(bytes)} in memory`)),
       el('div', { class: 'shelf-buttons' }, ...files, remove));
   }
 
