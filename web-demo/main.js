@@ -81,8 +81,8 @@ class Page {
       void this.#writer.stop();
       void this.#teach.stop();
     });
-    await this.#look();
-    await this.open(await this.#firstModel());
+    const [model] = await Promise.all([this.#firstModel(), this.#look()]);
+    await this.open(model);
     void keepOffline();
   }
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** Colours: the system's, or the ones chosen here. The first paint is coloured by theme-early.js. */
+/** Colours: the system's, or the ones chosen here. The first paint is coloured by early.js. */
 import { byId } from './dom.js';
 import { recall, remember } from './remember.js';
 

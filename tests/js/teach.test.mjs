@@ -9,10 +9,11 @@ import { readAdversarial, readTeach } from '../../tools/eval-home/data.mjs';
 import { reportPage } from '../../tools/eval-home/report.mjs';
 import { HOME_FRAME, PLAIN_FRAME } from '../../web-demo/home/frame.js';
 import { answersTo, formFor, frameOf } from '../../web-demo/home/prompt.js';
-import { answersIn, describeAnswers, isTaughtAnswer } from '../../web-demo/home/taught.js';
+import { answersIn, describeAnswers, isTaughtAnswer, says } from '../../web-demo/home/taught.js';
 import { closest } from '../../web-demo/search/vectors.js';
 import { added, dropped, mistyped, paraphrases, plain, polite, reordered, styled, synonym } from '../../web-demo/teach/augment.js';
 import { OLD_COMMANDS } from '../../web-demo/teach/old-commands.js';
+import { commonWords, crossed, piece, tellingTerms, tellingWords, wordShares } from '../../web-demo/teach/pieces.js';
 import { random } from '../../web-demo/teach/random.js';
 import { RECIPE, lessonFor, teach, testsFor } from '../../web-demo/teach/recipe.js';
 import { answersOf, leaves, slotPaths, swapped } from '../../web-demo/teach/slots.js';
@@ -77,9 +78,9 @@ test('slots are found where answers copy, and only there; what is copied stays w
 });
 
 test('an adapter tells what it answers, with marks where words are copied', () => {
-  assert.deepEqual(answersOf(PETS), [{ answer: '{"intent":"feed","pet":"…"}', own: ['feed', 'is', 'hungry', 'food', 'for', 'please'] }]);
-  assert.deepEqual(answersOf(EXAMPLES), [{ answer: EXAMPLES[0].do, own: [] }]);
-  assert.deepEqual(answersIn(describeAnswers(answersOf(PETS))), answersOf(PETS));
+  assert.deepEqual(answersOf(PETS), [{ answer: '{"intent":"feed","pet":"…"}', own: ['feed', 'is', 'hungry', 'food', 'for', 'please'], telling: [] }]);
+  assert.deepEqual(answersOf(EXAMPLES, ['movie']), [{ answer: EXAMPLES[0].do, own: [], telling: ['movie'] }]);
+  assert.deepEqual(answersIn(describeAnswers(answersOf(PETS, ['feed']))), answersOf(PETS, ['feed']));
   for (const other of ['', 'An adapter of somebody', 'Answers: [1]', 'Answers: [{"answer":"x"}]', 'Answers: {']) assert.equal(answersIn(other), null);
   assert.equal(describeAnswers([{ answer: 'x'.repeat(20_000), own: [] }]), '');
   const { grammar } = formFor(HOME_FRAME, 'Feed Bella!', answersOf(PETS));
@@ -88,24 +89,56 @@ test('an adapter tells what it answers, with marks where words are copied', () =
   assert.deepEqual([formFor(HOME_FRAME, 'x', null), formFor(PLAIN_FRAME, 'x', [])], [{}, {}]);
 });
 
-test('taught commands answer what they were taught, the model without them all else', async () => {
-  const taught = [...answersOf(PETS), ...answersOf(EXAMPLES)];
+test('the words that tell a command: often in its examples, seldom in old commands, and none that an answer copies', () => {
+  const shares = wordShares(['turn on the light', 'is it late', 'the light is on', 'good night']);
+  assert.equal(shares.get('light'), 0.5);
+  assert.equal(shares.get('movie'), undefined);
+  const telling = tellingWords(EXAMPLES, shares);
+  assert.deepEqual([telling.get('movie'), telling.get('film'), telling.has('light'), telling.has('the')], [3, 1, false, false]);
+  assert.deepEqual([...commonWords(telling)], ['movie']);
+  assert.deepEqual([...commonWords(new Map([['film', 1]]))], ['film'], 'there is no other');
+  assert.deepEqual([...tellingWords(PETS, shares).keys()].sort(), ['feed', 'food', 'for', 'hungry', 'please'], 'no name of a pet');
+  assert.ok(says('Start the Movei!', ['movie']) && !says('i need it', ['feed']) && !says('movie', []));
+  assert.deepEqual(tellingTerms(EXAMPLES.slice(0, 1).concat({ say: 'turn it off', do: '' }, { say: 'late', do: '' }), new Map([['movie', 1]])), ['movie', 'turn it', 'it off', 'late'], 'every example itself is told');
+  assert.ok(says('now turn, it on', ['turn it']) && !says('return it', ['turn it']) && !says('trun it', ['turn it']));
+  assert.ok(OLD_COMMANDS.filter(([text]) => says(text, ['feed', 'hungry'])).length < 0.01 * OLD_COMMANDS.length);
+});
+
+test('pieces: a telling word with its neighbours, two examples crossed; what an answer copies stays in', () => {
+  const telling = new Set(['movie']);
+  const pieces = new Set(Array.from({ length: 60 }, (_, seed) => piece('please start the movie night for us', random(seed), telling)));
+  assert.ok(pieces.has('movie') && pieces.has('start the movie night for') && [...pieces].every((text) => text.includes('movie') && !text.includes('please')));
+  assert.equal(piece('good night', random(1), telling), 'good night');
+  const made = new Set(Array.from({ length: 60 }, (_, seed) => crossed('start the movie', 'we watch it', random(seed), telling)));
+  assert.ok(made.has('we the movie') && [...made].every((text) => text.includes('movie')));
+  assert.equal(crossed('movie', 'we watch it', random(1), telling), 'movie');
+  for (const { say, do: answer } of paraphrases(PETS, { n: 200, seed: 5, part: 'learn', telling: new Set(['feed', 'hungry', 'food']) })) {
+    const { pet } = JSON.parse(answer), others = PETS.map(({ do: other }) => JSON.parse(other).pet).filter((name) => name !== pet);
+    assert.ok(say.toLowerCase().includes(pet) && !others.some((name) => say.includes(name)), `${say} => ${answer}`);
+  }
+});
+
+test('taught commands answer what they were taught to requests with a word of theirs, the model without them all else', async () => {
+  const taught = [...answersOf(PETS, ['feed', 'hungry']), ...answersOf(EXAMPLES, ['movie', 'we are off'])];
   assert.ok(isTaughtAnswer('{"intent":"feed","pet":"old \\"max\\""}', taught) && isTaughtAnswer(EXAMPLES[0].do, taught));
   for (const other of ['{"intent":"feed"}', '{"intent":"feed","pet":"max","n":1}', '{"intent":"scene","name":"movie"}', '']) assert.ok(!isTaughtAnswer(other, taught), other);
   /** @type {Map<string, number>} */ const scales = new Map([['pets', 0.5], ['movie', 1], ['off', 0]]);
-  /** A model that says "broken" to what it knows while an adapter is at work. */
+  /** @type {string[]} */ const asked = [];
+  /** A model that takes all with a pet for the command of pets, and says "broken" to what it knows, while an adapter is at work. */
   const session = /** @type {any} */ ({
-    complete: async (/** @type {string} */ prompt) => {
+    complete: async (/** @type {string} */ prompt, /** @type {{ grammar?: string }} */ { grammar = '' }) => {
       const adapted = [...scales.values()].some((scale) => scale !== 0);
-      return { text: !adapted ? 'as before' : prompt.includes('feed') ? '{"intent":"feed","pet":" max"}' : 'broken' };
+      asked.push(`${adapted ? 'with' : 'without'} ${grammar.match(/taught\d+ ::=/g)?.length ?? 0}`);
+      return { text: !adapted ? 'as before' : prompt.includes('max') ? '{"intent":"feed","pet":" max"}' : 'broken' };
     },
     listAdapters: () => [...scales].map(([name, scale]) => ({ name, scale })),
     setAdapterScales: async (/** @type {Record<string, number>} */ next) => { for (const [name, scale] of Object.entries(next)) scales.set(name, scale); },
   });
-  const ask = async (/** @type {readonly import('../../web-demo/home/taught.js').Taught[] | null} */ known) => (await answersTo(session, HOME_FRAME, [{ text: 'light' }, { text: 'feed max' }, { text: 'joke' }], { taught: known })).map(({ text }) => text);
-  assert.deepEqual(await ask(taught), ['as before', '{"intent":"feed","pet":"max"}', 'as before']);
+  const ask = async (/** @type {readonly import('../../web-demo/home/taught.js').Taught[] | null} */ known) => (await answersTo(session, HOME_FRAME, [{ text: 'light' }, { text: 'feed max' }, { text: 'call max' }, { text: 'hungry?' }, { text: 'the movei' }], { taught: known })).map(({ text }) => text);
+  assert.deepEqual(await ask(taught), ['as before', '{"intent":"feed","pet":"max"}', 'as before', 'as before', 'as before']);
+  assert.deepEqual(asked.splice(0), ['with 1', 'with 1', 'with 1', 'without 0', 'without 0', 'without 0', 'without 0']);
   assert.deepEqual([...scales], [['pets', 0.5], ['movie', 1], ['off', 0]], 'at work again');
-  assert.deepEqual(await ask(null), ['broken', '{"intent":"feed","pet":"max"}', 'broken'], 'an adapter that does not tell its answers');
+  assert.deepEqual(await ask(null), ['broken', '{"intent":"feed","pet":"max"}', '{"intent":"feed","pet":"max"}', 'broken', 'broken'], 'an adapter that does not tell its answers');
 });
 
 test('a lesson has new and old samples; what checks it is not in it', () => {
@@ -148,7 +181,9 @@ test('the whole recipe on a model with random weights: it learns, says what it c
   assert.equal(lesson.steps, losses.length);
   assert.ok(phases.length >= 3 && memory.length === 1 && memory[0] === lesson.bytes && memory[0] > 1e5);
   assert.deepEqual([lesson.before.fresh.length, lesson.after.fresh.length, lesson.after.old.length], [3, 3, 0]);
-  assert.deepEqual(answersIn(lesson.adapter.meta.description), [{ answer: EXAMPLES[0].do, own: [] }]);
+  const told = answersIn(lesson.adapter.meta.description);
+  assert.deepEqual(told?.map(({ answer, own }) => ({ answer, own })), [{ answer: EXAMPLES[0].do, own: [] }]);
+  assert.ok(told?.[0].telling.includes('movie') && !told[0].telling.includes('the'));
   assert.deepEqual(session.listAdapters(), []);
   const control = new AbortController();
   await assert.rejects(teach(session, EXAMPLES, { frame, recipe, signal: control.signal, onStep: () => control.abort() }), { name: 'AbortError' });

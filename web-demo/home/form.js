@@ -6,6 +6,7 @@
  */
 import { INTENTS, PLACES, TALK } from './intents.js';
 import { SLOT } from './taught.js';
+import { isNearly } from './words.js';
 
 const MONTHS = ['january', 'february', 'march', 'april', 'may', 'june', 'july', 'august', 'september', 'october', 'november', 'december'];
 const DAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'];
@@ -54,16 +55,6 @@ function taughtRules(name, { answer, own }, words) {
   if (parts.length === 1) return [rule];
   const ways = words.map((word) => [...new Set([word.toLowerCase(), word])]), others = ways.map(([small, ...rest]) => (own.includes(small) ? [] : [small, ...rest]));
   return [rule, ...copying(`${name}-slot`, others.some((w) => w.length) ? others : ways)];
-}
-
-/** Whether a word is another one, or that with one slip of the keyboard: a letter more, less, wrong or swapped with its neighbour. @param {string} word @param {string} meant */
-function isNearly(word, meant) {
-  if (word === meant) return true;
-  if (word.length < 3 || meant.length < 4 || Math.abs(word.length - meant.length) > 1) return false;
-  let i = 0;
-  while (i < word.length && word[i] === meant[i]) i++;
-  const rest = word.slice(i), other = meant.slice(i);
-  return rest.slice(1) === other || rest === other.slice(1) || rest.slice(1) === other.slice(1) || (rest[0] === other[1] && rest[1] === other[0] && rest.slice(2) === other.slice(2));
 }
 
 /** Every number that somebody who says this may mean, in digits. @param {string} request @returns {string[]} */

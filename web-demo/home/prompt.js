@@ -2,7 +2,7 @@
 /** Asking a model: which frame it has, what form its answer keeps to, the answer. */
 import { formOf } from './form.js';
 import { HOME, HOME_FRAME, PLAIN_FRAME, USER } from './frame.js';
-import { isTaughtAnswer } from './taught.js';
+import { isTaughtAnswer, says } from './taught.js';
 
 /** @typedef {import('./frame.js').Frame} Frame @typedef {import('./taught.js').Taught} Taught */
 
@@ -31,23 +31,28 @@ export const ANSWER_TOKENS = 160;
  */
 
 /**
- * The model's answers to what a person says: each the likeliest one of the right form. With taught commands at work, an answer that is none of theirs comes from
- * the model without them: so they are asked for nothing but what they were taught, and the old commands stay as they were, word for word.
+ * The model's answers to what a person says: each the likeliest one of the right form. Taught commands are asked for nothing but what they were taught: a request
+ * without a word of theirs goes to the model without them, and so does one to which they answer anything else. The old commands stay as they were, word for word.
  * @param {Pick<import('../engine.js').Session, 'complete' | 'listAdapters' | 'setAdapterScales'>} session @param {Frame} frame @param {readonly { text: string, maxTokens?: number }[]} requests
  * @param {Ways} [ways] @returns {Promise<Answer[]>}
  */
 export async function answersTo(session, frame, requests, { taught = [], signal } = {}) {
-  const one = async (/** @type {{ text: string, maxTokens?: number }} */ { text, maxTokens = ANSWER_TOKENS }, /** @type {readonly Taught[] | null} */ also) => {
-    const written = await session.complete(frame.ask(text), { temperature: 0, maxTokens, signal, ...formFor(frame, text, also), ...(frame.home ? {} : { stopSequences: ['\n'] }) });
-    return { ...written, text: frame.read(written.text) };
-  };
-  const answers = await Promise.all(requests.map((request) => one(request, taught)));
-  const atWork = frame.home && taught ? session.listAdapters().filter(({ scale }) => scale !== 0) : [];
-  const others = answers.flatMap(({ text }, i) => (isTaughtAnswer(text, taught ?? []) ? [] : [i]));
-  if (!atWork.length || !others.length) return answers;
+  /** @type {Answer[]} */ const answers = [];
+  const ask = (/** @type {readonly number[]} */ some, /** @type {(text: string) => readonly Taught[] | null} */ taughtFor) => Promise.all(some.map(async (i) => {
+    const { text, maxTokens = ANSWER_TOKENS } = requests[i];
+    const written = await session.complete(frame.ask(text), { temperature: 0, maxTokens, signal, ...formFor(frame, text, taughtFor(text)), ...(frame.home ? {} : { stopSequences: ['\n'] }) });
+    answers[i] = { ...written, text: frame.read(written.text) };
+  }));
+  const all = requests.map((_, i) => i), atWork = frame.home && taught ? session.listAdapters().filter(({ scale }) => scale !== 0) : [];
+  if (!taught || !atWork.length) {
+    await ask(all, () => taught && []);
+    return answers;
+  }
+  const meant = (/** @type {string} */ text) => taught.filter(({ telling }) => says(text, telling));
+  await ask(all.filter((i) => meant(requests[i].text).length), meant);
+  const others = all.filter((i) => !answers[i] || !isTaughtAnswer(answers[i].text, meant(requests[i].text)));
+  if (!others.length) return answers;
   await session.setAdapterScales(Object.fromEntries(atWork.map(({ name }) => [name, 0])));
-  try {
-    await Promise.all(others.map(async (i) => { answers[i] = await one(requests[i], []); }));
-  } finally { await session.setAdapterScales(Object.fromEntries(atWork.map(({ name, scale }) => [name, scale]))); }
+  try { await ask(others, () => []); } finally { await session.setAdapterScales(Object.fromEntries(atWork.map(({ name, scale }) => [name, scale]))); }
   return answers;
 }

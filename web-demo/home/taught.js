@@ -6,7 +6,10 @@
  * @typedef {object} Taught
  * @property {string} answer with a mark where it takes words from the request: {"intent":"feed","pet":"…"}
  * @property {string[]} own words of the command itself, in small letters, which never fill such a place: feed, give, hungry
+ * @property {string[]} telling words, or several with blanks between, in small letters, of which a request for it has one (../teach/pieces.js): feed, hungry
  */
+
+import { isNearly, wordsIn } from './words.js';
 
 /** Stands for words of the request. */
 export const SLOT = '…';
@@ -30,6 +33,15 @@ export function answersIn(description) {
   } catch { return null; }
 }
 
+/** Shorter words become other words by a slip: feed, need. */
+const SLIPS_FROM = 5;
+
+/** Does a request say one of these, as it is or, if it is one word, with one slip of the keyboard after its first letter? @param {string} request @param {readonly string[]} telling words, or several with blanks between */
+export function says(request, telling) {
+  const words = wordsIn(request), text = ` ${words.join(' ')} `;
+  return telling.some((one) => text.includes(` ${one} `) || (one.length >= SLIPS_FROM && words.some((word) => word[0] === one[0] && isNearly(word, one))));
+}
+
 /** Is this answer one of them? @param {string} text @param {readonly Taught[]} taught */
 export function isTaughtAnswer(text, taught) {
   return taught.some(({ answer }) => {
@@ -38,7 +50,6 @@ export function isTaughtAnswer(text, taught) {
   });
 }
 
+const areWords = (/** @type {unknown} */ list) => Array.isArray(list) && list.every((word) => typeof word === 'string');
 /** @param {any} entry */
-function isEntry(entry) {
-  return typeof entry?.answer === 'string' && Array.isArray(entry.own) && entry.own.every((/** @type {unknown} */ word) => typeof word === 'string');
-}
+const isEntry = (entry) => typeof entry?.answer === 'string' && areWords(entry.own) && areWords(entry.telling);

@@ -4,6 +4,7 @@
  * keyboard. They teach the model that the wording may vary, and they check that it has learned so: what is for learning and what is for checking
  * is drawn from different frames, so that the check is no repetition of the lesson.
  */
+import { crossed, piece } from './pieces.js';
 import { random } from './random.js';
 import { leaves, slotPaths, swapped } from './slots.js';
 
@@ -35,7 +36,7 @@ const SYNONYMS = [
   ['get ready for', 'prepare for', 'set up for'], ['prepare', 'get ready', 'set up'], ['going', 'leaving', 'heading'], ['is coming', 'comes', 'is here', 'arrives'], ['mode', 'setting', 'scene'],
   ['quick', 'fast', 'short'], ['big', 'large'], ['begin', 'start'], ['everything', 'all', 'it all'], ['open', 'open up'], ['close', 'shut'], ['make', 'create', 'set'],
   ['check', 'look at', 'see'], ['clean', 'clean up', 'tidy'], ['tired', 'sleepy'], ['friends', 'guests', 'people'], ['dinner', 'supper'], ['bath', 'tub'], ['dog', 'puppy'],
-  ["let's", 'let us', 'we should'], ["it's", 'it is'], ["i'm", 'i am'], ["we're", 'we are'], ['do', 'run'], ['please', 'kindly'], ['my', 'the'], ['our', 'the'],
+  ["let's", 'let us', 'we should'], ["it's", 'it is'], ["i'm", 'i am'], ["we're", 'we are'], ['please', 'kindly'], ['my', 'the'], ['our', 'the'],
 ].map((group) => group.map((words) => ({ words, pattern: new RegExp(`(?<![\\w'])${words.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![\\w'])`, 'i') })));
 
 const SMALL = /^(the|a|an|my|our|now|just|please|some|really|to|for|of|in|is|it's|it|and)$/i;
@@ -137,22 +138,35 @@ export function reframed({ say, do: answer }, r, part) {
 /** As two texts are compared: without capitals, marks and blanks. @param {string} text */
 export function plain(text) { return text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ').trim(); }
 
+/** How many of the paraphrases are made of pieces. */
+const PIECES = 0.15, CROSSED = 0.25;
+const NONE = /** @type {ReadonlySet<string>} */ (new Set());
+
 /**
  * Different paraphrases of examples, evenly of each; where their answers have slots, two of three with other values.
- * @param {readonly Example[]} examples @param {{ n: number, seed: number, part: Part }} options n: at most
+ * @param {readonly Example[]} examples @param {{ n: number, seed: number, part: Part, telling?: ReadonlySet<string> }} options n: at most; telling: words by which the command
+ *   is known (pieces.js), none: nothing is made of pieces
  * @returns {Example[]} none of them an example itself
  */
-export function paraphrases(examples, { n, seed, part }) {
+export function paraphrases(examples, { n, seed, part, telling = NONE }) {
   const r = random(2 * seed + Number(part === 'check')), seen = new Set(examples.map(({ say }) => plain(say))), slots = slotPaths(examples);
+  const copiedBy = (/** @type {string} */ answer) => leaves(answer).filter(({ path }) => slots.has(path)).map(({ value }) => value);
   /** @type {Example[]} */ const out = [];
   for (let tries = 0; examples.length && out.length < n && tries < 20 * n; tries++) {
     const example = examples[tries % examples.length];
     const { say, do: answer } = slots.size && r.chance(0.67) ? swapped(example, slots, r) : example;
-    const copied = leaves(answer).filter(({ path }) => slots.has(path)).map(({ value }) => value);
-    const text = paraphrase(say, r, part, copied);
+    const copied = copiedBy(answer);
+    const text = paraphrase(telling.size ? inPieces(say, copied, r.pick(examples), r) : say, r, part, copied);
     if (seen.has(plain(text))) continue;
     seen.add(plain(text));
     out.push({ say: text, do: answer });
   }
   return out;
+
+  /** Now and then only a piece of it, or of it and another one: with all words that the answer copies, and none that the other's answer does. @param {string} say @param {readonly string[]} copied @param {Example} other @param {Random} r */
+  function inPieces(say, copied, other, r) {
+    const dice = r.next(), has = (/** @type {string} */ text, /** @type {string} */ words) => text.toLowerCase().includes(words.toLowerCase());
+    const text = dice < PIECES ? piece(say, r, telling) : dice < PIECES + CROSSED ? crossed(say, other.say, r, telling) : say;
+    return copied.every((words) => has(text, words)) && !copiedBy(other.do).some((words) => has(text, words) && !has(say, words)) ? text : say;
+  }
 }

@@ -2,15 +2,16 @@
 /**
  * One button, one recipe: from a few examples of a new command to an adapter that has learned it, without forgetting the old ones.
  *
- * The lesson is paraphrases of the examples (augment.js) mixed with more old commands (old-commands.js). A small adapter over the top layers learns it in
+ * The lesson is paraphrases of the examples (augment.js, pieces.js) mixed with more old commands (old-commands.js). A small adapter over the top layers learns it in
  * rounds; after each the model answers paraphrases and old commands that were kept apart, and the lesson ends when all of the former and no fewer of the
- * latter are right, or when another round brought nothing. Old commands are answered without the adapter wherever it does not take them for its own
- * (home/prompt.js): what the replay has to teach it is what is not its own.
+ * latter are right, or when another round brought nothing. Old commands are answered without the adapter where they say no word of the new one, or where the adapter
+ * does not take them for its own (home/prompt.js): what the replay has to teach it is what is not its own.
  */
 import { answersTo } from '../home/prompt.js';
 import { describeAnswers } from '../home/taught.js';
 import { paraphrases, reframed } from './augment.js';
 import { OLD_COMMANDS } from './old-commands.js';
+import { commonWords, tellingTerms, tellingWords, wordShares } from './pieces.js';
 import { random } from './random.js';
 import { answersOf } from './slots.js';
 
@@ -42,7 +43,7 @@ export const RECIPE = Object.freeze({
   /** Many small steps: with batches of 16 instead, at the same cost, a hard command stayed at 26 % where it now reaches 78. */
   training: Object.freeze({ learningRate: 1.5e-2, batchSize: 4, scheduler: /** @type {const} */ ('cosine'), gradientCheckpointing: false }),
   /** New and old samples of one round. */
-  fresh: 400, old: 300,
+  fresh: 450, old: 150,
   /** New and old samples of a check, kept apart. */
   freshChecks: 20, oldChecks: 40,
   /** At least, for one round that looks good on its own paraphrases is often not good on a person's; at most. */
@@ -52,6 +53,7 @@ export const RECIPE = Object.freeze({
 
 /** Old commands that are only ever checked. */
 const CHECKED = OLD_COMMANDS.slice(-RECIPE.oldChecks), REPLAYED = OLD_COMMANDS.slice(0, -RECIPE.oldChecks);
+const OLD_WORDS = wordShares(OLD_COMMANDS.map(([say]) => say));
 /** The adapter's name while it is checked. */
 const DRAFT = 'draft of this lesson';
 
@@ -62,7 +64,7 @@ const DRAFT = 'draft of this lesson';
  * @returns {Promise<Lesson>} the adapter is neither saved nor loaded; its description tells its answers
  */
 export async function teach(session, examples, { frame, taught = [], seed = 1, signal, recipe = RECIPE, onStep, onPhase, onPlan }) {
-  const begun = performance.now(), answers = answersOf(examples), ways = { taught: taught && [...taught, ...answers], signal };
+  const begun = performance.now(), answers = answersOf(examples, tellingTerms(examples, tellingWords(examples, OLD_WORDS))), ways = { taught: taught && [...taught, ...answers], signal };
   const tests = testsFor(examples, frame, seed, recipe);
   const sample = (/** @type {Example} */ { say, do: output }) => ({ input: frame.ask(say), output: frame.write(output) });
   const trainer = session.createTrainer({ ...recipe.adapter, ...recipe.training, maxLength: recipe.maxLength, seed });
@@ -95,7 +97,8 @@ export async function teach(session, examples, { frame, taught = [], seed = 1, s
 /** What is learned in a round: examples and paraphrases of them, and old commands, others in every round, in any order. @param {readonly Example[]} examples @param {Frame} frame @param {number} seed @param {typeof RECIPE} recipe @returns {Example[]} */
 export function lessonFor(examples, frame, seed, recipe = RECIPE) {
   const r = random(seed);
-  const fresh = [...examples, ...examples, ...paraphrases(examples, { n: recipe.fresh - 2 * examples.length, seed, part: 'learn' })];
+  const telling = commonWords(tellingWords(examples, OLD_WORDS));
+  const fresh = [...examples, ...examples, ...paraphrases(examples, { n: recipe.fresh - 2 * examples.length, seed, part: 'learn', telling })];
   const old = frame.home ? r.shuffled(REPLAYED).slice(0, recipe.old).map(([say, output]) => (r.chance(0.5) ? reframed({ say, do: output }, r, 'learn') : { say, do: output })) : [];
   return r.shuffled([...fresh, ...old]);
 }

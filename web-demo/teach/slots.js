@@ -5,6 +5,7 @@
  */
 
 import { SLOT } from '../home/taught.js';
+import { wordsIn } from '../home/words.js';
 
 /** @typedef {import('./random.js').Random} Random */
 /** @typedef {{ say: string, do: string }} Example what is said, and the answer to it */
@@ -55,10 +56,12 @@ export function swapped(example, paths, r) {
   return { say, do: answer };
 }
 
-/** Every different answer of the examples, with a mark where it is copied, and the words around what is copied. @param {readonly Example[]} examples @returns {import('../home/taught.js').Taught[]} */
-export function answersOf(examples) {
+/**
+ * Every different answer of the examples, with a mark where it is copied, and the words around what is copied.
+ * @param {readonly Example[]} examples @param {string[]} [telling] what tells a request for the command (pieces.js) @returns {import('../home/taught.js').Taught[]}
+ */
+export function answersOf(examples, telling = []) {
   const paths = slotPaths(examples), copied = new Set(), around = new Set();
-  const wordsIn = (/** @type {string} */ text) => text.toLowerCase().match(/[\p{L}\p{N}][\p{L}\p{N}'’-]*/gu) ?? [];
   const answers = new Set(examples.map(({ say, do: answer }) => {
     const filled = leaves(answer).filter(({ path, value }) => paths.has(path) && wordPattern(value).test(say));
     for (const { value } of filled) for (const word of wordsIn(value)) copied.add(word);
@@ -66,5 +69,5 @@ export function answersOf(examples) {
     return filled.reduce((text, { value }) => text.replace(JSON.stringify(value), JSON.stringify(SLOT)), answer);
   }));
   const own = [...around].filter((word) => !copied.has(word));
-  return [...answers].map((answer) => ({ answer, own: answer.includes(JSON.stringify(SLOT)) ? own : [] }));
+  return [...answers].map((answer) => ({ answer, own: answer.includes(JSON.stringify(SLOT)) ? own : [], telling }));
 }

@@ -3,7 +3,6 @@
 import { announce, byId, el } from '../dom.js';
 import { formatBytes, plural } from '../format.js';
 import { Curve } from './curve.js';
-import { rightOnes, teach } from './recipe.js';
 import { SAMPLES } from './samples.js';
 
 /**
@@ -126,6 +125,7 @@ export class TeachTab {
     this.#clock = setInterval(() => { byId('lesson-time').textContent = seconds(); }, 100);
     this.#show();
     try {
+      const { teach } = await import('./recipe.js'); // with the old commands it is half of the page's code
       const lesson = await teach(session, examples, {
         frame, taught: this.#page.taught(), signal: control.signal,
         onPhase: (text) => { byId('teach-phase').textContent = `${text} …`; },
@@ -152,6 +152,7 @@ export class TeachTab {
 
   /** @param {string} name @param {Lesson} lesson @param {Example[]} examples */
   #showVerdict(name, { before, after, seconds }, examples) {
+    const rightOnes = (/** @type {readonly { ok: boolean }[]} */ list) => list.filter(({ ok }) => ok).length;
     const fresh = rightOnes(after.fresh), old = rightOnes(after.old), share = fresh / Math.max(1, after.fresh.length);
     const button = el('button', { type: 'button', class: 'button primary', id: 'try-it' }, 'Try it');
     button.addEventListener('click', () => this.#page.tryIt((after.fresh.find(({ ok }) => ok) ?? examples[0]).say));
