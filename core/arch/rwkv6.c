@@ -47,4 +47,5 @@ static const en_step steps[] = {
   {EN_OP_ADD, EN_S_X, EN_S_WK, 0, EN_NONE, EN_NONE, 1},
   {EN_OP_RESCALE, EN_S_X, EN_S_X, 0, EN_NONE, EN_NONE, 0},
 };
-const en_arch en_arch_rwkv6 = {EN_RWKV_ARCH("rwkv6", tensors, steps)};
+static const char *const lora[7] = {"time_mix_receptance", "time_mix_key", "time_mix_value", "time_mix_output", "time_mix_gate", "channel_mix_key", "channel_mix_value"};
+const en_arch en_arch_rwkv6 = {EN_RWKV_ARCH("rwkv6", tensors, steps), .lora = lora};

@@ -102,7 +102,6 @@ int32_t en_step_forward(const en_run *r, const en_step *step, int32_t n_steps) {
 void en_step_backward(const en_back *b, const en_step *step) {
   static void (*const backwards[EN_OP_COUNT])(const en_back *, const en_step *) = {
 #define EN_OP(NAME, function, reads) en_##function##_backward,
-#define EN_OP_INFER(NAME, function, reads) NULL,
 #include "ops.def"
 #undef EN_OP
   };
@@ -111,7 +110,7 @@ void en_step_backward(const en_back *b, const en_step *step) {
 
 size_t en_back_floats(const en_config *c, int32_t n_tokens, int32_t n_lanes) {
   if (!c->n_state) return (size_t)n_lanes * en_attend_back_floats(c, n_tokens);
-  return c->ssm.N ? en_scan_back_floats(c, n_tokens, n_lanes) : en_wkv7_back_floats(c, n_tokens, n_lanes);
+  return c->ssm.N ? en_scan_back_floats(c, n_tokens, n_lanes) : en_wkv_back_floats(c, n_tokens, n_lanes);
 }
 
 void en_step_cost(const en_run *r, const en_step *step, double *macs, double *bytes) {

@@ -8,12 +8,11 @@ typedef int32_t (*en_forward)(const en_run *r, const en_step *step, int32_t n_st
 #define EN_OP(NAME, function, reads) \
   int32_t en_##function##_forward(const en_run *r, const en_step *step, int32_t n_steps); \
   void en_##function##_backward(const en_back *b, const en_step *step);
-#define EN_OP_INFER(NAME, function, reads) int32_t en_##function##_forward(const en_run *r, const en_step *step, int32_t n_steps);
 #include "ops.def"
 #undef EN_OP
 
 size_t en_attend_back_floats(const en_config *c, int32_t n_tokens); /* scratch of one lane for sequences of up to so many tokens */
-size_t en_wkv7_back_floats(const en_config *c, int32_t n_tokens, int32_t n_lanes);
+size_t en_wkv_back_floats(const en_config *c, int32_t n_tokens, int32_t n_lanes);
 size_t en_scan_back_floats(const en_config *c, int32_t n_tokens, int32_t n_lanes);
 /* Numbers [at, at + n) of a chain's state, ready to be worked on and left there. Every part is asked for once in a slice. */
 float *en_state(const en_run *r, const en_chain *chain, int32_t lane, int32_t at, int32_t n);

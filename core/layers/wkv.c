@@ -125,13 +125,46 @@ int32_t en_sigmoid_mul_forward(const en_run *r, const en_step *step, int32_t n_s
   return 1;
 }
 
+/* y = s u with s = sigmoid(x):  du += dy s, dx = dy u s (1 - s). In place: out and in are the same slot. */
+static void sigmoid_mul_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  const en_back_job *j = ctx;
+  const en_run *r = j->b->r;
+  const int32_t n = (int32_t)en_slot_width(r, j->s->out);
+  (void)lane;
+  for (int32_t t = lo; t < hi; t++) {
+    const float *x = en_slot_row(r, j->s->in, t), *u = en_slot_row(r, j->s->in2, t);
+    float *dx = en_grad_row(j->b, j->s->in, t), *du = en_grad_row(j->b, j->s->in2, t);
+    for (int32_t from = 0; from < n; from += BLOCK) {
+      float s[BLOCK];
+      const int32_t to = EN_MIN(n, from + BLOCK);
+      en_sigmoid(r->k, s, x + from, to - from);
+      for (int32_t i = from; i < to; i++) {
+        const float dy = dx[i];
+        du[i] += dy * s[i - from];
+        dx[i] = dy * u[i] * s[i - from] * (1 - s[i - from]);
+      }
+    }
+  }
+}
+
+void en_sigmoid_mul_backward(const en_back *b, const en_step *step) {
+  const en_back_job job = {b, step};
+  en_rows_parallel(b->r, sigmoid_mul_back_rows, &job);
+}
+
 /* Files hold the matrices that add to x divided by as much, so that 16-bit floats do not overflow. */
-int32_t en_rescale_forward(const en_run *r, const en_step *step, int32_t n_steps) {
+static void rescale(const en_run *r, float *x) {
   const int32_t every = r->c->wkv.rescale, n = r->c->D;
+  for (int32_t t = 0; every && (r->layer + 1) % every == 0 && t < r->T; t++) r->k->scale(x + (size_t)t * (size_t)n, x + (size_t)t * (size_t)n, 0.5f, n);
+}
+
+int32_t en_rescale_forward(const en_run *r, const en_step *step, int32_t n_steps) {
   (void)n_steps;
-  for (int32_t t = 0; every && (r->layer + 1) % every == 0 && t < r->T; t++) r->k->scale(en_slot_row(r, step->out, t), en_slot_row(r, step->out, t), 0.5f, n);
+  rescale(r, r->slot[step->out]);
   return 1;
 }
+
+void en_rescale_backward(const en_back *b, const en_step *step) { rescale(b->r, b->d[step->out]); }
 
 static void relu2_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   const en_row_job *j = ctx;
@@ -160,33 +193,38 @@ void en_relu2_backward(const en_back *b, const en_step *step) {
 
 static const float head_eps = 64e-5f; /* of the norm of heads in the published models; no key says so */
 
-/* One unit is (chain, head). y = sum over i of r_i (S_i + u_i k_i v), then S_i = S_i w_i + k_i v with w = exp(-exp(decay)); then norm of the head. */
+/* Version 6, a token of a head: y = sum over i of r_i (S_i + u_i k_i v), then S_i = S_i w_i + k_i v with w = exp(-exp(decay)), where w is left. */
+static void advance6(const en_run *r, const en_step *s, int32_t t, int32_t at, float *S, float *y, float *w) {
+  const en_kernels *k = r->k;
+  const int32_t E = r->c->E;
+  const float *q = en_slot_row(r, s->in, t) + at, *key = en_slot_row(r, EN_S_WK, t) + at, *v = en_slot_row(r, EN_S_WV, t) + at;
+  k->times(w, key, en_vector(r, s->w) + at, E);
+  k->scale(y, v, k->dot(w, q, E), E);
+  k->exp_sum(w, en_slot_row(r, EN_S_DECAY, t) + at, 0, E);
+  k->scale(w, w, -1, E);
+  k->exp_sum(w, w, 0, E);
+  for (int32_t i = 0; i < E; i++) {
+    float *row = S + i * E;
+    k->axpy(y, row, q[i], E);
+    k->scale(row, row, w[i], E);
+    k->axpy(row, v, key[i], E);
+  }
+}
+
+/* One unit is (chain, head); after the recurrence the norm of the head. */
 static void wkv6_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   const en_row_job *j = ctx;
   const en_run *r = j->r;
-  const en_kernels *k = r->k;
   const int32_t E = r->c->E, H = r->c->H;
-  const float *first = en_vector(r, j->s->w), *ln = en_vector(r, j->s->w + 1), *ln_bias = en_vector(r, j->s->w + 2);
   float w[EN_MAX_WKV];
   for (int32_t unit = lo; unit < hi; unit++) {
     const en_chain *chain = &r->chains[unit / H];
     const int32_t at = unit % H * E;
     float *S = en_state(r, chain, lane, 2 * r->c->D + at * E, E * E);
     for (int32_t t = chain->first; t >= 0; t = r->next[t]) {
-      const float *q = en_slot_row(r, j->s->in, t) + at, *key = en_slot_row(r, EN_S_WK, t) + at, *v = en_slot_row(r, EN_S_WV, t) + at;
       float *y = en_slot_row(r, j->s->out, t) + at;
-      k->times(w, key, first + at, E);
-      k->scale(y, v, k->dot(w, q, E), E);
-      k->exp_sum(w, en_slot_row(r, EN_S_DECAY, t) + at, 0, E);
-      k->scale(w, w, -1, E);
-      k->exp_sum(w, w, 0, E);
-      for (int32_t i = 0; i < E; i++) {
-        float *row = S + i * E;
-        k->axpy(y, row, q[i], E);
-        k->scale(row, row, w[i], E);
-        k->axpy(row, v, key[i], E);
-      }
-      k->layer_norm(y, y, ln + at, ln_bias + at, E, head_eps);
+      advance6(r, j->s, t, at, S, y, w);
+      r->k->layer_norm(y, y, en_vector(r, j->s->w + 1) + at, en_vector(r, j->s->w + 2) + at, E, head_eps);
     }
   }
 }
@@ -264,12 +302,15 @@ int32_t en_wkv7_forward(const en_run *r, const en_step *step, int32_t n_steps) {
   return 1;
 }
 
-/* ---- backward: the states at every CHUNK-th token are kept and those between them made again, from the end, with G the gradient of S_t. With the forward's names, of row i:
+/* ---- backward: the states at every CHUNK-th token are kept and those between them made again, from the end, with G the gradient of S_t. With the forward's names, of row i of 7:
  *   G_i += dy_i r;  dr += dy_i S_i;  dv_i += G_i . k;  dk += v_i G_i;  db -= (kappa . S_i) G_i with b = kappa a;  p = -G_i . b;  dw += G_i S_i;  dkappa += p S_i;
- *   G_i becomes G_i w + p kappa, where S_i is the one before but for the first two. ---- */
+ *   G_i becomes G_i w + p kappa, where S_i is the one before but for the first two.
+ * Of 6, where S_i is the one before and dy the gradient of what is normed:
+ *   dr_i += dy . S_i;  dv += k_i G_i;  dk_i += G_i . v;  dw_i = G_i . S_i;  G_i becomes G_i w_i + r_i dy;  and with p = dy . v:
+ *   dr_i += p u_i k_i;  dk_i += p u_i r_i;  dv += (sum of r_i u_i k_i) dy. ---- */
 enum { CHUNK = 16 };
 
-size_t en_wkv7_back_floats(const en_config *c, int32_t n_tokens, int32_t n_lanes) {
+size_t en_wkv_back_floats(const en_config *c, int32_t n_tokens, int32_t n_lanes) {
   return (size_t)n_lanes * ((size_t)en_blocks(n_tokens, CHUNK) + CHUNK + 2) * (size_t)c->E * (size_t)c->E;
 }
 
@@ -333,27 +374,57 @@ static void wkv7_back_token(const en_back_job *j, int32_t t, int32_t at, const f
   update_back(j, t, at, &u, &g);
 }
 
-static void wkv7_again(const en_back_job *j, int32_t t, int32_t at, float *S) {
+/* before: S before the token. */
+static void wkv6_back_token(const en_back_job *j, int32_t t, int32_t at, const float *before, float *G) {
+  const en_run *r = j->b->r;
+  const en_kernels *k = r->k;
+  const int32_t E = r->c->E;
+  const float *q = en_slot_row(r, j->s->in, t) + at, *key = en_slot_row(r, EN_S_WK, t) + at, *v = en_slot_row(r, EN_S_WV, t) + at, *first = en_vector(r, j->s->w) + at;
+  float *dq = en_grad_row(j->b, j->s->in, t) + at, *dkey = en_grad_row(j->b, EN_S_WK, t) + at, *dv = en_grad_row(j->b, EN_S_WV, t) + at, *ddecay = en_grad_row(j->b, EN_S_DECAY, t) + at;
+  float y[EN_MAX_WKV], dy[EN_MAX_WKV] = {0}, w[EN_MAX_WKV], rate[EN_MAX_WKV], bonus = 0;
+  k->exp_sum(rate, en_slot_row(r, EN_S_DECAY, t) + at, 0, E);
+  k->scale(w, rate, -1, E);
+  k->exp_sum(w, w, 0, E);
+  for (int32_t i = 0; i < E; i++) bonus += q[i] * first[i] * key[i];
+  k->scale(y, v, bonus, E);
+  for (int32_t i = 0; i < E; i++) k->axpy(y, before + i * E, q[i], E);
+  en_layer_norm_back(dy, en_grad_row(j->b, j->s->out, t) + at, y, en_vector(r, j->s->w + 1) + at, E, head_eps);
+  const float p = k->dot(dy, v, E);
+  k->axpy(dv, dy, bonus, E);
+  for (int32_t i = 0; i < E; i++) {
+    const float *row = before + i * E;
+    float *Gi = G + i * E;
+    dq[i] += k->dot(dy, row, E) + p * first[i] * key[i];
+    dkey[i] += k->dot(Gi, v, E) + p * first[i] * q[i];
+    ddecay[i] -= k->dot(Gi, row, E) * w[i] * rate[i];
+    k->axpy(dv, Gi, key[i], E);
+    k->scale(Gi, Gi, w[i], E);
+    k->axpy(Gi, dy, q[i], E);
+  }
+}
+
+static void again(const en_back_job *j, int32_t t, int32_t at, float *S) {
   const en_run *r = j->b->r;
   float y[EN_MAX_WKV];
   update_t u;
+  if (j->s->op == EN_OP_WKV6) { advance6(r, j->s, t, at, S, y, u.w); return; }
   update_of(r, j->s, t, at, &u);
   advance(r->k, r->c->E, &u, en_slot_row(r, EN_S_WV, t) + at, en_slot_row(r, j->s->in, t) + at, S, y);
 }
 
-static void wkv7_back_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+static void wkv_back_units(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   const en_back_job *j = ctx;
   const en_run *r = j->b->r;
   const int32_t E = r->c->E;
   const size_t n = (size_t)E * (size_t)E, bytes = n * sizeof(float);
-  float *G = j->b->attend + (size_t)lane * en_wkv7_back_floats(r->c, r->n_ctx, 1), *states = G + n, *kept = states + (CHUNK + 1) * n;
+  float *G = j->b->attend + (size_t)lane * en_wkv_back_floats(r->c, r->n_ctx, 1), *states = G + n, *kept = states + (CHUNK + 1) * n;
   for (int32_t unit = lo; unit < hi; unit++) {
     const en_chain *chain = &r->chains[unit / r->c->H]; /* in training its rows lie side by side */
     const int32_t at = unit % r->c->H * E, first = chain->first, end = chain->last + 1;
     memset(states, 0, bytes);
     for (int32_t t = first; t < end; t++) {
       if ((t - first) % CHUNK == 0) memcpy(kept + (size_t)((t - first) / CHUNK) * n, states, bytes);
-      wkv7_again(j, t, at, states);
+      again(j, t, at, states);
     }
     memset(G, 0, bytes);
     for (int32_t from = first + (end - 1 - first) / CHUNK * CHUNK; from >= first; from -= CHUNK) {
@@ -361,15 +432,18 @@ static void wkv7_back_units(const void *ctx, int32_t lo, int32_t hi, int32_t lan
       memcpy(states, kept + (size_t)((from - first) / CHUNK) * n, bytes);
       for (int32_t t = from; t < to; t++) {
         memcpy(states + (size_t)(t + 1 - from) * n, states + (size_t)(t - from) * n, bytes);
-        wkv7_again(j, t, at, states + (size_t)(t + 1 - from) * n);
+        again(j, t, at, states + (size_t)(t + 1 - from) * n);
       }
-      for (int32_t t = to - 1; t >= from; t--) wkv7_back_token(j, t, at, states + (size_t)(t - from) * n, G);
+      for (int32_t t = to - 1; t >= from; t--) (j->s->op == EN_OP_WKV6 ? wkv6_back_token : wkv7_back_token)(j, t, at, states + (size_t)(t - from) * n, G);
     }
   }
 }
 
-void en_wkv7_backward(const en_back *b, const en_step *step) {
+static void wkv_backward(const en_back *b, const en_step *step) {
   const en_back_job job = {b, step};
-  en_parallel(b->r->host, wkv7_back_units, &job, b->r->n_chains * b->r->c->H, 1);
+  en_parallel(b->r->host, wkv_back_units, &job, b->r->n_chains * b->r->c->H, 1);
   en_grad_clear(b, step->out);
 }
+
+void en_wkv6_backward(const en_back *b, const en_step *step) { wkv_backward(b, step); }
+void en_wkv7_backward(const en_back *b, const en_step *step) { wkv_backward(b, step); }

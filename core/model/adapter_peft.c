@@ -5,19 +5,22 @@
 #include <math.h>
 
 static int has_mixer(const en_model *m) { return !strncmp(m->arch->name, "mamba", 5); }
+static int is_rwkv6(const en_model *m) { return !strcmp(m->arch->name, "rwkv6"); }
 
 /* What a checkpoint calls the module of target bit 1 << i. */
 static const char *module_of(const en_model *m, int32_t i) {
   static const char *const common[EN_LORA_TARGETS] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"};
   static const char *const phi3[EN_LORA_TARGETS] = {"self_attn.qkv_proj", "self_attn.qkv_proj", "self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_up_proj", "mlp.gate_up_proj", "mlp.down_proj"};
   static const char *const phi[EN_LORA_TARGETS] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.dense", "mlp.gate_proj", "mlp.fc1", "mlp.fc2"};
+  static const char *const rwkv6[EN_LORA_TARGETS] = {"attention.receptance", "attention.key", "attention.value", "attention.output", "attention.gate", "feed_forward.key", "feed_forward.value"};
   static const char *const rwkv7[EN_LORA_TARGETS] = {"attn.r_proj", "attn.k_proj", "attn.v_proj", "attn.o_proj", "ffn.gate", "ffn.key", "ffn.value"};
   if (!strcmp(m->arch->name, "phi3")) return phi3[i];
+  if (is_rwkv6(m)) return rwkv6[i];
   if (!strcmp(m->arch->name, "rwkv7")) return rwkv7[i];
   if (has_mixer(m)) return 1 << i == EN_LORA_O ? "mixer.out_proj" : m->arch->lora[i] ? "mixer.in_proj" : common[i];
   return strcmp(m->arch->name, "phi2") ? common[i] : phi[i];
 }
-static const char *prefix_of(const en_model *m) { return has_mixer(m) ? "base_model.model.backbone.layers." : "base_model.model.model.layers."; }
+static const char *prefix_of(const en_model *m) { return has_mixer(m) ? "base_model.model.backbone.layers." : is_rwkv6(m) ? "base_model.model.rwkv.blocks." : "base_model.model.model.layers."; }
 
 /* Row of the model's matrix that row `row` of PEFT's B is. Checkpoints of the llama family keep the two halves of every rotated head apart
  * (h E + s E/2 + i); their GGUF files have them side by side (h E + 2 i + s), for q and k only. Other architectures are stored alike. */
@@ -389,7 +392,8 @@ static void item(en_writer *w, int32_t *n) {
   if ((*n)++) en_put_str(w, ", ");
 }
 static void put_module(en_writer *w, const en_model *m, int32_t layer, int32_t target) {
-  en_put_str(w, "\"model.layers.");
+  en_put_str(w, "\"");
+  en_put_str(w, prefix_of(m) + strlen("base_model.model."));
   en_put_decimal(w, (uint64_t)layer);
   en_put_str(w, ".");
   en_put_str(w, module_of(m, target));
@@ -403,7 +407,7 @@ static void put_targets(en_writer *w, const en_adapter *a, const shape_t *s) {
   for (int32_t i = 0; i < EN_LORA_TARGETS && !s->ragged; i++) {
     if (!(s->targets >> i & 1)) continue;
     item(w, &n);
-    en_put_quoted(w, strchr(module_of(a->m, i), '.') + 1);
+    en_put_quoted(w, is_rwkv6(a->m) ? module_of(a->m, i) : strchr(module_of(a->m, i), '.') + 1); /* a "key" is in both halves of its layers */
   }
   for (int32_t l = 0; l < a->m->c.L && s->ragged; l++)
     for (int32_t i = 0; i < EN_LORA_TARGETS; i++) {

@@ -143,7 +143,7 @@ static void recurrent(const tiny_recurrent *tiny, uint32_t adapted) {
 }
 
 int main(void) {
-  static const struct { const char *name; uint32_t adapted; } states[] = {{"mamba", EN_LORA_O | EN_LORA_GATE | EN_LORA_UP}, {"mamba2", EN_LORA_O | EN_LORA_GATE | EN_LORA_UP | EN_LORA_DOWN}, {"rwkv7", EN_LORA_ALL & ~(uint32_t)EN_LORA_GATE}};
+  static const struct { const char *name; uint32_t adapted; } states[] = {{"mamba", EN_LORA_O | EN_LORA_GATE | EN_LORA_UP}, {"mamba2", EN_LORA_O | EN_LORA_GATE | EN_LORA_UP | EN_LORA_DOWN}, {"rwkv6", EN_LORA_ALL}, {"rwkv7", EN_LORA_ALL & ~(uint32_t)EN_LORA_GATE}};
   static const struct { const char *name; uint32_t adapted; } decoders[] = {{"llama", EN_LORA_ALL}, {"llama-moe", EN_LORA_Q | EN_LORA_K | EN_LORA_V | EN_LORA_O}, {"qwen2", EN_LORA_ALL}, {"qwen3", EN_LORA_ALL},
     {"phi2", EN_LORA_ALL & ~(uint32_t)EN_LORA_GATE}, {"phi3", EN_LORA_ALL}, {"gemma", EN_LORA_ALL}, {"gemma2", EN_LORA_ALL}, {"gemma3", EN_LORA_ALL}};
   for (int i = 0; i < T; i++) {

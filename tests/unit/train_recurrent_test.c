@@ -153,7 +153,7 @@ static void files(const en_model *m, uint32_t targets) {
   CHECK_EQ(en_adapter_save_peft(a.a, peft, n_peft), n_peft);
   CHECK_EQ(en_adapter_save_peft_config(a.a, &(en_peft_config){0}, config, n_config), n_config);
   config[n_config] = 0;
-  CHECK(strstr(config, "\"in_proj\"") || strstr(config, "\"r_proj\""));
+  CHECK(strstr(config, "\"in_proj\"") || strstr(config, "\"r_proj\"") || strstr(config, "\"attention.receptance\""));
   for (int form = 0; form < 2; form++) {
     const size_t need = form ? en_adapter_peft_bytes(m, peft, n_peft) : en_adapter_file_bytes(m, file, n);
     b.a_mem = aligned_alloc(EN_ALIGN, need ? need : EN_ALIGN);
@@ -171,7 +171,7 @@ static void files(const en_model *m, uint32_t targets) {
 
 int main(void) {
   static const struct { const char *arch; uint32_t targets; } cases[] = {
-    {"mamba", EN_LORA_O | EN_LORA_GATE | EN_LORA_UP}, {"mamba2", EN_LORA_O | EN_LORA_GATE | EN_LORA_UP | EN_LORA_DOWN}, {"rwkv7", EN_LORA_ALL & ~(uint32_t)EN_LORA_GATE}};
+    {"mamba", EN_LORA_O | EN_LORA_GATE | EN_LORA_UP}, {"mamba2", EN_LORA_O | EN_LORA_GATE | EN_LORA_UP | EN_LORA_DOWN}, {"rwkv6", EN_LORA_ALL}, {"rwkv7", EN_LORA_ALL & ~(uint32_t)EN_LORA_GATE}};
   for (int i = 0; i < T; i++) ids[i] = (int32_t)(en_random(12, (uint64_t)i) % TINY_V), segment[i] = i < 8 ? 3 : 5;
   for (int c = 0; c < EN_COUNT(cases); c++)
     for (int i = 0; i < EN_COUNT(tiny_recurrents); i++) {
