@@ -2,20 +2,35 @@
 #include "layers_internal.h"
 #include <math.h>
 
-static void silu_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+enum { PART = 512, SERIAL_ELEMENTS = 2048 /* below that the wake-up of other lanes costs more than the work */ };
+
+/* Elements [at, at + n) of row t. */
+typedef void (*act_fn)(const en_run *r, const en_step *s, int32_t t, int32_t at, int32_t n);
+typedef struct { const en_run *r; const en_step *s; act_fn act; int32_t parts; } act_job;
+
+/* One unit is a part of a row: a single token's row is shared by the lanes too. */
+static void act_parts(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
-  const en_row_job *j = ctx;
-  const int32_t n = (int32_t)en_slot_width(j->r, j->s->in);
-  for (int32_t t = lo; t < hi; t++)
-    j->r->k->silu_mul(en_slot_row(j->r, j->s->out, t), en_slot_row(j->r, j->s->in, t), en_slot_row(j->r, j->s->in2, t), n);
+  const act_job *j = ctx;
+  const int32_t width = (int32_t)en_slot_width(j->r, j->s->in);
+  for (int32_t unit = lo; unit < hi; unit++) {
+    const int32_t at = unit % j->parts * PART;
+    j->act(j->r, j->s, unit / j->parts, at, EN_MIN(PART, width - at));
+  }
 }
 
-int32_t en_silu_mul_forward(const en_run *r, const en_step *step, int32_t n_steps) {
-  (void)n_steps;
-  const en_row_job job = {r, step};
-  en_rows_parallel(r, silu_rows, &job);
+static int32_t activate(const en_run *r, const en_step *step, act_fn act) {
+  const int32_t width = (int32_t)en_slot_width(r, step->in);
+  const act_job job = {r, step, act, en_blocks(width, PART)};
+  en_parallel((int64_t)r->T * width < SERIAL_ELEMENTS ? NULL : r->host, act_parts, &job, r->T * job.parts, 1);
   return 1;
 }
+
+static void silu_part(const en_run *r, const en_step *s, int32_t t, int32_t at, int32_t n) {
+  r->k->silu_mul(en_slot_row(r, s->out, t) + at, en_slot_row(r, s->in, t) + at, en_slot_row(r, s->in2, t) + at, n);
+}
+
+int32_t en_silu_mul_forward(const en_run *r, const en_step *step, int32_t n_steps) { return (void)n_steps, activate(r, step, silu_part); }
 
 enum { AT_ONCE = 128 };
 
@@ -52,20 +67,11 @@ void en_silu_mul_backward(const en_back *b, const en_step *step) {
   en_rows_parallel(b->r, silu_back_rows, &job);
 }
 
-static void gelu_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
-  (void)lane;
-  const en_row_job *j = ctx;
-  const int32_t n = (int32_t)en_slot_width(j->r, j->s->in), gated = j->s->op == EN_OP_GELU_MUL;
-  for (int32_t t = lo; t < hi; t++)
-    j->r->k->gelu_mul(en_slot_row(j->r, j->s->out, t), en_slot_row(j->r, j->s->in, t), gated ? en_slot_row(j->r, j->s->in2, t) : NULL, n);
+static void gelu_part(const en_run *r, const en_step *s, int32_t t, int32_t at, int32_t n) {
+  r->k->gelu_mul(en_slot_row(r, s->out, t) + at, en_slot_row(r, s->in, t) + at, s->op == EN_OP_GELU_MUL ? en_slot_row(r, s->in2, t) + at : NULL, n);
 }
 
-int32_t en_gelu_mul_forward(const en_run *r, const en_step *step, int32_t n_steps) {
-  (void)n_steps;
-  const en_row_job job = {r, step};
-  en_rows_parallel(r, gelu_rows, &job);
-  return 1;
-}
+int32_t en_gelu_mul_forward(const en_run *r, const en_step *step, int32_t n_steps) { return (void)n_steps, activate(r, step, gelu_part); }
 
 int32_t en_gelu_forward(const en_run *r, const en_step *step, int32_t n_steps) { return en_gelu_mul_forward(r, step, n_steps); }
 
@@ -102,19 +108,11 @@ void en_gelu_mul_backward(const en_back *b, const en_step *step) {
 
 void en_gelu_backward(const en_back *b, const en_step *step) { en_gelu_mul_backward(b, step); }
 
-static void gelu_erf_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
-  (void)lane;
-  const en_row_job *j = ctx;
-  const int32_t n = (int32_t)en_slot_width(j->r, j->s->in);
-  for (int32_t t = lo; t < hi; t++) j->r->k->gelu_erf(en_slot_row(j->r, j->s->out, t), en_slot_row(j->r, j->s->in, t), n);
+static void gelu_erf_part(const en_run *r, const en_step *s, int32_t t, int32_t at, int32_t n) {
+  r->k->gelu_erf(en_slot_row(r, s->out, t) + at, en_slot_row(r, s->in, t) + at, n);
 }
 
-int32_t en_gelu_erf_forward(const en_run *r, const en_step *step, int32_t n_steps) {
-  (void)n_steps;
-  const en_row_job job = {r, step};
-  en_rows_parallel(r, gelu_erf_rows, &job);
-  return 1;
-}
+int32_t en_gelu_erf_forward(const en_run *r, const en_step *step, int32_t n_steps) { return (void)n_steps, activate(r, step, gelu_erf_part); }
 
 /* y = x P(x) with the normal distribution's P, so y' = P(x) + x p(x), p its density. */
 static void gelu_erf_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {

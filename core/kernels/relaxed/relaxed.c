@@ -7,7 +7,7 @@
 #define EN_ATTEND_WIDE 2
 #define EN_HAS_MADDUBS
 #define EN_HAS_PANEL
-#define EN_HAS_TILES
+#define EN_HAS_MADDUBS_TILES
 #define EN_HAS_S16
 #define EN_HAS_DOT4
 #define EN_DOT4_SIGNED 0

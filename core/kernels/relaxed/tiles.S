@@ -1,5 +1,5 @@
-# tiles.S - inner loops of the relaxed tables (why in assembly, and what the pairs are: ../simd128/pairs.S). Words of a panel are four codes of a byte.
-#include "../simd128/pairs.S"
+# tiles.S - inner loops of the relaxed tables (why in assembly, and what the pairs are: ../simd128/tiles.S). Words of a panel are four codes of a byte.
+#include "../simd128/tiles.S"
 
 # Four byte products in pairs, u7 by i8, summed to i16.
 .macro maddubs sum, x, first
@@ -82,20 +82,7 @@
 
 # One token by 16 rows of Q4_0 as they lie in the model: void en_one_q4_0(vf acc[4], const uint8_t *w, const uint8_t *x, size_t stride, int32_t n_blocks).
 # Low and high nibbles of a word meet two words of activations; four vectors of sums, one for each of rows.
-#define ONE_X 2
-#define ONE_STRIDE 3
-#define ONE_BLOCKS 4
-#define SUM 5 /* 4 */
-#define PART 9 /* 4 */
-#define LOW 13
-#define HIGH 14
-#define WORD 15
-#define NIBBLE 16
-#define HALF_BITS 17
-#define HALF_SCALE 18
-#define ONES 19
-#define ONE_DX 20
-#define ONE_OFFSET 21
+#define NIBBLE UPPER
 .macro nibbles part, at, first
 	get W
 	load \at
@@ -119,21 +106,9 @@
 	i16x8.add
 	set \part
 .endm
-.macro load_halves at
-	i32x4.load16x4_s \at:p2align=0
-.endm
-	.globl en_one_q4_0
-	.hidden en_one_q4_0
-	.type en_one_q4_0,@function
-en_one_q4_0:
-	.functype en_one_q4_0 (i32, i32, i32, i32, i32) -> ()
-	.local v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128
+	open_one en_one_q4_0
 	v128.const 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f
 	set NIBBLE
-	v128.const 0x8fffe000, 0x8fffe000, 0x8fffe000, 0x8fffe000 # halves to floats: v_f16 of ../simd128/vec.h
-	set HALF_BITS
-	v128.const 0x77800000, 0x77800000, 0x77800000, 0x77800000
-	set HALF_SCALE
 	v128.const 0x00010001, 0x00010001, 0x00010001, 0x00010001
 	set ONES
 	loop
@@ -156,39 +131,9 @@ en_one_q4_0:
 	i32x4.dot_i16x8_s
 	get ONE_OFFSET
 	i32x4.add
-	f32x4.convert_i32x4_s
-	get W
-	load_halves %(8 * \v)
-	i32.const 13
-	i32x4.shl
-	get HALF_BITS
-	v128.and
-	get HALF_SCALE
-	f32x4.mul
-	get ONE_DX
-	f32x4.mul
-	f32x4.mul
-	get %(SUM + \v)
-	f32x4.add
-	set %(SUM + \v)
+	scale_one \v
 	.endr
-	step W, 288
-	get ONE_X
-	get ONE_STRIDE
-	i32.add
-	set ONE_X
-	get ONE_BLOCKS
-	i32.const -1
-	i32.add
-	local.tee ONE_BLOCKS
-	br_if 0
-	end_loop
-	.irp v, 0, 1, 2, 3
-	get ACC
-	get %(SUM + \v)
-	store %(16 * \v)
-	.endr
-	end_function
+	close_one 288
 
 # Four tokens by 8 rows of Q4_0: void en_four_q4_0(vf acc[4][4], const uint8_t *w, const uint8_t *halves, const uint8_t *x, size_t stride, int32_t n_blocks).
 # halves: the scales of the rows; acc: those of the rows, which are halves of what is reserved. Sums are added to in memory.

@@ -328,16 +328,33 @@ EN_INLINE void eight_groups(vf *acc, const uint8_t *block, const uint8_t *x, siz
 /* ---- one tile: nv vectors of rows at a time, nt tokens; group, x and sums point at the first block, `stride` tokens are stored per group ---- */
 typedef struct { const en_mm *mm; const uint8_t *group, *x; const en_act_sums *sums; int32_t stride, r, t; } en_tile;
 
-#ifdef EN_HAS_TILES /* of Q4_0, in assembly (../relaxed/tiles.S): the most common type of files for browsers */
+/* ---- tiles in assembly, for the types of most files (WebAssembly: ../simd128/tiles.S and ../relaxed/tiles.S say why) ---- */
+#ifdef EN_HAS_PANEL
+void en_one_q8_0(vf *acc, const uint8_t *w, const uint8_t *x, size_t stride, int32_t n_blocks);
+#endif
+#ifdef EN_HAS_MADDUBS_TILES
 void en_one_q4_0(vf *acc, const uint8_t *w, const uint8_t *x, size_t stride, int32_t n_blocks);
 void en_four_q4_0(vf *acc, const uint8_t *codes, const uint8_t *halves, const uint8_t *x, size_t stride, int32_t n_blocks);
-EN_INLINE int q4_0_tiles(const en_layout *k, int how) { return how == EN_U16 && k->bytes == 18 && k->offset == 8; }
+EN_INLINE int has_tile_of_four(const en_layout *k, int how) { return how == EN_U16 && k->bytes == 18 && k->offset == 8; /* Q4_0 */ }
+#else
+EN_INLINE int has_tile_of_four(const en_layout *k, int how) { return (void)k, (void)how, 0; }
+#endif
+
 /* 1: done. */
-EN_INLINE int q4_0_tile(const en_tile *a, int nt, const en_layout *k, int how) {
+EN_INLINE int tile_in_assembly(const en_tile *a, int nt, const en_layout *k, int how) {
   const int32_t n_blocks = a->mm->cols / EN_Q8_BLOCK;
   const size_t stride = (size_t)a->stride * act_size(how);
   vf acc[4][EN_PARTS];
-  if (!q4_0_tiles(k, how) || nt > 4) return 0;
+  (void)n_blocks, (void)stride, (void)acc, (void)nt, (void)k;
+#ifdef EN_HAS_PANEL
+  if (how == EN_S16 && k->bytes == 34 && nt == 1) {
+    en_one_q8_0(acc[0], a->group, a->x, stride, n_blocks);
+    put_tile(a->mm, acc[0], EN_PARTS, 1, a->r, a->t);
+    return 1;
+  }
+#endif
+#ifdef EN_HAS_MADDUBS_TILES
+  if (!has_tile_of_four(k, how) || nt > 4) return 0;
   if (nt == 1) en_one_q4_0(acc[0], a->group, a->x, stride, n_blocks);
   else {
     memset(acc, 0, sizeof acc);
@@ -345,15 +362,14 @@ EN_INLINE int q4_0_tile(const en_tile *a, int nt, const en_layout *k, int how) {
   }
   EN_ROLL for (int t = 0; t < nt; t++) put_tile(a->mm, acc[t], EN_PARTS, 1, a->r, a->t + t);
   return 1;
-}
 #else
-EN_INLINE int q4_0_tiles(const en_layout *k, int how) { return (void)k, (void)how, 0; }
-EN_INLINE int q4_0_tile(const en_tile *a, int nt, const en_layout *k, int how) { return (void)a, (void)nt, (void)k, (void)how, 0; }
+  return 0;
 #endif
+}
 
 EN_INLINE void block_tile(const en_tile *a, int nv, int nt, const en_layout *k, int how) {
   const size_t stride = (size_t)a->stride * act_size(how);
-  if (q4_0_tile(a, nt, k, how)) return;
+  if (tile_in_assembly(a, nt, k, how)) return;
   EN_ROLL for (int v0 = 0; v0 < EN_R / VL; v0 += nv) {
     const uint8_t *w = a->group, *x = a->x;
     const en_act_sums *sums = a->sums;
@@ -406,7 +422,7 @@ enum { EN_PANELS = 0 };
   static void mul_##name(const en_mm *a, int32_t r0, int32_t r1) { \
     const en_layout k = {__VA_ARGS__}; \
     const int panels = EN_PANELS && k.groups == 1; \
-    if (panels && a->T >= (q4_0_tiles(&k, how) ? 2 : 1) * EN_T_TILE) EN_MUL_PANELS(name, how, __VA_ARGS__); \
+    if (panels && a->T >= (has_tile_of_four(&k, how) ? 2 : 1) * EN_T_TILE) EN_MUL_PANELS(name, how, __VA_ARGS__); \
     else mul_tiles(a, r0, r1, &k, act_size(how), panels ? NULL : tile_eight_##name, tile_four_##name, tile_one_##name); \
   }
 

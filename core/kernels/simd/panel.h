@@ -42,7 +42,7 @@ EN_INLINE void open_group(vi (*to)[EN_PARTS], const uint8_t *w, const en_layout 
     }
 }
 
-/* The loops over blocks: ../simd128/pairs.S. `factor` times m8 is what the codes' offset adds to a sum. */
+/* The loops over blocks: ../simd128/tiles.S. `factor` times m8 is what the codes' offset adds to a sum. */
 #define EN_PAIR(name) \
   void en_pair_##name(vf (*acc)[EN_PARTS], const vi (*w)[EN_PARTS], const vf (*d)[EN_PARTS], const vf (*m)[EN_PARTS], const uint8_t *x0, const uint8_t *x1, size_t stride, int32_t n_blocks, int32_t factor); \
   static void pair_##name(en_panel *p, int32_t t, const en_pair *x, const en_layout *k) { \
