@@ -28,6 +28,8 @@ const PLAINLY = { ask: (text) => `<|user|>${text}<|home|>`, write: (answer) => a
 
 const compiled = (/** @type {string[]} */ list) => list.map((text) => ({ sentence: text.startsWith('!'), node: parse(text.replace(/^!/, '')) }));
 const BOOK = INTENTS.map((i) => ({ ...i, train: compiled([...i.train, ...PARAPHRASES[i.intent]]), held: compiled(i.held) }));
+/** Training has intents with slots twice as often as those without: there is more to learn. */
+const OFTEN = BOOK.flatMap((i) => (i.slots.length ? [i, i] : [i]));
 const TALK_BOOK = TALK.map((t, k) => ({ ...t, train: compiled([...t.train, ...MORE_TALK[k]]), held: compiled(t.held) }));
 const more = (/** @type {{ train: string[], held: string[] }} */ list, /** @type {keyof typeof MORE_FRAMES} */ name) => ({ train: [...list.train, ...MORE_FRAMES[name]], held: list.held });
 const FRAMES = { polite: more(POLITE, 'POLITE'), negative: more(NEGATIVE, 'NEGATIVE'), then: more(THEN, 'THEN'), correction: more(CORRECTION, 'CORRECTION') };
@@ -41,7 +43,7 @@ function framed(frame, pieces) {
 
 /** @param {Random} r @param {Part} part @returns {Command} */
 function command(r, part) {
-  const i = r.pick(BOOK), template = r.pick(i[part]);
+  const i = r.pick(part === 'train' ? OFTEN : BOOK), template = r.pick(i[part]);
   const { pieces, values } = expand(template.node, r, slots(r, part === 'held'));
   const answer = { intent: i.intent, ...Object.fromEntries(i.slots.filter((s) => s in values).map((s) => [s, values[s]])) };
   return { pieces, answer, sentence: template.sentence, kind: i.intent };
@@ -85,9 +87,18 @@ function mistyped(r, pieces) {
 
 const QUESTION = /^(what|who|where|how|is|are|do|does|can|could|will|should|am|have|which|any|when|why|must|may|did)\b/i;
 
-/** @param {Random} r @param {Piece[]} pieces */
-function written(r, pieces) {
-  let out = r.chance(0.12) ? mistyped(r, pieces) : pieces;
+/** A word said while thinking, between two words that are not to be copied. @param {Random} r @param {Piece[]} pieces */
+function hesitant(r, pieces) {
+  const places = pieces.flatMap((p, k) => (p.open ? [] : [...p.text.matchAll(/ (?=[a-z])/g)].map((m) => ({ k, at: m.index }))));
+  if (!places.length) return pieces;
+  const { k, at } = r.pick(places), word = r.pick(['uh', 'um', 'please', 'er', 'like', 'just', 'quickly', 'maybe', 'now']);
+  return pieces.map((p, q) => (q === k ? { ...p, text: `${p.text.slice(0, at)} ${word}${p.text.slice(at)}` } : p));
+}
+
+/** @param {Random} r @param {Part} part @param {Piece[]} pieces */
+function written(r, part, pieces) {
+  if (part === 'train' && r.chance(0.04)) pieces = hesitant(r, pieces);
+  let out = r.chance(part === 'train' ? 0.18 : 0.12) ? mistyped(r, pieces) : pieces;
   if (r.chance(0.04)) out = mistyped(r, out);
   let text = out.map((p) => p.text).join('').replace(/\bthe (\S+'s room)/g, '$1');
   if (r.chance(0.25) && !out[0]?.open) text = text[0].toUpperCase() + text.slice(1);
@@ -100,15 +111,15 @@ export function sample(r, part) {
   const dice = r.next();
   if (dice < 0.06) {
     const t = r.pick(TALK_BOOK), { pieces } = expand(r.pick(t[part]).node, r, slots(r, false));
-    return { input: written(r, r.chance(0.2) ? framed(r.pick(['hey, {x}', 'so {x}', 'please {x}', '{x} please', 'um {x}']), pieces) : pieces), output: t.answer, kind: 'talk' };
+    return { input: written(r, part, r.chance(0.2) ? framed(r.pick(['hey, {x}', 'so {x}', 'please {x}', '{x} please', 'um {x}']), pieces) : pieces), output: t.answer, kind: 'talk' };
   }
   if (dice < 0.10) {
     const c = imperative(r, part);
-    return { input: written(r, framed(r.pick(FRAMES.negative[part]), c.pieces)), output: '{"intent":"none"}', kind: 'none' };
+    return { input: written(r, part, framed(r.pick(FRAMES.negative[part]), c.pieces)), output: '{"intent":"none"}', kind: 'none' };
   }
-  const c = dice < 0.20 ? several(r, part) : dice < 0.24 ? corrected(r, part) ?? command(r, part) : command(r, part);
+  const c = dice < (part === 'train' ? 0.24 : 0.20) ? several(r, part) : dice < (part === 'train' ? 0.28 : 0.24) ? corrected(r, part) ?? command(r, part) : command(r, part);
   const frames = isImperative(c) || c.kind === 'multi' ? FRAMES.polite[part] : FRAMES.polite[part].filter((f) => !/(you|and) \{x\}/.test(f));
-  return { input: written(r, c.sentence ? c.pieces : framed(r.pick(frames), c.pieces)), output: JSON.stringify(c.answer), kind: c.kind };
+  return { input: written(r, part, c.sentence ? c.pieces : framed(r.pick(frames), c.pieces)), output: JSON.stringify(c.answer), kind: c.kind };
 }
 
 /** The words of a request without manners and punctuation: two requests with the same ones are the same question. @param {string} text */

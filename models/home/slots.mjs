@@ -11,7 +11,7 @@ const split = (/** @type {string} */ text) => text.trim().split(/\s*,\s*/);
 export const WORDS = {
   room: [split('kitchen, living room, bedroom, bathroom, hallway, office, garage, dining room, kids room, guest room, basement, attic, porch, garden, balcony, laundry room, study, nursery, hall, staircase, workshop, entrance, terrace, pantry, music room, cellar, family room, game room, back yard, corridor, loft, spare room, toilet, patio'),
     split('den, sunroom, library, playroom, shed, conservatory, mud room, lounge, wine cellar')],
-  device: [split('fan, heater, kettle, coffee machine, tv, dishwasher, washing machine, dryer, humidifier, toaster, air purifier, oven, radio, speaker, projector, sprinkler, fountain, vacuum, robot vacuum, christmas tree, aquarium, electric blanket, dehumidifier, printer, router, ceiling fan, pool pump, doorbell, air conditioning, ac'),
+  device: [split('fan, heater, kettle, coffee machine, tv, dishwasher, washing machine, dryer, humidifier, toaster, air purifier, oven, radio, speaker, projector, sprinkler, fountain, vacuum, robot vacuum, christmas tree, aquarium, electric blanket, dehumidifier, printer, router, ceiling fan, pool pump, doorbell, air conditioning, ac, desk lamp, floor lamp, salt lamp, night light, fairy lights, pressure cooker, ice maker, cd player, patio heater'),
     split('rice cooker, hot tub, slow cooker, grill, lava lamp, bread maker, space heater, record player')],
   door: [split('front door, back door, garage door, side door, cellar door, patio door, gate, main door, balcony door, kitchen door, garden gate'), split('basement door, porch door, driveway gate, shed door')],
   color: [split('red, blue, green, yellow, orange, purple, pink, white, warm white, cold white, violet, cyan, gold, lime, amber, rose, navy, mint'), split('turquoise, magenta, teal, peach, lavender, salmon')],
@@ -65,11 +65,18 @@ const COMMON = split(`acorn, airport, amber, anchor, angel, apron, arrow, atlas,
 /** The single words of all training lists, and more. */
 const KNOWN = [...new Set([...Object.values(WORDS).flatMap(([train]) => train.flatMap((value) => value.split(' '))), ...COMMON])].filter((w) => w.length > 2);
 
-/** A word that means nothing where it stands: of syllables, of two halves of known words, of two known words as one, or one of some other kind. @param {Random} r */
+/**
+ * A word that means nothing where it stands: of syllables, of two halves of known words, of two known words as one, one of some other kind, or one whose
+ * beginning comes again ("toronto"): who copies by looking for what came before must not go round in circles there. @param {Random} r
+ */
 function madeUp(r) {
-  const way = r.below(10), a = r.pick(KNOWN), b = r.pick(KNOWN);
+  const way = r.below(11), a = r.pick(KNOWN), b = r.pick(KNOWN);
+  if (way === 10) { const first = a.slice(0, 2 + r.below(2)); return first + (r.chance(0.5) ? syllables(r).slice(0, 3) : '') + first + (r.chance(0.4) ? syllables(r).slice(-2) : ''); }
   return way < 3 ? syllables(r) : way < 5 ? a.slice(0, 2 + r.below(a.length - 2)) + b.slice(1 + r.below(b.length - 2)) : way < 6 ? a + b : a;
 }
+
+const MACHINES = split('lamp, machine, maker, player, cooker, heater, fan, pump, station, screen, charger, iron, blanket, camera, dryer, system, monitor, door opener, fridge, timer, clock, printer, tub, oven, grill');
+const GOODS = split('milk, cheese, soap, sugar, syrup, bags, bag, cards, water, blades, tea, beans, bread, cake, sauce, paper, oil, butter, seeds, powder, juice, cream, pie, leaves, salad, spray, cloths, chips, rolls, flakes');
 
 /**
  * Slots by kind. `held`: values held out of training only; otherwise values of training only.
@@ -85,13 +92,21 @@ export function slots(r, held) {
   };
   const number = (/** @type {number} */ n, words = 0.5) => (r.chance(words) ? inWords(n) : `${n}`);
 
-  const phrase = (/** @type {number} */ n) => Array.from({ length: n }, () => madeUp(r)).join(' ');
+  /** Some words begin like the one before, so that a beginning alone does not tell what to copy. */
+  const phrase = (/** @type {number} */ n) => {
+    const words = [madeUp(r)];
+    while (words.length < n) words.push(r.chance(0.15) ? words[words.length - 1].slice(0, 2 + r.below(3)) + syllables(r) : madeUp(r));
+    return words.join(' ');
+  };
   /** Not a value that is held out. @param {keyof typeof WORDS} kind @param {() => string} make */
   const unlike = (kind, make) => { for (;;) { const text = make(); if (!WORDS[kind][1].includes(text)) return text; } };
   /** Words to copy: from the list, or made up as often, so that copying is learned and not the list. @param {keyof typeof WORDS} kind @param {number} [invented] @param {() => string} [make] */
   const open = (kind, invented = 0.55, make = () => phrase(1 + r.below(2))) => copied(!held && r.chance(invented) ? unlike(kind, make) : word(kind));
   /** A made-up word before one that tells what it is. @param {string[]} what */
   const named = (what) => `${madeUp(r)} ${r.pick(what)}`;
+
+  /** Made-up words, in part before one that tells what it is: that one may be the word of another intent ("desk lamp" is no room). @param {string[]} what */
+  const things = (what) => () => (r.chance(0.4) ? named(what) : phrase(1 + r.below(2)));
 
   function room() {
     if (r.chance(0.1)) { const name = held || r.chance(0.5) ? word('name') : madeUp(r); return copied(`${name}'s room`); }
@@ -152,19 +167,19 @@ export function slots(r, held) {
     return { text: r.pick([`on ${value}`, `on ${MONTHS[m]} ${ordinal(d)}`, `on the ${ordinal(d)} of ${MONTHS[m]}`]), value };
   }
   function items() {
-    const list = [...new Set(Array.from({ length: r.pick([1, 1, 1, 2, 2, 3]) }, () => /** @type {string} */ (open('item').value)))];
+    const list = [...new Set(Array.from({ length: r.pick([1, 1, 1, 2, 2, 3]) }, () => /** @type {string} */ (open('item', 0.55, things(GOODS)).value)))];
     const text = list.length === 1 ? list[0] : `${list.slice(0, -1).join(', ')}${r.pick([' and ', ' and ', ', and '])}${list.at(-1)}`;
     return { text, value: list, open: true };
   }
   function event() {
-    const what = open('event', 0.5, () => (r.chance(0.35) ? named(['meeting', 'class', 'appointment', 'party', 'night', 'lesson', 'call', 'club', 'training', 'visit', 'review']) : phrase(1 + r.below(2))));
+    const what = open('event', 0.5, () => (r.chance(0.35) ? named(['meeting', 'class', 'appointment', 'party', 'night', 'lesson', 'call', 'club', 'training', 'visit', 'review', 'shower', 'exam', 'day', 'tour', 'test', 'show', 'game', 'talk']) : phrase(1 + r.below(2))));
     return r.chance(0.35) ? copied(`${what.text} with ${r.chance(0.6) || held ? word('name') : madeUp(r)}`) : what;
   }
   /** @type {Record<string, () => Slot>} */
   const kinds = {
     room: () => { const s = room(); return { ...s, value: s.value ?? s.text }; }, percent, degrees, duration, time, day, items, event,
-    device: () => open('device'), door, color: () => open('color', 0.5), list: () => open('list', 0.5), task: () => open('task', 0.5, task), song: () => open('song', 0.5, () => phrase(1 + r.below(4))),
-    artist: () => open('artist', 0.5, () => phrase(1 + r.below(3))), genre: () => open('genre', 0.5), scene: () => open('scene'), label: () => open(r.chance(0.5) ? 'item' : 'name'), place: () => open('place'),
+    device: () => open('device', 0.55, things(MACHINES)), door, color: () => open('color', 0.5), list: () => open('list', 0.5), task: () => open('task', 0.5, task), song: () => open('song', 0.5, () => phrase(1 + r.below(4))),
+    artist: () => open('artist', 0.5, () => phrase(1 + r.below(3))), genre: () => open('genre', 0.5), scene: () => open('scene'), label: () => (r.chance(0.5) ? open('item', 0.55, things(GOODS)) : open('name')), place: () => open('place'),
     few: () => { const n = r.pick(held ? [4, 7] : [1, 2, 3, 5, 6, 8, 9]); return { text: `${number(n)} degree${n > 1 ? 's' : ''}`, value: n }; },
     volume: () => { const n = drawn(() => r.below(101), (v) => `volume ${v}`); return { text: `${number(n)}${r.pick(['', '', ' percent'])}`, value: n }; },
   };

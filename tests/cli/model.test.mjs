@@ -67,7 +67,7 @@ test('run: guesses from earlier text and by a draft model change no token', () =
   }
   const full = json('run', home, '-p', 'to be or not', '-n', '500', '--ctx', '30', '--temp', '0', '--json', '--draft', home);
   assert.deepEqual(full.tokens, json('run', home, '-p', 'to be or not', '-n', '500', '--ctx', '30', '--temp', '0', '--json').tokens);
-  assert.match(edgeNet('run', home, '-p', 'x', '--draft', path.join(root, 'models/home-2.gguf')).err, /--draft: .*home-2\.gguf has another vocabulary/);
+  assert.match(edgeNet('run', home, '-p', 'x', '--draft', path.join(root, 'models/home-3.gguf')).err, /--draft: .*home-3\.gguf has another vocabulary/);
   assert.match(edgeNet('run', home, '-p', 'x', '--draft', 'nowhere.gguf').err, /--draft: nowhere\.gguf: No such file/);
 });
 

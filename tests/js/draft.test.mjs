@@ -78,7 +78,7 @@ test('what is drawn with a draft has the distribution of the model', async () =>
 
 test('a draft that cannot be one is an error that says why', async () => {
   const make = (/** @type {any} */ o) => InferenceSession.create(homeModel, { wasm, ...o });
-  await assert.rejects(make({ draft: path.join(root, 'models/home-2.gguf') }), { code: 'UNSUPPORTED', message: /home-2\.gguf: the draft must have the vocabulary of the model/ });
+  await assert.rejects(make({ draft: path.join(root, 'models/home-3.gguf') }), { code: 'UNSUPPORTED', message: /home-3\.gguf: the draft must have the vocabulary of the model/ });
   await assert.rejects(make({ draft: '/nowhere/draft.gguf' }), { code: 'STORAGE' });
   await assert.rejects(make({ draft: 5 }), { code: 'ARG', message: /source/ });
   await assert.rejects(make({ draft: damaged.slice(0, 200_000) }), { code: 'FORMAT', message: /incomplete/ });
