@@ -298,15 +298,15 @@ EN_INLINE vf scaled_sum(const vi *s, const vi (*scale)[EN_PARTS], const vi *extr
   return halves ? v_mac(v_to_f(s[nv * nt + i]), v_as_f(scale[1][v]), one) : one;
 }
 
+/* D sum of min z, of one token and vector v of rows */
+EN_INLINE vf sum_of_mins(const en_act_sums *z, const en_scales *u, int v) {
+  vi p[4];
+  EN_UNROLL for (int j = 0; j < 4; j++) p[j] = v_madd16(u->extra[j][v], v_splat32(z->z + 2 * j));
+  return v_mul(v_splat(&z->d), v_to_f(v_add32(v_add32(p[0], p[1]), v_add32(p[2], p[3]))));
+}
 /* acc -= dmin (D sum of min z) */
 EN_INLINE void take_mins(vf *acc, const uint8_t *block, const en_act_sums *sums, const en_scales *u, int v0, int nv, int nt) {
-  EN_UNROLL for (int i = 0; i < nv * nt; i++) {
-    const en_act_sums *z = &sums[i % nt];
-    vi p[4];
-    EN_UNROLL for (int j = 0; j < 4; j++) p[j] = v_madd16(u->extra[j][i / nt], v_splat32(z->z + 2 * j));
-    const vf m = v_mul(v_splat(&z->d), v_to_f(v_add32(v_add32(p[0], p[1]), v_add32(p[2], p[3]))));
-    acc[i] = v_sub(acc[i], v_mul(half_of(block, 2, v0 + i / nt), m));
-  }
+  EN_UNROLL for (int i = 0; i < nv * nt; i++) acc[i] = v_sub(acc[i], v_mul(half_of(block, 2, v0 + i / nt), sum_of_mins(&sums[i % nt], u, i / nt)));
 }
 
 EN_INLINE void eight_groups(vf *acc, const uint8_t *block, const uint8_t *x, size_t stride, const en_act_sums *sums, int v0, int nv, int nt, const en_layout *k, int how) {
@@ -412,8 +412,8 @@ enum { EN_PANELS = 0 };
 #define EN_MUL_PANELS(name, how, ...) ((void)0)
 #endif
 
-/* Vectors of rows per pass: as many as keep their sums near the registers; all 16 rows for a single token. Types of one group go through panels from 8
- * tokens on, where a table has them; Q4_0, where it has tiles in assembly, from 16 on. */
+/* Vectors of rows per pass: as many as keep their sums near the registers; all 16 rows for a single token. From 8 tokens on they
+ * go through panels, where a table has them; Q4_0, where it has tiles in assembly, from 16 on. */
 #define EN_MUL_BLOCKS(name, how, ...) \
   EN_OPEN_GROUP(name, how, __VA_ARGS__) \
   static void tile_eight_##name(const en_tile *a) { block_tile(a, 1, EN_T_TILE, &(const en_layout){__VA_ARGS__}, how); } \
@@ -421,9 +421,8 @@ enum { EN_PANELS = 0 };
   static void tile_one_##name(const en_tile *a) { block_tile(a, EN_R / VL, 1, &(const en_layout){__VA_ARGS__}, how); } \
   static void mul_##name(const en_mm *a, int32_t r0, int32_t r1) { \
     const en_layout k = {__VA_ARGS__}; \
-    const int panels = EN_PANELS && k.groups == 1; \
-    if (panels && a->T >= (has_tile_of_four(&k, how) ? 2 : 1) * EN_T_TILE) EN_MUL_PANELS(name, how, __VA_ARGS__); \
-    else mul_tiles(a, r0, r1, &k, act_size(how), panels ? NULL : tile_eight_##name, tile_four_##name, tile_one_##name); \
+    if (EN_PANELS && a->T >= (has_tile_of_four(&k, how) ? 2 : 1) * EN_T_TILE) EN_MUL_PANELS(name, how, __VA_ARGS__); \
+    else mul_tiles(a, r0, r1, &k, act_size(how), EN_PANELS ? NULL : tile_eight_##name, tile_four_##name, tile_one_##name); \
   }
 
 /* ---- dx += dy W: 32 columns as floats, [column][16] ---- */
