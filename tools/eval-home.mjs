@@ -3,12 +3,13 @@
 /**
  * `npm run eval:home`: how good the home model is, and how well it learns.
  *
- *   node tools/eval-home.mjs [--model models/home-N.gguf] [--out bench/results] [--samples 2000] [--commands 20] [--threads 2] [--skip-answers]
+ *   node tools/eval-home.mjs [--model models/home-N.gguf] [--out bench/results] [--samples 2000] [--commands 20] [--threads 2] [--one-thread 6] [--skip-answers]
  *
  * 1. Held-out requests (templates and values that training never saw) and the hand-written adversarial ones: as the page answers, held to the form of answers
  *    (web-demo/home/form.js), and free, by `edge-net eval`.
  * 2. The twenty new commands of models/home/teach.txt, each taught by the page's own recipe through the SDK in Node: exact match on its 40 unseen
  *    wordings, and on held-out old commands that the model answered rightly before; time, steps, size of the adapter, time to load it.
+ * 3. The last of these commands (--one-thread of them; 0: none) once more with one thread, as in a page without special headers: the time alone.
  * Writes home.json and home.html (plots, no script). Needs `npm run build`.
  */
 import { spawnSync } from 'node:child_process';
@@ -31,7 +32,8 @@ const OLD = 200;
 /**
  * @typedef {{ n: number, exact: number, jsonValid: number, groups: Record<string, { n: number, exact: number }> }} Answers
  * @typedef {{ name: string, fresh: number, freshOf: number, old: number, oldOf: number, seconds: number, cpuSeconds: number, steps: number, rounds: number, adapterBytes: number, loadMs: number, trainingBytes: number, wrong: { say: string, got: string }[] }} Taught
- * @typedef {{ model: string, parameters: number, bytes: number, machine: string, threads: number, engine: string, answers: { held: Answers, adversarial: Answers, heldFree: Answers, adversarialFree: Answers } | null, taught: Taught[], summary: Record<string, number> | null }} Results
+ * @typedef {{ model: string, parameters: number, bytes: number, machine: string, threads: number, engine: string, answers: { held: Answers, adversarial: Answers, heldFree: Answers, adversarialFree: Answers } | null, taught: Taught[], summary: Record<string, number> | null, oneThread: OneThread | null }} Results
+ * @typedef {{ engine: string, lessons: number, secondsMean: number, secondsWorst: number }} OneThread
  */
 
 /** @param {string} model @param {{ say: string, do: string }[]} list @returns {Answers} by the native command, nothing forced */
@@ -93,6 +95,17 @@ function summary(list) {
   };
 }
 
+/** @param {typeof import('../js-glue/session.js').InferenceSession} Session @param {string} model @param {import('./eval-home/data.mjs').NewCommand[]} commands @returns {Promise<OneThread>} */
+async function onOneThread(Session, model, commands) {
+  const session = await Session.create(model, { threads: 1, contextLength: 512, parallel: 4 });
+  const frame = await frameOf(session);
+  /** @type {number[]} */ const seconds = [];
+  for (const { examples } of commands) seconds.push((await teach(session, examples, { frame })).seconds);
+  const { variant } = session.info.engine;
+  await session.dispose();
+  return { engine: variant, lessons: seconds.length, secondsMean: seconds.reduce((a, b) => a + b, 0) / seconds.length, secondsWorst: Math.max(...seconds) };
+}
+
 /** @returns {string} the newest trained model of this repository */
 function newestModel() {
   const found = files('models', '.gguf').filter((file) => path.dirname(file) === 'models' && path.basename(file).startsWith('home-')).at(-1);
@@ -101,7 +114,7 @@ function newestModel() {
 }
 
 async function main() {
-  const { values: o } = parseArgs({ options: { model: { type: 'string' }, out: { type: 'string', default: 'bench/results' }, samples: { type: 'string', default: '2000' }, commands: { type: 'string', default: '20' }, threads: { type: 'string', default: '2' }, 'skip-answers': { type: 'boolean' } } });
+  const { values: o } = parseArgs({ options: { model: { type: 'string' }, out: { type: 'string', default: 'bench/results' }, samples: { type: 'string', default: '2000' }, commands: { type: 'string', default: '20' }, threads: { type: 'string', default: '2' }, 'one-thread': { type: 'string', default: '6' }, 'skip-answers': { type: 'boolean' } } });
   const model = path.resolve(o.model ?? path.join(root, newestModel()));
   if (!existsSync(path.join(root, 'dist/index.js'))) throw new Error('dist/ is missing: npm run build');
   const { InferenceSession } = await import(/** @type {string} */ ('../dist/index.js'));
@@ -116,16 +129,20 @@ async function main() {
   if (answers) for (const [set, { exact, n, jsonValid }] of Object.entries(answers)) console.log(`${set.padEnd(16)} ${percent(exact)} of ${n} exact, valid JSON ${percent(jsonValid)}`);
   const former = (await answered(session, frame, heldOut(OLD, 77))).filter(({ ok }) => ok).map(({ say, want }) => ({ say, do: want }));
   /** @type {Taught[]} */ const list = [];
-  for (const command of readTeach().slice(0, Number(o.commands))) {
+  const commands = readTeach().slice(0, Number(o.commands));
+  for (const command of commands) {
     const t = await taught(session, command, former, frame);
     list.push(t);
     console.log(`${t.name.padEnd(18)} new ${t.fresh}/${t.freshOf}  old ${t.old}/${t.oldOf}  ${t.seconds.toFixed(1)} s (${t.cpuSeconds.toFixed(1)} s of processor)  ${t.steps} steps  ${Math.round(t.adapterBytes / 1000)} KB  load ${t.loadMs.toFixed(1)} ms`);
   }
-  /** @type {Results} */ const results = {
-    model: path.basename(model), parameters: session.info.parameters, bytes: readFileSync(model).length, machine: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
-    threads: session.info.engine.threads, engine: session.info.engine.variant, answers, taught: list, summary: summary(list),
-  };
+  const { info } = session;
   await session.dispose();
+  const oneThread = Number(o['one-thread']) > 0 && list.length ? await onOneThread(InferenceSession, model, commands.slice(-Number(o['one-thread']))) : null;
+  if (oneThread) console.log(`one thread (${oneThread.engine}): ${oneThread.secondsMean.toFixed(1)} s, at most ${oneThread.secondsWorst.toFixed(1)} s, over ${oneThread.lessons} lessons`);
+  /** @type {Results} */ const results = {
+    model: path.basename(model), parameters: info.parameters, bytes: readFileSync(model).length, machine: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
+    threads: info.engine.threads, engine: info.engine.variant, answers, taught: list, summary: summary(list), oneThread,
+  };
   mkdirSync(o.out, { recursive: true });
   writeFileSync(path.join(o.out, 'home.json'), `${JSON.stringify(results, null, 1)}\n`);
   writeFileSync(path.join(o.out, 'home.html'), reportPage(results, RECIPE));

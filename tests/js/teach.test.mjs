@@ -200,6 +200,6 @@ test('the closest vectors first, whatever all have in common', () => {
 
 test('the report names what went wrong, and markup in answers stays text', () => {
   const taught = { name: 'tea', fresh: 39, freshOf: 40, old: 99, oldOf: 100, seconds: 9, cpuSeconds: 9, steps: 30, rounds: 1, adapterBytes: 1e5, loadMs: 2, trainingBytes: 1e6, wrong: [{ say: 'more tea', got: '<script>' }] };
-  const page = reportPage({ model: 'm.gguf', parameters: 3e6, bytes: 3e6, machine: 'test', threads: 1, engine: 'simd128', answers: null, taught: [taught], summary: { freshMean: 0.975, freshWorst: 0.975, oldMean: 0.99, oldWorst: 0.99, secondsMean: 9, secondsWorst: 9, adapterBytes: 1e5, loadMsWorst: 2 } }, RECIPE);
-  assert.ok(page.includes('97.5 %') && page.includes('&lt;script>') && !page.includes('<script'));
+  const page = reportPage({ model: 'm.gguf', parameters: 3e6, bytes: 3e6, machine: 'test', threads: 1, engine: 'simd128', answers: null, taught: [taught], summary: { freshMean: 0.975, freshWorst: 0.975, oldMean: 0.99, oldWorst: 0.99, secondsMean: 9, secondsWorst: 9, adapterBytes: 1e5, loadMsWorst: 2 }, oneThread: { engine: 'simd128', lessons: 3, secondsMean: 21, secondsWorst: 33.3 } }, RECIPE);
+  assert.ok(page.includes('97.5 %') && page.includes('33.3') && page.includes('&lt;script>') && !page.includes('<script'));
 });

@@ -36,6 +36,7 @@ export function reportPage(r, recipe) {
 <tr><td>unseen wordings right</td><td>${percent(s.freshMean)}</td><td>${percent(s.freshWorst)}</td><td>95 %</td></tr>
 <tr><td>old commands still right</td><td>${percent(s.oldMean)}</td><td>${percent(s.oldWorst)}</td><td>99 %</td></tr>
 <tr><td>seconds</td><td>${s.secondsMean.toFixed(1)}</td><td>${s.secondsWorst.toFixed(1)}</td><td>20 in Chromium on 2 cores</td></tr>
+${r.oneThread ? `<tr><td>seconds with one thread (${escape(r.oneThread.engine)}, ${r.oneThread.lessons} of them)</td><td>${r.oneThread.secondsMean.toFixed(1)}</td><td>${r.oneThread.secondsWorst.toFixed(1)}</td><td>40</td></tr>` : ''}
 <tr><td>adapter</td><td></td><td>${Math.round(s.adapterBytes / 1000)} KB, loads in ${s.loadMsWorst.toFixed(1)} ms</td><td>200 KB, 20 ms</td></tr></table>
 ${bars(r.taught.map((t) => ({ label: t.name, value: t.fresh / t.freshOf, text: `${t.fresh} of ${t.freshOf}` })), 'Unseen wordings right', 0.95)}
 ${bars(r.taught.map((t) => ({ label: t.name, value: t.old / t.oldOf, text: `${t.old} of ${t.oldOf}` })), 'Old commands still right', 0.99)}
