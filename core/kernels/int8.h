@@ -70,6 +70,21 @@ static inline void en_round_sums(en_act_sums *to, const float *ds) {
   }
 }
 
+/* ---- dx += dy W, in integers too ----
+ * For 256 rows, counted from row 0, and 32 columns with a scale s_r in every row (16 columns with EN_SCALES_HALVES; s_r = d, or d times the group's scale):
+ *   bound = max over their groups of 16 rows of (max |dy_r|) (max |s_r|)     S = bound / 32767     q_r = nearest((dy_r s_r) (32767 / bound)), |q| <= 32767
+ *   dx_c += S float(sum of q_r v_rc)      then, with mins, dx_c += sum of dy_r m_r, m_r = -dmin times the group's minimum (m with 1 group): in 16 lanes, folded (simd/simd.h)
+ * |sum| <= 256 x 32767 x 128 < 2^30. An error of at most 2^-16 of the bound per number of dy, and none in the weights. */
+enum { EN_STRIP = 256 };
+typedef struct { float s, inverse; } en_strip_scale;
+/* From the bits of the bound without their sign. Not finite: S is NaN; nearly zero: both are 0, and so is every q. */
+static inline en_strip_scale en_strip_scale_of(int32_t bits) {
+  const float bound = en_rdf32(&bits);
+  if (bits >= 0x7f800000) return (en_strip_scale){bound - bound, 0};
+  if (bound < EN_Q8_TINY) return (en_strip_scale){0, 0};
+  return (en_strip_scale){bound / 32767, 32767 / bound};
+}
+
 /* One block in plain C. */
 static inline float en_q8_round(int8_t *q, const float *x) {
   uint32_t top = 0; /* of finite positive floats the bits order as the values do; infinities and NaN come after them */

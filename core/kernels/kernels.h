@@ -26,7 +26,7 @@ typedef struct en_mm {
   int32_t cols, T, add;
 } en_mm;
 /* dx[t, c] += sum_{r < rows} dy[t, r] W[r, c]   for columns [c0, c1), multiples of 32 (and of the type's block, or at cols); rows is a multiple of EN_R.
- * One row after another in single precision (`ref`: in double); W of a block type is narrowed (en_narrow), dy comes narrowed. */
+ * F32, F16, BF16: one row after another in single precision (`ref`: in double). Block types: in integers (int8.h). */
 typedef struct en_mm_t {
   const uint8_t *w;
   const float *dy;        /* [T, lddy] */
@@ -111,10 +111,11 @@ static inline float en_narrow(float x) {
   return x;
 }
 void en_narrow_row(float *y, const float *x, size_t n); /* or in place */
-/* 1: products with the transposed matrix narrow both factors, as those of block types do, whose forward product rounds far more: then gradients have
- * the same bits on every machine, like the values of the forward pass. Sums go over the rows of W in order. */
+/* 1: gradients that pass this matrix have the same bits on every machine, as the values of its forward product have, which rounds far more: the transposed
+ * product is one of integers, or, where a table has none (rows that are not packed, types without a fast product), narrows both factors and sums over the
+ * rows of W in order. */
 static inline int en_narrows(const en_weight *w) { return w->type->block > 1; }
-/* dx[T, lddx] += dy[T, lddy] W. dy comes narrowed if en_narrows(w). */
+/* dx[T, lddx] += dy[T, lddy] W */
 void en_matmul_t(const en_kernels *k, const en_host *host, const en_weight *w, const float *dy, size_t lddy, float *dx, size_t lddx, int32_t T, void *scratch);
 /* dw += dy^T x, the gradient of an f32 matrix w: dw has the floats of w in the order of w (packed groups, then plain rows). */
 void en_matmul_outer(const en_kernels *k, const en_host *host, const en_weight *w, const float *dy, size_t lddy, const float *x, size_t ldx, float *dw, int32_t T);

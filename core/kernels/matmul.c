@@ -183,10 +183,11 @@ typedef struct {
 /* Rows [r0, r0 + n), n <= 16, columns [c0, c1), at most EN_PANEL of them. */
 static void mul_t_panel(const en_mul_t_job *j, int32_t r0, int32_t n, int32_t c0, int32_t c1, en_lane *lane) {
   fill_panel(lane, j->w, r0, n, c0, c1);
-  if (en_narrows(j->w)) en_narrow_row(lane->panel, lane->panel, (size_t)(c1 - c0) * EN_R);
+  const int narrow = en_narrows(j->w);
+  if (narrow) en_narrow_row(lane->panel, lane->panel, (size_t)(c1 - c0) * EN_R);
   en_mm_t mm = {.w = (const uint8_t *)lane->panel, .dy = j->dy + r0, .lddy = j->lddy, .dx = j->dx + c0, .lddx = j->lddx,
                 .rows = EN_R, .cols = c1 - c0, .T = j->T};
-  if (n == EN_R) {
+  if (n == EN_R && !narrow) {
     j->dense->mul_t(&mm, 0, c1 - c0);
     return;
   }
@@ -194,6 +195,7 @@ static void mul_t_panel(const en_mul_t_job *j, int32_t r0, int32_t n, int32_t c0
     mm.T = EN_MIN(EN_TAIL_T, j->T - t);
     memset(lane->tail, 0, sizeof lane->tail);
     for (int32_t i = 0; i < mm.T; i++) memcpy(lane->tail + i * EN_R, j->dy + (size_t)(t + i) * j->lddy + r0, (size_t)n * sizeof(float));
+    if (narrow) en_narrow_row(lane->tail, lane->tail, (size_t)mm.T * EN_R);
     mm.dy = lane->tail, mm.lddy = EN_R, mm.dx = j->dx + (size_t)t * j->lddx + c0;
     j->dense->mul_t(&mm, 0, c1 - c0);
   }

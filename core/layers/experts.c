@@ -134,7 +134,6 @@ void en_experts_backward(const en_back *b, const en_step *step) {
     const int32_t T = n_rows(r, e);
     float *dy = b->d[step->out] + row * rows;
     if (dw) en_matmul_outer(r->k, r->host, &w, dy, rows, r->slot[step->in] + row * cols, cols, dw + (size_t)e * rows * cols, T);
-    if (en_narrows(&w)) en_narrow_row(dy, dy, (size_t)T * rows);
     en_matmul_t(r->k, r->host, &w, dy, rows, b->d[step->in] + row * cols, cols, T, r->scratch);
     row += (size_t)T;
   }

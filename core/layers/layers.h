@@ -175,9 +175,9 @@ typedef struct en_back {
   const float *out;
   const en_lora *dlora;        /* or NULL */
   float *du;                   /* [T, EN_LORA_MAX_RANK] scratch */
-  float *narrowed;             /* [T, widest slot that a LINEAR step adds to] scratch for narrowed or, with DoRA, scaled gradients */
+  float *scaled;               /* [T, widest slot that a LINEAR step adds to] scratch for gradients that DoRA scales */
   float *attend;               /* [en_back_floats(c, r->n_ctx, lanes)] scratch of attention and recurrences */
-  int32_t narrow;              /* 1: products of attention narrow their factors too (en_narrow), as those of the frozen block types do */
+  int32_t narrow;              /* 1: products of attention narrow their factors too (en_narrow), over matrices of block types */
   int32_t need_in;             /* 0: nothing below this step is trained, dx of its inputs may be left out */
   const float *weights;        /* where the model's numbers begin, or NULL: they are frozen */
   float *dweights;

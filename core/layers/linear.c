@@ -198,23 +198,17 @@ static void dora_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane
  * adapters only the first may be one of DoRA, at scale 1. */
 void en_linear_backward(const en_back *b, const en_step *step) {
   const en_run *r = b->r;
-  float *dy = b->d[step->out], *own = step->add ? b->narrowed : dy;
+  float *dy = b->d[step->out];
   if (has_dora(r, step)) {
-    const dora_back_job job = {b, step, &r->lora[0][step->w], b->dlora ? b->dlora[step->w].m : NULL, own};
+    const dora_back_job job = {b, step, &r->lora[0][step->w], b->dlora ? b->dlora[step->w].m : NULL, step->add ? b->scaled : dy};
     en_parallel(r->host, dora_back_rows, &job, r->w[step->w].rows, 64);
-    dy = own;
+    dy = job.to;
   }
   for (int32_t i = 0; i < r->n_lora; i++)
     if (r->lora[i][step->w].rank) lora_back(b, step, dy, &r->lora[i][step->w], r->lora[i][step->w].scale * r->lora_scale[i], i == 0 && b->dlora ? &b->dlora[step->w] : NULL);
   float *dw = en_grad_weight(b, step->w), *db = en_grad_weight(b, step->b);
   if (dw) en_matmul_outer(r->k, r->host, &r->w[step->w], b->d[step->out], en_slot_width(r, step->out), r->slot[step->in], en_slot_width(r, step->in), dw, r->T);
   for (int32_t t = 0; db && t < r->T; t++) r->k->add(db, db, en_grad_row(b, step->out, t), (int32_t)en_slot_width(r, step->out));
-  if (b->need_in) {
-    if (en_narrows(&r->w[step->w])) {
-      en_narrow_row(own, dy, (size_t)r->T * en_slot_width(r, step->out));
-      dy = own;
-    }
-    en_matmul_t(r->k, r->host, &r->w[step->w], dy, en_slot_width(r, step->out), b->d[step->in], en_slot_width(r, step->in), r->T, r->scratch);
-  }
+  if (b->need_in) en_matmul_t(r->k, r->host, &r->w[step->w], dy, en_slot_width(r, step->out), b->d[step->in], en_slot_width(r, step->in), r->T, r->scratch);
   if (!step->add) en_grad_clear(b, step->out);
 }

@@ -90,7 +90,7 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->state, (uint64_t)en_lanes(&at->host), (uint64_t)m->c.n_state * sizeof(float)},
     {(void **)&at->next, T, sizeof(int32_t)}, {(void **)&at->chains, T, sizeof(en_chain)},
     {(void **)&at->d[EN_S_X], T, (uint64_t)m->c.D * sizeof(float)},
-    {(void **)&at->narrowed, at->narrow || (at->a && at->a->is_dora) ? T : 0, (uint64_t)m->c.D * sizeof(float)}, /* LINEAR steps add to X, or H: as wide */
+    {(void **)&at->scaled, at->a && at->a->is_dora ? T : 0, (uint64_t)m->c.D * sizeof(float)}, /* LINEAR steps add to X, or H: as wide */
     {(void **)&at->du, T, EN_LORA_MAX_RANK * sizeof(float)},
     {(void **)&at->run.lora_u, T, EN_LORA_MAX_RANK * sizeof(float)},
     {(void **)&at->run.dora, at->a && at->a->is_dora ? en_dora_floats(&m->c) : 0, sizeof(float)},
@@ -217,5 +217,5 @@ int32_t en_trainer_init_model(en_trainer **out, void *mem, size_t mem_bytes, en_
 }
 
 en_back en_trainer_back(const en_trainer *t, const float *out, float *const *d) {
-  return (en_back){.r = &t->run, .d = d, .out = out, .du = t->du, .narrowed = t->narrowed, .attend = t->attend, .narrow = t->narrow, .need_in = 1, .weights = t->a ? NULL : t->params, .dweights = t->grad};
+  return (en_back){.r = &t->run, .d = d, .out = out, .du = t->du, .scaled = t->scaled, .attend = t->attend, .narrow = t->narrow, .need_in = 1, .weights = t->a ? NULL : t->params, .dweights = t->grad};
 }

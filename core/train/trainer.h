@@ -53,7 +53,7 @@ struct en_trainer {
   float *d[EN_S_COUNT];   /* gradients of the slots */
   float *head[EN_S_COUNT];/* slots of the end program: rows that predict */
   float *dhead[EN_S_COUNT];
-  float *du, *narrowed;   /* scratch of LINEAR's way back */
+  float *du, *scaled;     /* scratch of LINEAR's way back */
   float *attend;          /* scratch of the backward of attention, for every lane */
   float *dropped;         /* [n_tokens, widest slot] with dropout, else nothing */
   en_lora *dlora;         /* adapter's table over grad */
@@ -61,7 +61,7 @@ struct en_trainer {
   uint64_t n_steps;
   double pending_weight;
   uint64_t n_micro;       /* micro-batches since the last step */
-  int32_t narrow;         /* some matrix of the layers is of a block type: products of the way back narrow their factors */
+  int32_t narrow;         /* some matrix of the layers is of a block type: products of attention narrow their factors on the way back */
   int32_t dropping;       /* dropout is on in the micro-batch in work */
 };
 

@@ -73,12 +73,7 @@ static inline void multiply(const en_kernels *k, const en_host *host, const en_w
 }
 static inline void multiply_t(const en_kernels *k, const en_host *host, const en_weight *w, const float *dy, int32_t T, float *dx) {
   void *scratch = aligned_alloc(EN_ALIGN, en_matmul_scratch(k, w->cols, T, host ? host->n_lanes : 1));
-  const size_t n = (size_t)w->rows * (size_t)T;
-  float *factor = malloc(n * sizeof *factor);
-  if (en_narrows(w)) en_narrow_row(factor, dy, n);
-  else memcpy(factor, dy, n * sizeof *factor);
-  en_matmul_t(k, host, w, factor, (size_t)w->rows, dx, (size_t)w->cols, T, scratch);
-  free(factor);
+  en_matmul_t(k, host, w, dy, (size_t)w->rows, dx, (size_t)w->cols, T, scratch);
   free(scratch);
 }
 

@@ -22,7 +22,7 @@ static void check_type(const en_kernels *k, const en_type *type, int packed) {
     }
     for (int32_t c = 0; c < COLS; c++) {
       double s = 0;
-      for (int32_t r = 0; r < ROWS; r++) s += en_narrows(&w) ? (double)en_narrow(f[r * COLS + c]) * (double)en_narrow(dy[t * ROWS + r]) : (double)f[r * COLS + c] * (double)dy[t * ROWS + r];
+      for (int32_t r = 0; r < ROWS; r++) s += (double)f[r * COLS + c] * (double)dy[t * ROWS + r];
       want_dx[t * COLS + c] = (float)s;
     }
   }
@@ -30,7 +30,7 @@ static void check_type(const en_kernels *k, const en_type *type, int packed) {
   multiply(k, NULL, &w, x, T, y);
   multiply_t(k, NULL, &w, dy, T, dx);
   check_rms(y, want, T * ROWS, packed && int8_product(k, type->id) ? 1e-2 : 2e-6, k->name, type->name, ROWS, packed);
-  check_rms(dx, want_dx, T * COLS, 2e-6, k->name, type->name, COLS, packed);
+  check_rms(dx, want_dx, T * COLS, en_narrows(&w) ? 2e-4 : 2e-6, k->name, type->name, COLS, packed);
   free(f), free(rows), free(x), free(dy), free(y), free(want), free(dx), free(want_dx), weight_free(&plain), weight_free(&w);
 }
 

@@ -42,6 +42,7 @@ EN_INLINE vi v_set32(int32_t x) { return _mm256_set1_epi32(x); }
 EN_INLINE vi v_set16(int x) { return _mm256_set1_epi16((int16_t)x); }
 EN_INLINE vi v_and(vi a, vi b) { return _mm256_and_si256(a, b); }
 EN_INLINE vi v_or(vi a, vi b) { return _mm256_or_si256(a, b); }
+EN_INLINE vi v_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
 EN_INLINE vi v_shl32(vi a, int n) { return _mm256_slli_epi32(a, n); }
 EN_INLINE vi v_shr32(vi a, int n) { return _mm256_srli_epi32(a, n); }
 EN_INLINE vi v_sar32(vi a, int n) { return _mm256_srai_epi32(a, n); }
@@ -52,6 +53,7 @@ EN_INLINE vi v_sub32(vi a, vi b) { return _mm256_sub_epi32(a, b); }
 EN_INLINE vi v_max32(vi a, vi b) { return _mm256_max_epi32(a, b); }
 EN_INLINE vi v_add16(vi a, vi b) { return _mm256_add_epi16(a, b); }
 EN_INLINE vi v_madd16(vi a, vi b) { return _mm256_madd_epi16(a, b); }
+EN_INLINE vi v_dot2(vi acc, vi a, vi b) { return v_add32(acc, v_madd16(a, b)); }
 EN_INLINE vi v_maddubs(vi u7, vi s8) { return _mm256_maddubs_epi16(u7, s8); }
 EN_INLINE vi v_lookup(const int8_t *table, vi i) { return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table)), i); }
 EN_INLINE vi v_pick(vi a, const uint8_t *i) { return _mm256_shuffle_epi8(a, _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)i))); }

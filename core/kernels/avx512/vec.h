@@ -54,7 +54,9 @@ EN_INLINE vi v_sar32(vi a, int n) { return _mm512_srai_epi32(a, (unsigned)n); }
 EN_INLINE vi v_add32(vi a, vi b) { return _mm512_add_epi32(a, b); }
 EN_INLINE vi v_sub32(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 EN_INLINE vi v_max32(vi a, vi b) { return _mm512_max_epi32(a, b); }
+EN_INLINE vi v_add16(vi a, vi b) { return _mm512_add_epi16(a, b); }
 EN_INLINE vi v_madd16(vi a, vi b) { return _mm512_madd_epi16(a, b); }
+EN_INLINE vi v_dot2(vi acc, vi a, vi b) { return _mm512_dpwssd_epi32(acc, a, b); }
 EN_INLINE vi v_dot4(vi acc, vi u8, vi s8) { return _mm512_dpbusd_epi32(acc, u8, s8); }
 EN_INLINE vi v_lookup(const int8_t *table, vi i) { return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table)), i); }
 EN_INLINE vi v_pick(vi a, const uint8_t *i) { return _mm512_shuffle_epi8(a, _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)i))); }

@@ -47,10 +47,12 @@ EN_INLINE vi v_shl16(vi a, int n) { return vreinterpretq_s32_s16(vshlq_s16(vrein
 EN_INLINE vi v_add32(vi a, vi b) { return vaddq_s32(a, b); }
 EN_INLINE vi v_sub32(vi a, vi b) { return vsubq_s32(a, b); }
 EN_INLINE vi v_max32(vi a, vi b) { return vmaxq_s32(a, b); }
+EN_INLINE vi v_add16(vi a, vi b) { return vreinterpretq_s32_s16(vaddq_s16(vreinterpretq_s16_s32(a), vreinterpretq_s16_s32(b))); }
 EN_INLINE vi v_madd16(vi a, vi b) {
   const int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
   return vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y));
 }
+EN_INLINE vi v_dot2(vi acc, vi a, vi b) { return v_add32(acc, v_madd16(a, b)); }
 #ifdef EN_NEON_DOT
 EN_INLINE vi v_dot4(vi acc, vi a, vi b) { return vdotq_s32(acc, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b)); }
 #else

@@ -118,7 +118,74 @@ static void mul(const en_mm *a, int32_t r0, int32_t r1, const en_layout *k) {
     }
 }
 
+/* ---- dx += dy W (int8.h) ---- */
+typedef struct {
+  int8_t v[EN_STRIP][EN_Q8_BLOCK];
+  float scale[2][EN_STRIP], min[EN_STRIP]; /* of the halves of the columns */
+  int32_t rows;
+} strip;
+
+static void open_strip(strip *p, const en_mm_t *a, int32_t r0, int32_t c, const en_layout *k) {
+  const int32_t width = EN_Q8_BLOCK * k->groups, n_blocks = a->cols / width, j = c % width / EN_Q8_BLOCK;
+  for (int32_t i = 0; i < p->rows; i++) {
+    const int32_t r = (r0 + i) % EN_R;
+    const uint8_t *block = a->w + ((size_t)((r0 + i) / EN_R) * (size_t)n_blocks + (size_t)(c / width)) * EN_R * (size_t)k->bytes;
+    const float d = half_at(block, 0, r), m = k->mins ? half_at(block, 2, r) : 0;
+    const group_scale g = k->groups > 1 ? scales_of(block, r, j, k) : (group_scale){{1, 1}, -1};
+    group_values(p->v[i], block, r, j, k);
+    for (int32_t h = 0; h < 2; h++) p->scale[h][i] = d * (float)g.s[h];
+    p->min[i] = -(m * (float)g.min);
+  }
+}
+
+/* The bits of the largest size of 16 numbers. */
+static int32_t top_of(const float *x) {
+  uint32_t top = 0;
+  for (int32_t i = 0; i < EN_R; i++) top = EN_MAX(top, en_rd32(x + i) & 0x7fffffff);
+  return (int32_t)top;
+}
+
+/* dx[16] of half h. */
+static void add_half(float *dx, const strip *p, const float *dy, int32_t h) {
+  int32_t bound = 0, sums[16] = {0};
+  for (int32_t i = 0; i < p->rows; i += EN_R) {
+    const int32_t x = top_of(dy + i), s = top_of(p->scale[h] + i);
+    const float size = en_rdf32(&x) * en_rdf32(&s);
+    bound = EN_MAX(bound, (int32_t)(en_rd32(&size) & 0x7fffffff));
+  }
+  const en_strip_scale scale = en_strip_scale_of(bound);
+  for (int32_t i = 0; i < p->rows && scale.s > 0; i++) {
+    const int32_t q = (int32_t)((dy[i] * p->scale[h][i] * scale.inverse + 0x1.8p23f) - 0x1.8p23f);
+    for (int32_t c = 0; c < 16; c++) sums[c] += q * p->v[i][16 * h + c];
+  }
+  for (int32_t c = 0; c < 16; c++) dx[c] += scale.s * (float)sums[c];
+}
+
+static void add_min(float *dx, const strip *p, const float *dy) {
+  float lanes[EN_LANES] = {0};
+  for (int32_t i = 0; i < p->rows; i++) lanes[i % EN_LANES] += dy[i] * p->min[i];
+  for (int32_t n = EN_LANES / 2; n > 0; n /= 2)
+    for (int32_t i = 0; i < n; i++) lanes[i] += lanes[i + n];
+  for (int32_t c = 0; c < EN_Q8_BLOCK; c++) dx[c] += lanes[0];
+}
+
+static void mul_t(const en_mm_t *a, int32_t c0, int32_t c1, const en_layout *k) {
+  strip p;
+  for (int32_t r = 0; r < a->rows; r += EN_STRIP)
+    for (int32_t c = c0; c < c1; c += EN_Q8_BLOCK) {
+      p.rows = EN_MIN(EN_STRIP, a->rows - r);
+      open_strip(&p, a, r, c, k);
+      for (int32_t t = 0; t < a->T; t++) {
+        const float *dy = a->dy + (size_t)t * a->lddy + r;
+        float *dx = a->dx + (size_t)t * a->lddx + c;
+        for (int32_t h = 0; h < 2; h++) add_half(dx + 16 * h, &p, dy, h);
+        if (k->mins) add_min(dx, &p, dy);
+      }
+    }
+}
+
 #define EN_LAYOUT(name, id, spelling, ...) \
+  static void mul_t_##name(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, &(const en_layout){__VA_ARGS__}); } \
   static void mul_##name(const en_mm *a, int32_t r0, int32_t r1) { \
     static const en_layout k = {__VA_ARGS__}; \
     mul(a, r0, r1, &k); \
@@ -147,7 +214,7 @@ static void outer(const en_outer *a, int32_t r0, int32_t r1) {
 
 static const en_form forms[] = {{NULL, NULL}, {act_bytes, act_fill}};
 static const en_product products[] = {
-#define EN_LAYOUT(name, id, spelling, ...) {id, 1, mul_##name, NULL},
+#define EN_LAYOUT(name, id, spelling, ...) {id, 1, mul_##name, mul_t_##name},
 #include "../layouts.def"
 #undef EN_LAYOUT
   {EN_F32, 0, en_ref_mul_f32, mul_t_f32},

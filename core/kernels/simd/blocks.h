@@ -425,37 +425,11 @@ enum { EN_PANELS = 0 };
     else mul_tiles(a, r0, r1, &k, act_size(how), EN_PANELS ? NULL : tile_eight_##name, tile_four_##name, tile_one_##name); \
   }
 
-/* ---- dx += dy W: 32 columns as floats, [column][16] ---- */
-EN_INLINE vf v_narrow(vf a) { return v_as_f(v_and(v_add32(v_as_i(a), v_set32(0x800)), v_set32(~0xfff))); } /* en_narrow */
-
-EN_OUTLINE void decode_group(float *to, const en_mm_t *a, int32_t r, int32_t c, int32_t n, const void *what) {
-  const en_layout *k = what;
-  const int32_t width = EN_Q8_BLOCK * k->groups, j = c % width / EN_Q8_BLOCK;
-  const uint8_t *block = a->w + ((size_t)r * (size_t)(a->cols / width) + (size_t)(c / width) * EN_R) * (size_t)k->bytes;
-  const uint8_t *w = group_at(block, j, k);
-  en_scales u;
-  (void)n;
-  if (k->groups > 1) scales_of(&u, block, 0, EN_R / VL, k, EN_DOT4);
-  EN_ROLL for (int v = 0; v < EN_R / VL; v++) {
-    const vf d = half_of(block, 0, v), m = k->mins ? half_of(block, 2, v) : v_zero();
-    vf scale[2] = {d, d}, min = m;
-    if (k->groups > 1) {
-      const int per_group = k->scales == EN_SCALES_HALVES ? 2 : 1;
-      EN_UNROLL for (int h = 0; h < 2; h++) scale[h] = v_mul(d, v_as_f(u.scale[j * per_group + h * (per_group - 1)][v]));
-      const vi pair = k->mins ? u.extra[j / 4 * 2 + j % 2][v] : v_set32(0);
-      min = v_sub(v_zero(), v_mul(m, v_to_f(j % 4 / 2 ? v_shr32(pair, 16) : v_and(pair, v_set32(0xffff)))));
-    }
-    EN_UNROLL for (int g = 0; g < 8; g++) {
-      const vi code = codes_at(w, g, v, k);
-      EN_UNROLL for (int i = 0; i < 4; i++)
-        v_store(to + (4 * g + i) * EN_R + v * VL, v_narrow(v_mac(scale[g / 4], v_to_f(v_sub32(signed_byte_of(code, i), v_set32(k->offset))), min)));
-    }
-  }
-}
+#include "strips.h"
 
 #define EN_LAYOUT(name, id, spelling, ...) \
   EN_MUL_BLOCKS(name, EN_##spelling, __VA_ARGS__) \
-  static void mul_t_##name(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, decode_group, &(const en_layout){__VA_ARGS__}); }
+  static void mul_t_##name(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t_strips(a, c0, c1, &(const en_layout){__VA_ARGS__}); }
 #include "../layouts.def"
 #undef EN_LAYOUT
 

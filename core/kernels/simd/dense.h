@@ -1,4 +1,4 @@
-/* dense.h - products of f32, f16 and bf16 weights with plain f32 rows, and the transposed product of every type.
+/* dense.h - products of f32, f16 and bf16 weights with plain f32 rows.
  * A packed group is [cols][16]: one column of 16 rows after another. */
 #ifndef EN_DENSE_H
 #define EN_DENSE_H
@@ -65,13 +65,10 @@ EN_DENSE(f16, EN_F16)
 EN_DENSE(bf16, EN_BF16)
 
 /* ---- dx += dy W ---- */
-enum { EN_TILE_C = 32 /* columns decoded at once: a block of the quantized types */, EN_TILE_R = 64 /* rows: so many products for one load and store of dx */ };
+enum { EN_TILE_C = 32 /* columns decoded at once */, EN_TILE_R = 64 /* rows: so many products for one load and store of dx */ };
 
-/* n <= 32 columns from column c of the 16 rows from row r, as f32 [column][16]. `what` tells the types of one decoder apart. */
-typedef void (*en_decode_fn)(float *to, const en_mm_t *a, int32_t r, int32_t c, int32_t n, const void *what);
-
-static void decode_dense(float *to, const en_mm_t *a, int32_t r, int32_t c, int32_t n, const void *what) {
-  const int type = *(const int *)what;
+/* n <= 32 columns from column c of the 16 rows from row r, as f32 [column][16]. */
+static void decode_dense(float *to, const en_mm_t *a, int32_t r, int32_t c, int32_t n, int type) {
   const uint8_t *from = a->w + ((size_t)r * (size_t)a->cols + (size_t)c * EN_R) * w_size(type);
   for (int32_t i = 0; i < n * EN_R; i += VL) v_store(to + i, w_load(from, (size_t)i, type));
 }
@@ -118,13 +115,13 @@ static void spread(const en_mm_t *a, const float *tile, int32_t r, int32_t rows,
 }
 
 /* Columns [c0, c1), rows [r0, r1) tile by tile: up to 64 rows by 32 columns decoded, transposed to rows, used by all tokens. */
-static void mul_t_rows(const en_mm_t *a, int32_t c0, int32_t c1, int32_t r0, int32_t r1, en_decode_fn decode, const void *what) {
+static void mul_t_rows(const en_mm_t *a, int32_t c0, int32_t c1, int32_t r0, int32_t r1, int type) {
   float columns[EN_TILE_C * EN_R] = {0}, tile[EN_TILE_R * EN_TILE_C];
   for (int32_t c = c0; c < c1; c += EN_TILE_C)
     for (int32_t at = r0; at < r1; at += EN_TILE_R) {
       const int32_t n = EN_MIN(EN_TILE_C, c1 - c), rows = EN_MIN(EN_TILE_R, r1 - at);
       for (int32_t r = 0; r < rows; r += EN_R) {
-        decode(columns, a, at + r, c, n, what);
+        decode_dense(columns, a, at + r, c, n, type);
         EN_ROLL for (int i = 0; i < EN_TILE_C; i += 4)
           EN_ROLL for (int k = 0; k < EN_R; k += 4) v_transpose4(tile + (r + k) * EN_TILE_C + i, EN_TILE_C, columns + i * EN_R + k, EN_R);
       }
@@ -135,19 +132,19 @@ static void mul_t_rows(const en_mm_t *a, int32_t c0, int32_t c1, int32_t r0, int
 /* dy, a block of tokens and rows at a time: every column reads it anew, so it should stay in a near cache. */
 enum { EN_BACK_T = 256, EN_BACK_FLOATS = 1 << 15 };
 
-EN_OUTLINE void mul_t(const en_mm_t *a, int32_t c0, int32_t c1, en_decode_fn decode, const void *what) {
+EN_OUTLINE void mul_t(const en_mm_t *a, int32_t c0, int32_t c1, int type) {
   for (int32_t t = 0; t < a->T; t += EN_BACK_T) {
     en_mm_t block = *a;
     block.T = EN_MIN(EN_BACK_T, a->T - t);
     block.dy = a->dy + (size_t)t * a->lddy;
     block.dx = a->dx + (size_t)t * a->lddx;
     const int32_t step = EN_MIN(EN_BACK_FLOATS / block.T / EN_TILE_R, 16) * EN_TILE_R;
-    for (int32_t r = 0; r < a->rows; r += step) mul_t_rows(&block, c0, c1, r, EN_MIN(a->rows, r + step), decode, what);
+    for (int32_t r = 0; r < a->rows; r += step) mul_t_rows(&block, c0, c1, r, EN_MIN(a->rows, r + step), type);
   }
 }
-static void mul_t_f32(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, decode_dense, &(const int){EN_F32}); }
-static void mul_t_f16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, decode_dense, &(const int){EN_F16}); }
-static void mul_t_bf16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, decode_dense, &(const int){EN_BF16}); }
+static void mul_t_f32(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_F32); }
+static void mul_t_f16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_F16); }
+static void mul_t_bf16(const en_mm_t *a, int32_t c0, int32_t c1) { mul_t(a, c0, c1, EN_BF16); }
 
 /* ---- dw += dy^T x ---- */
 /* EN_OUTER_C columns by EN_OUTER_V vectors of rows fill the registers. A block of tokens at a time, so that its rows of x stay in a near cache. */

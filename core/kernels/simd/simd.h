@@ -4,19 +4,19 @@
  *   floats    v_zero v_set(x) v_load(p) v_splat(p) v_store(p, a) v_add v_sub v_mul v_div v_fma(a, b, c) = a b + c, fused where that is one instruction
  *             v_max v_min (b if b is NaN) v_abs v_gt v_eq v_any(mask) v_select(mask, yes, no) v_top (largest lane)
  *             v_sum: lanes l and l + VL/2 first, then l and l + VL/4, ... : the order is part of the result
- *   integers  v_ld(p) v_splat32(p) v_set32 v_set16 v_and v_or v_xor v_shl32 v_shr32 v_sar32 v_shl16 v_shr16 v_add32 v_sub32 v_max32 v_sum32 v_top32
+ *   integers  v_ld(p) v_splat32(p) v_set32 v_set16 v_and v_or v_xor v_shl32 v_shr32 v_sar32 v_shl16 v_shr16 v_add16 v_add32 v_sub32 v_max32 v_sum32 v_top32
  *             v_to_f v_to_i (nearest even, |a| < 2^22) v_as_f v_as_i v_store_i8x32(q, 32 integers)
  *   bytes     v_i8(p): VL signed ones to floats; v_lookup(table[16], numbers 0..15): bytes; v_pick(a, numbers[16]): bytes of each 16-byte part, zero where a number is 128 or more
  *   halves    v_f16(p) v_bf16(p): VL of them to floats; v_store_f16(p, a): round to nearest even; v_transpose4: a 4 x 4 block
  *   products, where the instruction set has them (blocks.h says which way to sum uses which)
- *             v_madd16(a, b): i16 pairs to i32 sums (everywhere); v_maddubs(u, s): u8 0..127 times i8, pairs summed to i16; v_dot4(acc, u, s): four of them added to i32.
+ *             v_madd16(a, b): i16 pairs to i32 sums, v_dot2(acc, a, b): added to acc (everywhere); v_maddubs(u, s): u8 0..127 times i8, pairs summed to i16; v_dot4(acc, u, s): four of them added to i32.
  * No pointer needs more than its element's alignment. */
 #ifndef EN_SIMD_H
 #define EN_SIMD_H
 #include "inline.h"
 
 /* Everything here, and the products of ../simd/blocks.h, gives the same bits on every machine: multiply and add round separately (only
- * dense.h, the f32 products, fuses them; those of the way back over narrowed factors, en_narrow, where it makes no difference), and sums run in EN_LANES lanes whatever the vectors' width: element i belongs to lane i mod 16, lanes
+ * dense.h, the f32 products, fuses them; attention's on the way back have narrowed factors, en_narrow, so that it makes no difference), and sums run in EN_LANES lanes whatever the vectors' width: element i belongs to lane i mod 16, lanes
  * are folded in halves. A model with 8-bit activations amplifies a last-bit difference to a different rounding somewhere, and from there to per
  * cents of the logits; with the same bits there is none. ref-int8 is this body over plain-C vectors. */
 enum { EN_LANES = 16, EN_PARTS = EN_LANES / VL };

@@ -55,6 +55,7 @@ EN_INLINE vi v_sub32(vi a, vi b) { return wasm_i32x4_sub(a, b); }
 EN_INLINE vi v_max32(vi a, vi b) { return wasm_i32x4_max(a, b); }
 EN_INLINE vi v_add16(vi a, vi b) { return wasm_i16x8_add(a, b); }
 EN_INLINE vi v_madd16(vi a, vi b) { return wasm_i32x4_dot_i16x8(a, b); }
+EN_INLINE vi v_dot2(vi acc, vi a, vi b) { return v_add32(acc, v_madd16(a, b)); }
 #ifdef __wasm_relaxed_simd__
 EN_INLINE vi v_maddubs(vi u7, vi s8) { return wasm_i16x8_relaxed_dot_i8x16_i7x16(s8, u7); }
 EN_INLINE vi v_dot4(vi acc, vi u7, vi s8) { return wasm_i32x4_relaxed_dot_i8x16_i7x16_add(s8, u7, acc); }
