@@ -23,5 +23,16 @@ int32_t en_kernels_pick(en_kernels *out, const char *name, en_why *why) {
   if (!found) return en_fail(why, EN_E_UNSUPPORTED, "this build has no kernel table called %s", name);
   if (!runs_here(found)) return en_fail(why, EN_E_UNSUPPORTED, "this machine cannot run the kernel table %s", name);
   *out = *found;
+#ifndef EN_NO_REF /* builds without it have complete tables only */
+  if (!out->n_products) { /* a table of row kernels only; one with products has at least F32 */
+    out->products = en_kernels_ref.products;
+    out->n_products = en_kernels_ref.n_products;
+    out->forms = en_kernels_ref.forms;
+    out->n_forms = en_kernels_ref.n_forms;
+  }
+#define EN_KERNEL(fn, ret, args) if (!out->fn) out->fn = en_kernels_ref.fn;
+#include "kernels.def"
+#undef EN_KERNEL
+#endif
   return EN_OK;
 }

@@ -88,8 +88,8 @@ typedef struct en_kernels {
 #include "tables.def"
 #undef EN_TABLE
 
-/* Copy table `name` ("auto": the best usable) into *out. Every table has all of kernels.def and a product of F32, which types without a product of
- * their own use by panels. EN_E_UNSUPPORTED: unknown or not usable here. */
+/* Copy table `name` ("auto": the best usable) into *out, with what it lacks of kernels.def filled in from ref, and all products if it has none. (A table of
+ * a build without ref, EN_NO_REF, must be complete.) Types without a product of their own use panels over the F32 one. EN_E_UNSUPPORTED: unknown or not usable here. */
 int32_t en_kernels_pick(en_kernels *out, const char *name, en_why *why);
 const char *en_kernels_usable(int32_t i); /* name of the i-th usable table, best first; NULL past the end */
 
