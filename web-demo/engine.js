@@ -41,13 +41,19 @@ export async function loadModel(source, options) {
   return source === DEFAULT_MODEL ? loader.load(await homeFile(options.signal), { parallel: PARALLEL, ...options }) : loader.load(source, options);
 }
 
-/** The built-in model is part of the site, as its scripts are: the browser's own cache and the service worker keep it, not the store of models. @param {AbortSignal} signal */
+/**
+ * The built-in model is part of the site, as its scripts are: the browser's own cache and the service worker keep it, not the store of models. No page preloads
+ * it: on a busy machine Chromium loses the body of a preloaded response that is read as a blob.
+ * @param {AbortSignal} signal
+ */
 async function homeFile(signal) {
-  const response = await fetch(DEFAULT_MODEL, { signal }).catch((cause) => {
-    throw Object.assign(new Error(`the built-in model did not come: ${cause.message}`), { code: signal.aborted ? 'ABORTED' : 'NETWORK' });
-  });
-  if (!response.ok) throw Object.assign(new Error(`the built-in model: HTTP ${response.status}`), { code: 'NETWORK' });
-  return new File([await response.blob()], nameOf(DEFAULT_MODEL));
+  try {
+    const response = await fetch(DEFAULT_MODEL, { signal });
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    return new File([await response.blob()], nameOf(DEFAULT_MODEL));
+  } catch (cause) {
+    throw Object.assign(new Error(`the built-in model did not come: ${cause instanceof Error ? cause.message : cause}`), { code: signal.aborted ? 'ABORTED' : 'NETWORK' });
+  }
 }
 
 /** @returns {Promise<KeptModel[]>} the latest used first */
