@@ -130,19 +130,21 @@ test('full: all weights of a new F32 model, natively and here: the same losses, 
   for (const [variant, kernels] of [['scalar', 'ref'], ...variants.map((v) => [v, undefined])]) {
     await using(file('fresh.gguf'), { variant, kernels, storage: 'filesystem', storageRoot: file(`store-${variant}`) }, async (s) => {
       const trainer = s.createTrainer(config), before = await s.generate('Where', { maxTokens: 8, temperature: 0 });
-      /** @type {number[]} */ const list = [];
+      /** @type {Map<number, number>} */ const losses = new Map();
       const plan = await trainer.plan(pairs, RUN);
       assert.equal(plan.parameters, s.info.parameters);
       const control = new AbortController();
-      const options = { ...RUN, checkpoint: { name: 'full', every: 2 }, onStep: (/** @type {any} */ e) => { list.push(e.loss); if (list.length === 4) control.abort(); } };
+      const options = { ...RUN, checkpoint: { name: 'full', every: 2 }, onStep: (/** @type {any} */ e) => { losses.set(e.step, e.loss); if (e.step === 4) control.abort(); } };
       await assert.rejects(trainer.train(pairs, { ...options, signal: control.signal }), { code: 'ABORTED' });
       await trainer.dispose();
       const again = s.createTrainer(config);
       const beside = s.generate('Where', { maxTokens: 20, temperature: 0, ignoreEos: true });
-      const report = await again.train(pairs, { ...options, onStep: (e) => { list.push(e.loss); } });
+      const report = await again.train(pairs, { ...options, onStep: (e) => { losses.set(e.step, e.loss); } });
       await beside;
-      assert.deepEqual([report.steps, report.resumedFrom, s.getMemoryInfo().trainingBytes], [native.length, 4, plan.bytes]);
-      list.forEach((loss, i) => assert.ok(Math.abs(loss - native[i]) <= 1e-4 * native[i], `${variant}, step ${i + 1}: ${loss}, natively ${native[i]}`));
+      assert.deepEqual([report.steps, s.getMemoryInfo().trainingBytes], [native.length, plan.bytes]);
+      assert.ok(report.resumedFrom === 4 || report.resumedFrom === 5, `resumed from ${report.resumedFrom}`); // a step may end while the word to stop is on its way: it is kept, and not told
+      assert.ok(losses.size >= native.length - 1, `${losses.size} steps were told`);
+      losses.forEach((loss, step) => assert.ok(Math.abs(loss - native[step - 1]) <= 1e-4 * native[step - 1], `${variant}, step ${step}: ${loss}, natively ${native[step - 1]}`));
       const trained = await bytesOf(again.exportModel());
       if (kernels === 'ref') assert.deepEqual(trained, readFileSync(file('full.gguf')));
       writeFileSync(file('here.gguf'), trained);
