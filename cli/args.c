@@ -26,7 +26,8 @@ static int complain(const char *format, ...) {
 
 static int bad_value(const arg_option *o, const char *text, size_t n_bytes) {
   const char *what = o->kind == ARG_NUMBER ? "a number" : "a whole number";
-  return complain("%s%s '%.*s': must be %s from %.15g to %.15g", dashes(o), o->name, (int)n_bytes, text, what, option_min(o), option_max(o));
+  const int digits = o->kind == ARG_NUMBER ? 15 : 17; /* whole numbers to the last one, of others not what a double makes of them */
+  return complain("%s%s '%.*s': must be %s from %.*g to %.*g", dashes(o), o->name, (int)n_bytes, text, what, digits, option_min(o), digits, option_max(o));
 }
 
 /* One number of n_bytes; nothing may follow it. */

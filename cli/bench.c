@@ -12,7 +12,7 @@ static const arg_option options[] = {
     [BENCH_THREADS] = {.name = "threads", .value = "1,2", .help = "numbers of threads to try (default: one for each core)", .kind = ARG_INTS, .min = 1, .max = EN_POOL_MAX_LANES},
     [BENCH_KERNELS] = {.name = "kernels", .value = "NAME", .help = "kernel table (default auto)", .kind = ARG_TEXT},
     [BENCH_KV] = {.name = "kv", .value = "f32|f16|q8_0", .help = "type of the cached keys and values (default f16)", .kind = ARG_TEXT},
-    [BENCH_CTX] = {.name = "ctx", .value = "N", .help = "positions of the context (default: what the tests need)", .kind = ARG_INT, .max = INT32_MAX},
+    [BENCH_CTX] = {.name = "ctx", .value = "N", .help = "positions of the context (default: what the tests need)", .kind = ARG_INT, .max = 1 << 24},
     [BENCH_PROFILE] = {.name = "profile", .help = "tell where the time goes, beside the bandwidth of plain reading", .kind = ARG_FLAG},
     [BENCH_JSON] = {.name = "json", .help = "print one JSON object a line", .kind = ARG_FLAG},
 };

@@ -28,6 +28,7 @@ int cli_fail(const char *file, const char *format, ...) CLI_PRINTF(2, 3);
 void *cli_alloc(size_t n_bytes);
 /* Whole file, with a NUL behind it that is not counted; NULL after a message. free() it. */
 char *cli_read_file(const char *path, size_t *n_bytes);
+char *cli_read_file_why(const char *path, size_t *n_bytes, en_why *why); /* the same, silent: the sentence, without the path, is left in why */
 double cli_now_ms(void *unused); /* a clock that never goes back */
 double cli_cpu_ms(void);         /* processor time of this process, all threads; 0 where it is not known */
 

@@ -1,5 +1,6 @@
 /* common.c - errors, memory, files, clocks and JSON text for the commands. */
 #include "cli.h"
+#include "../core/base/base.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -37,8 +38,15 @@ void *cli_alloc(size_t n_bytes) {
 }
 
 char *cli_read_file(const char *path, size_t *n_bytes) {
+  en_why why = {""};
+  char *data = cli_read_file_why(path, n_bytes, &why);
+  if (!data) cli_fail(path, "%s", why.text);
+  return data;
+}
+
+char *cli_read_file_why(const char *path, size_t *n_bytes, en_why *why) {
   FILE *f = fopen(path, "rb");
-  if (!f) { cli_fail(path, "%s", strerror(errno)); return NULL; }
+  if (!f) { en_fail(why, EN_E_ARG, "%s", strerror(errno)); return NULL; }
   size_t n = 0, cap = 1 << 16;
   char *data = malloc(cap);
   while (data) {
@@ -49,8 +57,8 @@ char *cli_read_file(const char *path, size_t *n_bytes) {
     data = more;
     cap *= 2;
   }
-  if (!data) cli_fail(path, "the file does not fit into memory");
-  else if (ferror(f)) { cli_fail(path, "%s", strerror(errno)); free(data); data = NULL; }
+  if (!data) en_fail(why, EN_E_NOMEM, "the file does not fit into memory");
+  else if (ferror(f)) { en_fail(why, EN_E_ARG, "%s", strerror(errno)); free(data); data = NULL; }
   fclose(f);
   if (!data) return NULL;
   data[n] = 0;

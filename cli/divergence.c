@@ -1,6 +1,7 @@
 /* divergence.c - see divergence.h. */
 #include "divergence.h"
 #include "../core/base/base.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -27,9 +28,11 @@ static int32_t check_head(divergence *d, uint32_t n_vocab, uint32_t window, cons
 
 int32_t divergence_open(divergence *d, const char *path, uint32_t n_vocab, uint32_t window, const int32_t *ids, size_t n, en_why *why) {
   *d = (divergence){.f = fopen(path, "rb"), .n_vocab = n_vocab, .cap = n, .row = malloc(n_vocab * sizeof(float)), .kld = malloc((n + 1) * sizeof(float))};
-  if (!d->f) return en_fail(why, EN_E_ARG, "%s cannot be opened", path);
+  if (!d->f) return en_fail(why, EN_E_ARG, "--kld: %s: %s", path, strerror(errno));
   if (!d->row || !d->kld) return en_fail(why, EN_E_NOMEM, "no memory");
-  return check_head(d, n_vocab, window, ids, n, why);
+  en_why inner = {""};
+  const int32_t status = check_head(d, n_vocab, window, ids, n, &inner);
+  return status == EN_OK ? EN_OK : en_fail(why, status, "--kld: %s: %s", path, inner.text);
 }
 
 static uint32_t top_of(const float *x, uint32_t n) {

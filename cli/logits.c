@@ -33,7 +33,7 @@ enum { LOGITS_TOKENS, LOGITS_OUT, LOGITS_CTX, LOGITS_KERNELS, LOGITS_THREADS, LO
 static const arg_option options[] = {
     [LOGITS_TOKENS] = {.name = "tokens", .value = "1,2,3", .help = "the token ids", .kind = ARG_INTS, .max = INT32_MAX, .flags = ARG_REQUIRED},
     [LOGITS_OUT] = {.name = "out", .value = "FILE.f32", .help = "where to write them", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
-    [LOGITS_CTX] = {.name = "ctx", .value = "N", .help = "positions of the context (default: the model's own, at most 4096)", .kind = ARG_INT, .max = INT32_MAX},
+    [LOGITS_CTX] = {.name = "ctx", .value = "N", .help = "positions of the context (default: the model's own, at most 4096)", .kind = ARG_INT, .max = 1 << 24},
     [LOGITS_KERNELS] = {.name = "kernels", .value = "NAME", .help = "kernel table: auto, ref, or one that `capabilities` lists", .kind = ARG_TEXT},
     [LOGITS_THREADS] = {.name = "threads", .value = "N", .help = "threads (default: one for each core)", .kind = ARG_INT, .max = EN_POOL_MAX_LANES},
     [LOGITS_KV] = {.name = "kv", .value = "f32|f16|q8_0", .help = "type of the cached keys and values (default f32)", .kind = ARG_TEXT},

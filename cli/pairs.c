@@ -35,25 +35,27 @@ static int adds_space(const cli_model *m) {
   return found;
 }
 
-/* Tokens of a member's text; NULL after a message. skip_space: leave out one space that it begins with. */
-static int32_t *tokens_of(const cli_model *m, const json *j, uint32_t node, int32_t flags, int skip_space, size_t *n) {
+/* Tokens of a member's text; NULL: why not. skip_space: leave out one space that it begins with. */
+static int32_t *tokens_of(const cli_model *m, const json *j, uint32_t node, int32_t flags, int skip_space, size_t *n, en_why *why) {
   const size_t cap = (size_t)j->nodes[node].n_bytes + 1;
   char *text = malloc(cap);
   int32_t *ids = NULL;
-  if (text && json_string(j, node, text, cap)) {
+  if (!text) en_fail(why, EN_E_NOMEM, "no memory for its text");
+  else if (!json_string(j, node, text, cap)) en_fail(why, EN_E_ARG, "a text holds a NUL character");
+  else {
     const size_t from = skip_space && *text == ' ';
     ids = cli_encode(m, text + from, strlen(text + from), flags, n);
+    if (!ids) en_fail(why, EN_E_ARG, "its text cannot be tokenized");
   }
-  else cli_fail(NULL, "a text holds a NUL character");
   free(text);
   return ids;
 }
 
 /* Prompt (may be NULL) and answer as one sample. */
-static int add_sample(cli_pairs *p, const cli_model *m, const int32_t *prompt, size_t n_prompt, const int32_t *answer, size_t n_answer, const cli_pairs_spec *spec) {
+static int add_sample(cli_pairs *p, const cli_model *m, const int32_t *prompt, size_t n_prompt, const int32_t *answer, size_t n_answer, const cli_pairs_spec *spec, en_why *why) {
   const int32_t eos = spec->no_end || !m->info.has_logits ? -1 : en_tokenizer_special(m->tokenizer)->eos;
   const size_t n_all = n_prompt + n_answer + (eos >= 0), n = EN_MIN(n_all, (size_t)spec->max_length);
-  if (!reserve(p, n)) return cli_fail(NULL, "no memory for the training data"), 0;
+  if (!reserve(p, n)) return en_fail(why, EN_E_NOMEM, "no memory for the training data"), 0;
   if (!p->n) p->start[0] = 0;
   int32_t *ids = p->ids + p->start[p->n];
   float *weight = p->weight + p->start[p->n];
@@ -80,35 +82,35 @@ static size_t cut(cli_pairs *p, int32_t *ids, size_t n, uint32_t most) {
   return most;
 }
 
-static int add_pair(cli_pairs *p, const cli_model *m, const json *j, uint32_t input, uint32_t output, const cli_pairs_spec *spec) {
+static int add_pair(cli_pairs *p, const cli_model *m, const json *j, uint32_t input, uint32_t output, const cli_pairs_spec *spec, en_why *why) {
   const int32_t ends = EN_TOK_BOS | EN_TOK_EOS;
   const uint32_t before = p->n;
   size_t n_first = 0, n_second = 0;
   double score = 0;
-  if (spec->scored && (!json_number(j, json_get(j, 0, "score"), &score) || !(score >= -1 && score <= 1))) return cli_fail(NULL, "\"score\" must be a number from -1 to 1"), 0;
-  int32_t *first = tokens_of(m, j, input, ends, 0, &n_first), *second = first ? tokens_of(m, j, output, ends, 0, &n_second) : NULL;
+  if (spec->scored && (!json_number(j, json_get(j, 0, "score"), &score) || !(score >= -1 && score <= 1))) return en_fail(why, EN_E_ARG, "\"score\" must be a number from -1 to 1"), 0;
+  int32_t *first = tokens_of(m, j, input, ends, 0, &n_first, why), *second = first ? tokens_of(m, j, output, ends, 0, &n_second, why) : NULL;
   if (second) {
     n_first = cut(p, first, n_first, spec->max_length);
     n_second = cut(p, second, n_second, spec->max_length);
   }
   const int empty = second && (!n_first || !n_second);
-  if (empty) cli_fail(NULL, "a text of the pair has no tokens");
-  const int ok = second && !empty && add_sample(p, m, first, n_first, second, n_second, &(cli_pairs_spec){.max_length = UINT32_MAX, .no_end = 1});
+  if (empty) en_fail(why, EN_E_ARG, "a text of the pair has no tokens");
+  const int ok = second && !empty && add_sample(p, m, first, n_first, second, n_second, &(cli_pairs_spec){.max_length = UINT32_MAX, .no_end = 1}, why);
   if (ok && p->n > before) p->score[before] = (float)score;
   free(first);
   free(second);
   return ok;
 }
 
-static int add_line(cli_pairs *p, const cli_model *m, const json *j, const cli_pairs_spec *spec, int skip_space) {
+static int add_line(cli_pairs *p, const cli_model *m, const json *j, const cli_pairs_spec *spec, int skip_space, en_why *why) {
   const uint32_t text = json_get(j, 0, "text"), input = json_get(j, 0, "input"), output = json_get(j, 0, "output");
   const int whole = json_kind_of(j, text) == JSON_STRING && input == JSON_NONE && output == JSON_NONE;
   size_t n_prompt = 0, n_answer = 0;
-  if (!whole && (json_kind_of(j, input) != JSON_STRING || json_kind_of(j, output) != JSON_STRING)) return cli_fail(NULL, "neither \"input\" and \"output\" nor \"text\" are there as strings"), 0;
-  if (spec->apart) return whole ? cli_fail(NULL, "this loss learns from pairs: \"input\" and \"output\""), 0 : add_pair(p, m, j, input, output, spec);
-  int32_t *prompt = whole ? NULL : tokens_of(m, j, input, EN_TOK_BOS | EN_TOK_SPECIAL, 0, &n_prompt);
-  int32_t *answer = whole || prompt ? tokens_of(m, j, whole ? text : output, whole ? EN_TOK_BOS | EN_TOK_SPECIAL | (m->info.has_logits ? 0 : EN_TOK_EOS) : EN_TOK_SPECIAL, !whole && skip_space, &n_answer) : NULL;
-  const int ok = answer && add_sample(p, m, prompt, n_prompt, answer, n_answer, spec);
+  if (!whole && (json_kind_of(j, input) != JSON_STRING || json_kind_of(j, output) != JSON_STRING)) return en_fail(why, EN_E_ARG, "neither \"input\" and \"output\" nor \"text\" are there as strings"), 0;
+  if (spec->apart) return whole ? en_fail(why, EN_E_ARG, "this loss learns from pairs: \"input\" and \"output\""), 0 : add_pair(p, m, j, input, output, spec, why);
+  int32_t *prompt = whole ? NULL : tokens_of(m, j, input, EN_TOK_BOS | EN_TOK_SPECIAL, 0, &n_prompt, why);
+  int32_t *answer = whole || prompt ? tokens_of(m, j, whole ? text : output, whole ? EN_TOK_BOS | EN_TOK_SPECIAL | (m->info.has_logits ? 0 : EN_TOK_EOS) : EN_TOK_SPECIAL, !whole && skip_space, &n_answer, why) : NULL;
+  const int ok = answer && add_sample(p, m, prompt, n_prompt, answer, n_answer, spec, why);
   free(prompt);
   free(answer);
   return ok;
@@ -117,6 +119,7 @@ static int add_line(cli_pairs *p, const cli_model *m, const json *j, const cli_p
 int cli_pairs_read(cli_pairs *out, const cli_model *m, const char *path, const cli_pairs_spec *spec) {
   size_t n_bytes, line = 0;
   int ok = 1;
+  en_why why = {""};
   *out = (cli_pairs){0};
   char *text = cli_read_file(path, &n_bytes);
   if (!text) return 0;
@@ -127,17 +130,17 @@ int cli_pairs_read(cli_pairs *out, const cli_model *m, const char *path, const c
     json j;
     line++;
     if (strspn(p, " \t\r") < (size_t)(stop - p)) { /* not an empty line */
-      if (!json_read(&j, p, (size_t)(stop - p), &error, &at)) ok = (cli_fail(NULL, "%s", error), 0);
+      if (!json_read(&j, p, (size_t)(stop - p), &error, &at)) ok = (en_fail(&why, EN_E_FORMAT, "%s, at byte %z of it", error, (uint64_t)at), 0);
       else {
-        ok = add_line(out, m, &j, spec, skip_space);
+        ok = add_line(out, m, &j, spec, skip_space, &why);
         json_free(&j);
       }
     }
     p = newline ? newline + 1 : end;
   }
   free(text);
-  if (!ok) cli_fail(path, "line %zu cannot be used", line);
-  else if (!out->n) ok = (cli_fail(path, "there is nothing to learn in it"), 0);
+  if (!ok) cli_fail(path, "line %zu: %s", line, why.text);
+  else if (!out->n) ok = (cli_fail(path, out->n_dropped ? "no line has a token to learn within --max-length" : "it has no lines"), 0);
   if (!ok) { cli_pairs_free(out); return 0; }
   out->hash = en_hash64(EN_HASH64, out->ids, out->start[out->n] * sizeof *out->ids);
   out->hash = en_hash64(out->hash, out->weight, out->start[out->n] * sizeof *out->weight);

@@ -74,7 +74,7 @@ static void report(const cli_args *a, const score *s, size_t n) {
 
 static int32_t open_files(const cli_args *a, const cli_model *m, const cli_logits_spec *spec, const int32_t *ids, size_t n, score *s, en_why *why) {
   if (s->base) EN_TRY(divergence_open(s->base, args_text(a, PPL_KLD), m->info.n_vocab, spec->n_ctx, ids, n, why));
-  if (s->save && !(cli_out_open(s->save, args_text(a, PPL_SAVE)) && divergence_write_head(s->save, m->info.n_vocab, spec->n_ctx, ids, n))) return en_fail(why, EN_E_FULL, "the logits could not be kept");
+  if (s->save && !(cli_out_open(s->save, args_text(a, PPL_SAVE)) && divergence_write_head(s->save, m->info.n_vocab, spec->n_ctx, ids, n))) return EN_E_FULL; /* it was said */
   return EN_OK;
 }
 
@@ -94,7 +94,8 @@ static int run(const cli_args *a) {
     int32_t *ids = cli_encode(&m, text, n_bytes, EN_TOK_BOS, &n);
     if (ids) {
       begin_windows(&m, spec.n_ctx, ids, n);
-      code = open_files(a, &m, &spec, ids, n, &s, &why) == EN_OK && score_text(&m, &spec, ids, n, &s, &why) == EN_OK ? 0 : cli_fail(m.path, "%s", why.text);
+      code = open_files(a, &m, &spec, ids, n, &s, &why) == EN_OK && score_text(&m, &spec, ids, n, &s, &why) == EN_OK ? 0 : 1;
+      if (code && why.text[0]) cli_fail(m.path, "%s", why.text);
     }
     if (s.save && !cli_out_close(s.save, !code)) code = 1;
     if (!code) report(a, &s, n);

@@ -18,7 +18,7 @@ static const arg_option options[] = {
     [RUN_REPEAT] = {.name = "repeat-penalty", .value = "X", .kind = ARG_NUMBER, .flags = ARG_PARAM, .param = EN_P_REPEAT_PENALTY},
     [RUN_SEED] = {.name = "seed", .value = "N", .kind = ARG_INT, .flags = ARG_PARAM, .param = EN_P_SEED},
     [RUN_THREADS] = {.name = "threads", .value = "N", .help = "threads (default: one for each core)", .kind = ARG_INT, .max = EN_POOL_MAX_LANES},
-    [RUN_CTX] = {.name = "ctx", .value = "N", .help = "positions of the context (default: the model's own, at most 4096)", .kind = ARG_INT, .max = INT32_MAX},
+    [RUN_CTX] = {.name = "ctx", .value = "N", .help = "positions of the context (default: the model's own, at most 4096)", .kind = ARG_INT, .max = 1 << 24},
     [RUN_STOP] = {.name = "stop", .value = "TEXT", .help = "end before this text; may be given several times", .kind = ARG_TEXTS},
     [RUN_CHAT] = {.name = "chat", .help = "the prompt is a user's message to a chat model", .kind = ARG_FLAG},
     [RUN_JSON] = {.name = "json", .help = "print one JSON object at the end instead of the text", .kind = ARG_FLAG},
@@ -29,7 +29,7 @@ static const arg_option options[] = {
     [RUN_JSON_ONLY] = {.name = "json-only", .help = "the text is JSON", .kind = ARG_FLAG},
     [RUN_LOOKUP] = {.name = "lookup", .value = "N", .help = "guess up to N tokens from what stands earlier in the text: the same text, sooner where it repeats itself (default 0)", .kind = ARG_INT, .max = GUESS_MAX},
     [RUN_DRAFT] = {.name = "draft", .value = "MODEL", .help = "a small model of the same vocabulary that guesses tokens: the same text, sooner where both agree", .kind = ARG_TEXT},
-    [RUN_DRAFT_N] = {.name = "draft-n", .value = "N", .help = "tokens that the draft guesses at a time (default 3: with the one before them they are a tile of the products)", .kind = ARG_INT, .min = 1, .max = GUESS_MAX, .fallback = 3},
+    [RUN_DRAFT_N] = {.name = "draft-n", .value = "N", .help = "tokens that the draft guesses at a time; three and the one before them are a tile of the products", .kind = ARG_INT, .min = 1, .max = GUESS_MAX, .fallback = 3},
 };
 
 /* Everything that one generation needs, and what comes out of it. */
@@ -98,6 +98,8 @@ static int32_t open_stream(generation *g, int32_t at_start, en_why *why) {
   for (int i = 0; stops && i < given->given; i++) p = (char *)memcpy(p, given->texts[i], strlen(given->texts[i]) + 1) + strlen(given->texts[i]) + 1;
   const size_t n = en_stream_bytes(n_stops);
   g->stream_mem = stops ? cli_alloc(n) : NULL;
+  for (int i = 0; i < given->given; i++)
+    if (!*given->texts[i]) { free(stops); return en_fail(why, EN_E_ARG, "--stop: a stop text must not be empty"); }
   const int32_t status = g->stream_mem ? en_stream_init(&g->stream, g->stream_mem, n, g->m.tokenizer, stops, n_stops, given->given, at_start) : EN_E_NOMEM;
   free(stops);
   return status == EN_OK ? EN_OK : en_fail(why, status, "--stop: the stop texts are not possible (%s)", en_status_name(status));

@@ -32,6 +32,8 @@ const WRONG = /** @type {[string[], RegExp][]} */ ([
   [['run', home, '-p', 'x', '--temp', '-1'], /^edge-net: --temp '-1': must be a number from 0 to 100/],
   [['run', home, '-p', 'x', '--temp', 'nan'], /^edge-net: --temp 'nan': must be a number/],
   [['run', home, '-p', 'x', '--top-p=2'], /^edge-net: --top-p '2': must be a number from 0 to 1/],
+  [['run', home, '-p', 'x', '--seed', '1e17'], /^edge-net: --seed '1e17': must be a whole number from 0 to 9007199254740991\n/],
+  [['run', home, '-p', 'x', '--ctx', '100000000'], /^edge-net: --ctx '100000000': must be a whole number from 0 to 16777216\n/],
   [['run', home, '-p', 'x', '--json=1'], /^edge-net: --json takes no value/],
   [['run', home, 'another', '-p', 'x'], /^edge-net: another: one argument too many/],
   [['logits', home, '--tokens', '1,,2', '--out', 'x'], /^edge-net: --tokens '': must be a whole number/],
@@ -68,6 +70,25 @@ test('what is wrong with a file is said in one line that names the file', () => 
   }
   assert.match(edgeNet('run', '/no/such/file', '-p', 'x').err, /^edge-net: \/no\/such\/file: No such file/);
   assert.equal(edgeNet('run', home, '-p', 'x', '--kernels', 'fast').code, 1);
+});
+
+test('what is wrong with another file is said in one line that names that file', () => {
+  const odd = temporary('odd.txt', 'not json');
+  const cases = /** @type {[string[], RegExp][]} */ ([
+    [['run', home, '-p', 'x', '--grammar', '/no/such'], /--grammar: \/no\/such: No such file/],
+    [['run', home, '-p', 'x', '--grammar', odd], /--grammar: \S+odd\.txt: the grammar is malformed at byte \d/],
+    [['run', home, '-p', 'x', '--json-schema', odd], /--json-schema: \S+odd\.txt: the JSON text is malformed at byte 0/],
+    [['run', home, '-p', 'x', '--stop', ''], /--stop: a stop text must not be empty/],
+    [['perplexity', home, '-f', odd, '--kld', odd], /--kld: \S+odd\.txt: these are no logits/],
+    [['perplexity', home, '-f', odd, '--kld', '/no/such'], /--kld: \/no\/such: No such file/],
+    [['perplexity', home, '-f', odd, '--save-logits', '/no/such/folder/x'], /^edge-net: \/no\/such\/folder\/x: it could not be written: No such file/],
+  ]);
+  for (const [args, message] of cases) {
+    const { code, err } = edgeNet(...args);
+    assert.equal(code, 1, args.join(' '));
+    assert.match(err, message);
+    assert.equal(err.trimEnd().split('\n').length, 1, err);
+  }
 });
 
 test('options after -- are operands, --name=value works', () => {

@@ -30,5 +30,5 @@ test('eval: what was taught is right, by group; what was not is wrong', () => {
 test('eval: data without answers is refused', () => {
   const done = edgeNet('eval', home, '--data', temporary('empty.jsonl', '\n'));
   assert.notEqual(done.code, 0);
-  assert.match(done.err, /nothing to learn/);
+  assert.match(done.err, /empty\.jsonl: it has no lines\n$/);
 });

@@ -132,10 +132,13 @@ test('train: what cannot be used is said in one sentence', () => {
     const { code, err } = edgeNet('train', home, '--data', temporary('bad.jsonl', lines), '--out', out, ...more);
     assert.equal(code, 1);
     assert.match(err, says);
+    assert.equal(err.trimEnd().split('\n').length, 1, err);
   };
   fails('{"text":"a"}\n{"input":1,"output":"b"}', /bad\.jsonl: line 2/);
-  fails('{"text":', /line 1/);
-  fails('\n \n', /nothing to learn/);
+  fails('{"text":', /bad\.jsonl: line 1: a value is expected, at byte 8 of it/);
+  fails('{"text":"a\\u0000b"}', /bad\.jsonl: line 1: a text holds a NUL character/);
+  fails('\n \n', /bad\.jsonl: it has no lines/);
+  fails('{"input":"a b c","output":"d"}', /no line has a token to learn within --max-length/, '--max-length', '2');
   fails('{"text":"a b c"}', /--targets/, '--targets', 'q,w');
   fails('{"text":"a b c"}', /must be one of constant linear cosine/, '--schedule', 'fast');
   fails('{"text":"a b c"}', /checkpoint/, '--resume');
