@@ -1,23 +1,13 @@
 /* train.c - edge-net train: LoRA adapters, or whole small models, from texts, on the command line. What one step sees follows from the seed and the step's number
  * alone, so a run that goes on from a checkpoint is the run that was never interrupted. */
+#include "train.h"
 #include "../core/base/base.h"
-#include "../core/include/en_train.h"
-#include "../core/train/schedule.h"
 #include "adapters.h"
-#include "train_goal.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#if !defined(__wasi__)
-#include <signal.h>
-#endif
 
-enum {
-  T_DATA, T_OUT, T_FULL, T_FORMAT, T_RANK, T_ALPHA, T_TARGETS, T_RSLORA, T_DORA, T_LAYERS, T_LR, T_STEPS, T_EPOCHS, T_BATCH, T_ACCUM, T_WARMUP, T_SCHEDULE, T_MIN_LR,
-  T_CLIP, T_DECAY, T_OPTIMIZER, T_MOMENTUM, T_SMOOTHING, T_DROPOUT, T_FREEZE_A, T_RATIO_B, T_MAX_LENGTH, T_NO_END, T_EVAL, T_SEED, T_KEEP, T_PREFIX, T_SAVE_EVERY, T_STOP_AFTER, T_RESUME, T_CSV, T_BASE, T_LOSS, T_TEACHER, T_TOP_K, T_TEMPERATURE, T_HARD_MIX, T_MASK, T_THREADS, T_KERNELS, T_JSON, T_QUIET
-};
 static const arg_option options[] = {
     [T_DATA] = {.name = "data", .value = "FILE.jsonl", .help = "lines of {\"input\": ..., \"output\": ...} or {\"text\": ...}", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
     [T_OUT] = {.name = "out", .value = "PATH", .help = "the adapter: a folder (peft) or a file (gguf); with --full the model", .kind = ARG_TEXT, .flags = ARG_REQUIRED},
@@ -67,39 +57,6 @@ static const arg_option options[] = {
     [T_JSON] = {.name = "json", .help = "print the summary as one JSON object", .kind = ARG_FLAG},
     [T_QUIET] = {.name = "quiet", .help = "no progress on stderr", .kind = ARG_FLAG},
 };
-
-/* What the frozen layers make of every sample: rows of `width` numbers, at the place of the sample's tokens. */
-typedef struct {
-  uint8_t *there;         /* [samples] 1: it was computed; NULL: nothing is kept */
-  float *rows;            /* all of them, or NULL: in the file */
-  FILE *file;
-  float *batch;           /* [n_tokens, width] of the micro-batch */
-  size_t width;
-} prefix_store;
-
-typedef struct {
-  const cli_args *a;
-  cli_model m;
-  cli_pairs data;
-  en_adapter *adapter;
-  en_trainer *trainer;
-  void *adapter_mem, *trainer_mem;
-  char *checkpoint;       /* path */
-  en_schedule schedule;
-  uint32_t *sample;       /* [data.n] samples: n_train to learn, then those held out */
-  uint32_t *order;        /* [n_train] of this epoch */
-  uint32_t n_train, n_tokens /* most of one micro-batch */;
-  uint64_t per_epoch, first, step /* the next one */, settings;
-  int32_t *ids;           /* [n_tokens] the micro-batch */
-  uint32_t *segment;
-  float *weight;
-  prefix_store prefix;
-  cli_goal goal;
-  float *rows;            /* InfoNCE over several micro-batches: all their embeddings */
-  FILE *csv;
-  double loss_first, loss_last, eval_first, eval_last, ms, cpu_ms, tokens;
-  size_t train_bytes;     /* memory beyond the model */
-} training;
 
 /* ---- settings ---- */
 
@@ -226,244 +183,6 @@ static int make(training *t) {
   return (t->ids && t->segment && t->weight) || (cli_fail(NULL, "no memory for a micro-batch"), 0);
 }
 
-/* ---- checkpoints ---- */
-
-typedef struct { char magic[4]; uint32_t version; uint64_t settings; } checkpoint_head; /* then what en_trainer_save writes */
-
-static int save_checkpoint(const training *t) {
-  const checkpoint_head head = {{'E', 'N', 'C', 'K'}, 1, t->settings};
-  const size_t n = en_trainer_save(t->trainer, NULL, 0);
-  char *data = malloc(sizeof head + n);
-  if (!data) return cli_fail(t->checkpoint, "no memory for %zu bytes", n), 0;
-  memcpy(data, &head, sizeof head);
-  en_trainer_save(t->trainer, data + sizeof head, n);
-  const int ok = cli_write_file(t->checkpoint, data, sizeof head + n);
-  free(data);
-  return ok;
-}
-
-static int load_checkpoint(training *t) {
-  checkpoint_head head;
-  size_t n;
-  en_why why = {""};
-  char *data = cli_read_file(t->checkpoint, &n);
-  if (!data) return 0;
-  int32_t status = n < sizeof head ? en_fail(&why, EN_E_FORMAT, "the checkpoint is cut short") : EN_OK;
-  if (status == EN_OK) {
-    memcpy(&head, data, sizeof head);
-    if (memcmp(head.magic, "ENCK", 4) || head.version != 1) status = en_fail(&why, EN_E_FORMAT, "this is no checkpoint");
-    else if (head.settings != t->settings) status = en_fail(&why, EN_E_ARG, "the checkpoint was made with other data or other settings");
-    else status = en_trainer_load(t->trainer, data + sizeof head, n - sizeof head, &why);
-  }
-  free(data);
-  if (status != EN_OK) return cli_fail(t->checkpoint, "%s", why.text), 0;
-  t->first = t->step = en_trainer_steps(t->trainer);
-  return 1;
-}
-
-/* The table of losses; after a resume without the lines that will come again. */
-static int open_csv(training *t) {
-  static const char title[] = "step,epoch,lr,loss,grad_norm,tokens\n";
-  const char *path = args_text(t->a, T_CSV);
-  size_t n = 0, kept = sizeof title - 1;
-  if (!path) return 1;
-  char *old = t->first && !access(path, F_OK) ? cli_read_file(path, &n) : NULL;
-  if (old && n >= kept && !memcmp(old, title, kept))
-    for (char *line = old + kept, *end; (end = strchr(line, '\n')) && strtoull(line, NULL, 10) <= t->first; line = end + 1) kept = (size_t)(end + 1 - old);
-  t->csv = fopen(path, "wb");
-  if (t->csv) fwrite(old ? old : title, 1, EN_MIN(kept, old ? n : kept), t->csv);
-  else cli_fail(path, "%s", strerror(errno));
-  free(old);
-  return t->csv != NULL;
-}
-
-/* ---- the frozen prefix ---- */
-
-static int open_prefix(training *t) {
-  const char *where = args_text(t->a, T_PREFIX);
-  prefix_store *p = &t->prefix;
-  const size_t all = t->data.start[t->data.n];
-  if (!where) return 1;
-  if (!(args_int(t->a, T_LAYERS) > 0 && (uint32_t)args_int(t->a, T_LAYERS) < t->m.info.n_layer)) return cli_fail(NULL, "--cache-prefix: --layers must leave some of the %u layers frozen", t->m.info.n_layer), 0;
-  p->width = t->m.info.n_embd;
-  p->there = calloc(t->data.n, 1);
-  p->batch = malloc((size_t)t->n_tokens * p->width * sizeof *p->batch);
-  if (!strcmp(where, "mem")) p->rows = malloc(all * p->width * sizeof *p->rows);
-  else if (!(p->file = fopen(where, "w+b"))) return cli_fail(where, "%s", strerror(errno)), 0;
-  if (!p->there || !p->batch || (!p->rows && !p->file)) return cli_fail(NULL, "no memory for the prefixes of %zu tokens; --cache-prefix can name a file", all), 0;
-  t->train_bytes += (size_t)t->n_tokens * p->width * sizeof *p->batch + (p->rows ? all * p->width * sizeof *p->rows : 0);
-  return 1;
-}
-
-static void close_prefix(training *t) {
-  prefix_store *p = &t->prefix;
-  if (p->file) fclose(p->file);
-  if (p->file) remove(args_text(t->a, T_PREFIX));
-  free(p->there);
-  free(p->batch);
-  free(p->rows);
-}
-
-static int32_t move_rows(const prefix_store *p, size_t at, float *rows, size_t n, int write) {
-  if (p->rows) {
-    memcpy(write ? p->rows + at * p->width : rows, write ? rows : p->rows + at * p->width, n * p->width * sizeof *rows);
-    return EN_OK;
-  }
-  const int moved = !fseeko(p->file, (off_t)(at * p->width * sizeof *rows), SEEK_SET) && (write ? fwrite(rows, p->width * sizeof *rows, n, p->file) : fread(rows, p->width * sizeof *rows, n, p->file)) == n;
-  return moved ? EN_OK : EN_E_FULL;
-}
-
-/* Gives the batch its prefix, computing those of samples that come for the first time. */
-static int32_t add_prefix(training *t, const uint32_t *which, uint32_t n, en_train_batch *b, en_why *why) {
-  prefix_store *p = &t->prefix;
-  float *rows = p->batch;
-  if (!p->there) return EN_OK;
-  for (uint32_t i = 0; i < n; i++) {
-    const size_t at = t->data.start[which[i]], length = t->data.start[which[i] + 1] - at;
-    if (!p->there[which[i]]) EN_TRY(en_train_prefix(t->trainer, &(en_train_batch){.n = (uint32_t)length, .ids = t->data.ids + at}, rows, why));
-    if (move_rows(p, at, rows, length, !p->there[which[i]]) != EN_OK) return en_fail(why, EN_E_FULL, "the file of --cache-prefix cannot be written or read");
-    p->there[which[i]] = 1;
-    rows += length * p->width;
-  }
-  b->prefix = p->batch;
-  return EN_OK;
-}
-
-/* ---- the loop ---- */
-
-/* Samples which[0..n-1] as tokens side by side. */
-static en_train_batch pack_tokens(training *t, const uint32_t *which, uint32_t n) {
-  uint32_t at = 0;
-  for (uint32_t i = 0; i < n; i++)
-    for (size_t k = t->data.start[which[i]]; k < t->data.start[which[i] + 1]; k++, at++) {
-      t->ids[at] = t->data.ids[k];
-      t->weight[at] = t->data.weight[k];
-      t->segment[at] = cli_goal_is_pairs(t->goal.spec.loss) ? 2 * i + (t->data.weight[k] > 0) : i;
-    }
-  return (en_train_batch){.n = at, .ids = t->ids, .segment = t->segment, .weight = t->weight};
-}
-
-/* The same with all that the loss wants. number: of this micro-batch in the run; it decides what is masked. */
-static int32_t pack(training *t, const uint32_t *which, uint32_t n, uint64_t number, en_train_batch *b, en_why *why) {
-  *b = pack_tokens(t, which, n);
-  EN_TRY(cli_goal_fill(&t->goal, b, t->ids, &t->data, which, n, number, why));
-  return add_prefix(t, which, n, b, why);
-}
-
-/* Mean loss of the samples that were held out; NaN without any. */
-static int32_t evaluate(training *t, double *mean, en_why *why) {
-  const uint32_t batch = (uint32_t)args_int(t->a, T_BATCH);
-  en_train_loss sum = {0, 0}, part;
-  for (uint32_t at = t->n_train; at < t->data.n; at += batch) {
-    const uint32_t n = EN_MIN(batch, t->data.n - at);
-    en_train_batch b;
-    EN_TRY(pack(t, t->sample + at, n, UINT32_MAX + (uint64_t)at, &b, why));
-    EN_TRY(en_train_evaluate(t->trainer, &b, &part, why));
-    sum.loss += part.loss;
-    sum.weight += part.weight;
-  }
-  *mean = sum.weight > 0 ? sum.loss / sum.weight : NAN;
-  return EN_OK;
-}
-
-/* Negatives of InfoNCE are all pairs of a step: their embeddings first, when they do not fit into one micro-batch (GradCache, Gao et al. 2021). */
-static int32_t collect_rows(training *t, uint64_t first, uint32_t n_samples, en_train_batch *shared, en_why *why) {
-  const uint32_t batch = (uint32_t)args_int(t->a, T_BATCH);
-  const size_t width = t->m.info.n_embd;
-  *shared = (en_train_batch){0};
-  if (t->goal.spec.loss != EN_LOSS_INFONCE || n_samples <= batch) return EN_OK;
-  float *rows = realloc(t->rows, 2 * n_samples * width * sizeof *rows);
-  if (!rows) return en_fail(why, EN_E_NOMEM, "no memory for the embeddings of %u pairs", n_samples);
-  t->rows = rows;
-  for (uint32_t at = 0, n; at < n_samples; at += n) {
-    en_train_batch b;
-    en_train_loss unused;
-    uint32_t n_rows;
-    n = EN_MIN(batch, n_samples - at);
-    EN_TRY(pack(t, t->order + first + at, n, 0, &b, why));
-    EN_TRY(en_train_evaluate(t->trainer, &b, &unused, why));
-    const float *own = en_train_rows(t->trainer, &n_rows);
-    memcpy(rows + 2 * at * width, own, n_rows * width * sizeof *rows);
-  }
-  *shared = (en_train_batch){.rows = rows, .n_rows = 2 * n_samples};
-  return EN_OK;
-}
-
-static int32_t one_step(training *t, en_why *why) {
-  const uint32_t batch = (uint32_t)args_int(t->a, T_BATCH), accum = (uint32_t)args_int(t->a, T_ACCUM);
-  const uint64_t epoch = t->step / t->per_epoch, in_epoch = t->step % t->per_epoch;
-  const double lr = en_schedule_lr(&t->schedule, t->step), start = cli_now_ms(NULL), cpu = cli_cpu_ms();
-  en_train_loss sum = {0, 0}, part;
-  double norm, tokens = 0;
-  if (t->step == t->first || in_epoch == 0) { /* order: positions in the epoch -> samples */
-    en_shuffle(t->order, t->n_train, (uint64_t)args_int(t->a, T_SEED), epoch);
-    for (uint32_t i = 0; i < t->n_train; i++) t->order[i] = t->sample[t->order[i]];
-  }
-  const uint64_t from = in_epoch * accum * batch;
-  en_train_batch shared;
-  EN_TRY(collect_rows(t, from, (uint32_t)EN_MIN((uint64_t)accum * batch, t->n_train - from), &shared, why));
-  for (uint32_t k = 0; k < accum; k++) {
-    const uint64_t at = from + (uint64_t)k * batch;
-    if (at >= t->n_train) break;
-    const uint32_t n = (uint32_t)EN_MIN((uint64_t)batch, t->n_train - at);
-    en_train_batch b;
-    EN_TRY(pack(t, t->order + at, n, t->step * accum + k, &b, why));
-    b.rows = shared.rows;
-    b.n_rows = shared.n_rows;
-    b.first_row = shared.rows ? 2 * k * batch : 0;
-    EN_TRY(en_train_accumulate(t->trainer, &b, &part, why));
-    sum.loss += part.loss;
-    sum.weight += part.weight;
-    tokens += b.n;
-  }
-  EN_TRY(en_train_step(t->trainer, lr, &norm, why));
-  t->loss_last = sum.loss / sum.weight;
-  if (t->step == t->first) t->loss_first = t->loss_last;
-  t->tokens += tokens;
-  t->ms += cli_now_ms(NULL) - start;
-  t->cpu_ms += cli_cpu_ms() - cpu;
-  t->step++;
-  if (t->csv) fprintf(t->csv, "%llu,%llu,%.9g,%.9g,%.9g,%.0f\n", (unsigned long long)t->step, (unsigned long long)epoch, lr, t->loss_last, norm, tokens);
-  return EN_OK;
-}
-
-static void progress(const training *t) {
-  const int tty = isatty(STDERR_FILENO);
-  const uint64_t steps = t->schedule.steps, every = tty ? 1 : EN_MAX(steps / 10, 1);
-  if (args_given(t->a, T_QUIET) || (t->step % every && t->step != steps)) return;
-  fprintf(stderr, "%sstep %llu of %llu, epoch %llu, loss %.4f, %.0f tokens a second%s", tty ? "\r" : "", (unsigned long long)t->step, (unsigned long long)steps,
-          (unsigned long long)((t->step - 1) / t->per_epoch + 1), t->loss_last, t->ms > 0 ? t->tokens / t->ms * 1e3 : 0, tty ? "\033[K" : "\n");
-  if (tty && t->step == steps) fputs("\n", stderr);
-}
-
-#if defined(__wasi__)
-static int interrupted(void) { return 0; }
-static void watch_interrupt(void) {}
-#else
-static volatile sig_atomic_t interrupt; /* the only way from a signal handler */
-static void on_interrupt(int number) {
-  interrupt = 1;
-  signal(number, SIG_DFL); /* a second one ends the process */
-}
-static int interrupted(void) { return interrupt; }
-static void watch_interrupt(void) { signal(SIGINT, on_interrupt); }
-#endif
-
-static int loop(training *t) {
-  const uint64_t every = (uint64_t)args_int(t->a, T_SAVE_EVERY), last = args_given(t->a, T_STOP_AFTER) ? t->first + (uint64_t)args_int(t->a, T_STOP_AFTER) : t->schedule.steps;
-  en_why why = {""};
-  int32_t status = evaluate(t, &t->eval_first, &why);
-  watch_interrupt();
-  while (status == EN_OK && t->step < EN_MIN(last, t->schedule.steps) && !interrupted()) {
-    status = one_step(t, &why);
-    if (status != EN_OK) break;
-    progress(t);
-    if (every && t->step % every == 0 && t->step < t->schedule.steps && !save_checkpoint(t)) return 0;
-  }
-  if (status == EN_OK) status = evaluate(t, &t->eval_last, &why);
-  return status == EN_OK || (cli_fail(t->m.path, "step %llu: %s", (unsigned long long)t->step + 1, why.text), 0);
-}
-
 static void report_loss(FILE *f, const char *key, double value) {
   if (isfinite(value)) fprintf(f, ",\"%s\":%.9g", key, value);
 }
@@ -508,17 +227,21 @@ static int train(training *t) {
   if (!t->m.info.has_logits && (goal.loss == EN_LOSS_CAUSAL || goal.loss == EN_LOSS_DISTILL)) return cli_fail(t->m.path, "this model gives embeddings; --loss mlm, infonce or cosine can train it"), 0;
   if (args_given(a, T_PREFIX) && (goal.loss == EN_LOSS_MLM || cli_goal_is_pairs(goal.loss))) return cli_fail(NULL, "--cache-prefix does not go with --loss %s", losses[goal.loss]), 0;
   if (length > n_ctx) return cli_fail(NULL, "--max-length %u: the model's context is %u", length, n_ctx), 0;
-  t->checkpoint = malloc(strlen(args_text(a, T_OUT)) + sizeof ".checkpoint");
+  const char *out = args_text(a, T_OUT);
+  size_t n_out = strlen(out);
+  while (n_out > 1 && out[n_out - 1] == '/') n_out--; /* the checkpoint stands beside the folder */
+  t->checkpoint = malloc(n_out + sizeof ".checkpoint");
   if (!t->checkpoint) return cli_fail(NULL, "no memory"), 0;
-  sprintf(t->checkpoint, "%s.checkpoint", args_text(a, T_OUT));
+  sprintf(t->checkpoint, "%.*s.checkpoint", (int)n_out, out);
+  if (!train_can_write(t)) return 0;
   const cli_pairs_spec pairs = {.max_length = length, .no_end = args_given(a, T_NO_END), .apart = cli_goal_is_pairs(goal.loss), .scored = goal.loss == EN_LOSS_COSINE};
   if (!cli_pairs_read(&t->data, &t->m, args_text(a, T_DATA), &pairs) || !plan_samples(t) || !plan_schedule(t)) return 0;
-  if (!cli_goal_open(&t->goal, &goal, &t->m, t->n_tokens, (uint32_t)args_int(a, T_BATCH), t->data.longest) || !make(t) || !open_prefix(t)) return 0;
-  if ((args_given(a, T_RESUME) && !load_checkpoint(t)) || !open_csv(t)) return 0;
-  int ok = loop(t);
+  if (!cli_goal_open(&t->goal, &goal, &t->m, t->n_tokens, (uint32_t)args_int(a, T_BATCH), t->data.longest) || !make(t) || !train_open_prefix(t)) return 0;
+  if ((args_given(a, T_RESUME) && !train_load(t)) || !train_open_csv(t)) return 0;
+  int ok = train_loop(t);
   if (t->csv && fclose(t->csv) && ok) ok = (cli_fail(args_text(a, T_CSV), "%s", strerror(errno)), 0);
   if (!ok) return 0;
-  if (t->step < t->schedule.steps) return save_checkpoint(t) && (report(t), 1);
+  if (t->step < t->schedule.steps) return train_save(t) && (report(t), 1);
   const en_peft_config config = {args_text(a, T_BASE), (float)args_number(a, T_DROPOUT), args_given(a, T_RSLORA) > 0};
   if (!(t->adapter ? cli_adapter_write(t->adapter, args_text(a, T_OUT), args_text(a, T_FORMAT), &config) : cli_model_write(&t->m, args_text(a, T_OUT)))) return 0;
   remove(t->checkpoint);
@@ -532,7 +255,7 @@ static int run(const cli_args *a) {
   if (args_given(a, T_DORA) && cli_writes_gguf(args_text(a, T_OUT), args_text(a, T_FORMAT))) return cli_no_dora("--dora"), 2;
   if (cli_open(&t.m, a->argv[0], &(cli_open_spec){.need_tokenizer = 1, .kernels = args_text(a, T_KERNELS), .n_threads = args_int(a, T_THREADS)}) != EN_OK) return 1;
   const int ok = train(&t);
-  close_prefix(&t);
+  train_close_prefix(&t);
   cli_goal_close(&t.goal);
   free(t.rows);
   free(t.checkpoint);

@@ -144,6 +144,13 @@ test('train: what cannot be used is said in one sentence', () => {
   fails('{"text":"a b c"}', /checkpoint/, '--resume');
   fails(`{"text":"${'word '.repeat(90)}"}`, /the model's context/, '--max-length', '65536');
   assert.ok(!existsSync(out));
+  const place = (/** @type {string} */ to) => edgeNet('train', home, '--data', temporary('bad.jsonl', '{"text":"a b c"}'), '--out', to, '--steps', '1');
+  assert.equal(place('/no/such/adapter').err, 'edge-net: /no/such/adapter.checkpoint: it could not be written: No such file or directory\n', 'before the first step');
+  assert.match(place(temporary('bad.jsonl')).err, /bad\.jsonl: it is a file; an adapter in PEFT's form is a folder\n$/);
+  mkdirSync(temporary('folder.gguf'));
+  assert.match(place(temporary('folder.gguf')).err, /folder\.gguf: it is a folder; a file is to be written there\n$/);
+  assert.equal(place(`${temporary('slash')}/`).code, 0);
+  assert.ok(existsSync(temporary('slash/adapter_model.safetensors')) && !existsSync(temporary('slash/.checkpoint')));
   mkdirSync(temporary('no-folder'));
   assert.equal(edgeNet('run', home, '-p', 'x', '--adapter', temporary('no-folder')).code, 1);
   assert.match(edgeNet('run', home, '-p', 'x', '--adapter', home).err, /not an adapter/);
