@@ -71,7 +71,8 @@ void w_free(void *block) {
 
 void *w_open_block(size_t n_bytes, const char *what) {
   void *block = n_bytes && n_bytes <= UINT32_MAX ? w_alloc((uint32_t)n_bytes) : NULL;
-  if (!block) en_fail(&why, EN_E_NOMEM, "the %s needs %z bytes of memory, more than this engine can have", what, (uint64_t)n_bytes);
+  if (!block && n_bytes) en_fail(&why, EN_E_NOMEM, "the %s needs %z bytes of memory, more than this engine can have", what, (uint64_t)n_bytes);
+  else if (!block) en_fail(&why, EN_E_NOMEM, "the %s needs more memory than this engine can have", what); /* the size itself does not fit */
   mail[1] = w_from_ptr(block);
   mail[2] = (double)n_bytes;
   return block;

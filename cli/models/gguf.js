@@ -11,6 +11,9 @@ const BYTES = Object.freeze([1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8]);
 const STRING = 8, ARRAY = 9;
 /** general.file_type (llama.cpp's llama_ftype) -> class of weights. @type {Readonly<Record<number, string>>} */
 const CLASSES = Object.freeze({ 0: 'FP32', 1: 'FP16', 2: 'INT4', 3: 'INT4', 7: 'INT8', 10: 'INT2', 14: 'INT4', 15: 'INT4', 25: 'INT4', 30: 'INT4', 32: 'BF16', 36: 'TERNARY', 37: 'TERNARY' });
+/** Of the tensor types that models here have (core/format/ggml_types.def): elements and bytes of a block. @type {Readonly<Record<number, readonly [number, number]>>} */
+const BLOCKS = Object.freeze({ 0: [1, 4], 1: [1, 2], 2: [32, 18], 3: [32, 20], 6: [32, 22], 7: [32, 24], 8: [32, 34], 10: [256, 84], 11: [256, 110], 12: [256, 144], 13: [256, 176], 14: [256, 210],
+  20: [32, 18], 23: [256, 136], 30: [1, 2], 34: [256, 54], 35: [256, 66] });
 const ENCODERS = Object.freeze(['bert', 'nomic-bert', 'jina-bert-v2']);
 
 /** Reads a file from its start, as far as it is asked. @param {import('node:fs/promises').FileHandle} handle @param {string} name */
@@ -47,7 +50,7 @@ function reader(handle, name) {
     if (type === 5) return bytes.readInt32LE(p);
     return type === 10 || type === 11 ? Number(bytes.readBigInt64LE(p)) : null;
   };
-  return { u32, u64, text, value };
+  return { u32, u64, text, value, at: () => at };
 }
 
 /**
@@ -57,17 +60,27 @@ function reader(handle, name) {
 export async function describeGguf(file) {
   const handle = await open(file, 'r');
   try {
-    const { u32, u64, text, value } = reader(handle, file);
+    const { u32, u64, text, value, at } = reader(handle, file);
     const { bytesRead, buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
     if (bytesRead < 4 || buffer.toString('latin1') !== 'GGUF') return null;
     await u32();
     const version = await u32();
     if (version !== 2 && version !== 3) throw new EdgeNetError('UNSUPPORTED', `${file}: GGUF version ${version} is not read`);
-    await u64();
-    const pairs = await u64();
+    const tensors = await u64(), pairs = await u64();
     if (pairs > MAX_PAIRS) throw new EdgeNetError('FORMAT', `${file}: ${pairs} pairs are more than ${MAX_PAIRS}`);
     /** @type {Map<string, string | number | null>} */ const all = new Map();
     for (let i = 0; i < pairs; i++) all.set(await text(), await value(await u32()));
+    /** @type {number[]} */ const ends = [];
+    for (let i = 0; i < tensors; i++) {
+      await text();
+      let elements = 1;
+      for (let n = await u32(); n > 0; n--) elements *= await u64();
+      const [block, bytes] = BLOCKS[await u32()] ?? [1, 0];
+      ends.push(await u64() + Math.ceil(elements / block) * bytes);
+    }
+    const align = Number(all.get('general.alignment') ?? 32), { size } = await handle.stat();
+    const wanted = Math.ceil(at() / align) * align + ends.reduce((a, b) => Math.max(a, b), 0);
+    if (size < wanted) throw new EdgeNetError('FORMAT', `${file}: the file is incomplete: it ends at ${size} of ${wanted} bytes`);
     return described(all);
   } finally { await handle.close(); }
 }

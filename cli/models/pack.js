@@ -16,7 +16,7 @@ import { describeGguf } from './gguf.js';
 export async function hashFile(file, chunkSize = CHUNK_BYTES, onProgress) {
   try {
     const info = await stat(file);
-    if (!info.isFile()) throw new EdgeNetError('ARG', `${file} is no file`);
+    if (!info.isFile() || !info.size) throw new EdgeNetError('ARG', `${file} is ${info.isFile() ? 'empty' : 'no file'}`);
     const hasher = await openChunkHasher(chunkSize);
     const leaves = chunkSize === CHUNK_BYTES ? null : await openChunkHasher(CHUNK_BYTES, { whole: false }); // a CID has leaves of its own size
     let done = 0;

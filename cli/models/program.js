@@ -176,7 +176,7 @@ function addHousekeeping(program, run) {
       await new Promise((resolve) => { for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, resolve); });
       await served.close();
     }));
-  for (const [name, instead] of [['optimize', 'quantize with llama.cpp (llama-quantize), then pack the GGUF file'], ['publish', 'pack, sign, and serve-models or any static host do it by hand'], ['adapters', 'build/native/edge-net adapter reads and writes them']]) {
+  for (const [name, instead] of [['optimize', 'build/native/edge-net quantize stores a model in fewer bits; pack describes the file'], ['publish', 'pack, sign, and serve-models or any static host do it by hand'], ['adapters', 'build/native/edge-net adapter reads and writes them']]) {
     const command = program.command(`${name} [arguments...]`).description('not there yet').allowUnknownOption().helpOption(false);
     if (name === 'publish') command.alias('push'); // older documents have both names
     command.action(run(async () => { throw new EdgeNetError('UNSUPPORTED', `${name} is not there yet in this release; ${instead}`); }));

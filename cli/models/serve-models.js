@@ -6,6 +6,7 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { summaryOf } from '../../js-glue/catalog.js';
+import { EdgeNetError } from '../../js-glue/errors.js';
 import { readJson } from '../../js-glue/manifest/json.js';
 import { MAX_MANIFEST_BYTES, parseManifest } from '../../js-glue/manifest/manifest.js';
 import { isEnvelope, readEnvelope } from '../../js-glue/trust/dsse.js';
@@ -58,7 +59,8 @@ export async function listManifests(folder) {
  * @returns {Promise<import('./static-server.js').Served>}
  */
 export async function serveModels(folder, { port = 8080, host, cors = null } = {}) {
-  if (!(await stat(folder)).isDirectory()) throw new Error(`${folder} is not a folder`);
+  if (!(await stat(folder).catch(() => null))?.isDirectory()) throw new EdgeNetError('ARG', `${folder} is not a folder`);
+  if (!(port >= 0 && port < 65536)) throw new EdgeNetError('ARG', `port must be a number from 0 to 65535, not ${port}`);
   return openStaticServer({
     mounts: { '/': folder }, port, host,
     headers: {

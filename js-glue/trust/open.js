@@ -24,6 +24,7 @@ import { verifyEd25519 } from './ed25519.js';
  * @param {Uint8Array} bytes @param {TrustOptions} [options] @returns {Promise<OpenedManifest>}
  */
 export async function openManifest(bytes, { trust = null, allowUnsigned = false, versions = 'advance', now = Date.now, name = 'the manifest' } = {}) {
+  if (!ArrayBuffer.isView(bytes)) throw new EdgeNetError('ARG', 'bytes must be a Uint8Array: the file of a manifest');
   const value = readJson(bytes, { name, maxBytes: 2 * MAX_MANIFEST_BYTES }); // base64 takes a third more
   if (!isEnvelope(value)) {
     const manifest = parseManifest(bytes, name);

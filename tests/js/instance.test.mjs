@@ -62,6 +62,8 @@ for (const variant of built.filter((v) => features().relaxedSimd || !v.startsWit
     const tokenizer = w.openTokenizer(image, head);
     const ids = w.encode(tokenizer.handle, 'hello', 0);
     assert.equal(w.decode(tokenizer.handle, ids, 0, true), 'hello');
+    const huge = { nCtx: 1 << 24, nBatch: 8, nSeq: 1, nLogits: 1, kvType: 1, profile: false };
+    assert.throws(() => w.openSession(handle, huge), { code: 'NOMEM', message: 'the session (context and scratch) needs more memory than this engine can have' });
     const session = w.openSession(handle, { nCtx: 64, nBatch: 8, nSeq: 1, nLogits: 1, kvType: 1, profile: false });
     const batch = w.openBatch(8);
     w.fillBatch(batch, ids, [...ids].fill(0), [...ids].map((_, i) => Number(i === ids.length - 1)));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -86,6 +86,11 @@ test('pack: what a GGUF file says of itself', async () => {
     writeFileSync(path.join(out, 'cut.gguf'), whole.subarray(0, n));
     await bad('FORMAT', 'pack', path.join(out, 'cut.gguf'));
   }
+  writeFileSync(path.join(out, 'cut.gguf'), whole.subarray(0, whole.length - 1)); // cut in the weights: nobody should sign that
+  assert.match(await bad('FORMAT', 'pack', path.join(out, 'cut.gguf')), new RegExp(`cut\\.gguf: the file is incomplete: it ends at ${whole.length - 1} of ${whole.length} bytes`));
+  writeFileSync(path.join(out, 'none.gguf'), '');
+  assert.match(await bad('ARG', 'pack', path.join(out, 'none.gguf')), /none\.gguf is empty/);
+  assert.deepEqual(readdirSync(out).filter((name) => name.startsWith('cut') || name.startsWith('none')), ['cut.gguf', 'none.gguf'], 'nothing half-written');
   for (let i = 0, state = 1; i < 300; i++) {
     const head = Buffer.from(whole.subarray(0, 2000));
     for (let k = 0; k < 3; k++) { state = Math.imul(state, 1664525) + 1013904223 >>> 0; head[4 + state % 600] = state >>> 24; }
@@ -212,6 +217,9 @@ test('list and info: the package\'s own models; what is not there yet says so', 
   assert.match((await run('info', 'phi-1.5-q4', '--benchmarks')).stdout, /perplexity: not measured/);
   assert.match(await bad('ARG', 'info', 'phi-9'), /no model "phi-9"/);
   for (const name of ['optimize', 'publish', 'push', 'adapters']) assert.match(await bad('UNSUPPORTED', name, 'x', '--quantization', 'INT4'), /not there yet/);
+  assert.match(await bad('UNSUPPORTED', 'optimize', 'x'), /edge-net quantize/);
+  assert.match(await bad('ARG', 'serve-models', path.join(folder, 'nowhere')), /nowhere is not a folder/);
+  for (const port of ['99999', 'http']) assert.match(await bad('ARG', 'serve-models', folder, '--port', port), /port must be a number from 0 to 65535/);
   assert.equal((await run('fly')).status, 2);
   assert.equal((await run('list', '--fast')).status, 2);
   assert.equal((await run('--help')).status, 0);

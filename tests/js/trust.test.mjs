@@ -117,6 +117,7 @@ test('attack: a foreign key, also under the id of a trusted one -> UNTRUSTED_KEY
 test('attack: an expired manifest -> EXPIRED; a key out of its time -> KEY_EXPIRED', async () => {
   const { bytes } = await model();
   await assert.rejects(open(key.sign(bytes), { now: () => Date.parse('2027-01-01T00:00:01Z') }), code('EXPIRED'));
+  for (const none of [undefined, null, '{}', 5]) await assert.rejects(openManifest(/** @type {any} */ (none)), code('ARG'));
   await assert.rejects(openManifest(bytes, { allowUnsigned: true, now: () => Date.parse('2027-01-01T00:00:01Z') }), code('EXPIRED'), 'unsigned too');
   for (const span of [{ notAfter: '2026-05-31T00:00:00Z' }, { notBefore: '2026-06-02T00:00:00Z' }]) {
     const trust = new TrustStore();
