@@ -6,7 +6,8 @@ export { EdgeNetError, ERROR_CODES } from './errors.js';
 export { capabilities } from './capabilities.js';
 export { PARAMS } from './params.js';
 export { AdapterPool } from './adapter-pool.js';
-export { openManifest } from './trust/open.js';
+export { computeModelCID } from './manifest/file-cid.js';
+export { openManifest, verifyModelSignature } from './trust/open.js';
 export { TrustStore } from './trust/store.js';
 export { trustStorage } from './trust/storage.js';
 

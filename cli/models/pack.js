@@ -7,7 +7,7 @@ import { EdgeNetError, asError } from '../../js-glue/errors.js';
 import { CHUNK_BYTES, MAX_INLINE, openChunkHasher } from '../../js-glue/manifest/chunks.js';
 import { checkManifest, describeFile, manifestBytes } from '../../js-glue/manifest/manifest.js';
 import { SCHEMA_ID } from '../../js-glue/manifest/schema.js';
-import { unixfsCid } from '../../js-glue/manifest/unixfs.js';
+import { unixfsCid } from '../../js-glue/manifest/file-cid.js';
 import { describeGguf } from './gguf.js';
 
 /** @typedef {{size: number, sha256: string, list: import('../../js-glue/manifest/chunks.js').ChunkList, cid: string}} Hashed */

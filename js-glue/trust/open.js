@@ -4,7 +4,7 @@ import { EdgeNetError } from '../errors.js';
 import { readJson } from '../manifest/json.js';
 import { MAX_MANIFEST_BYTES, parseManifest } from '../manifest/manifest.js';
 import { isEnvelope, preAuthEncoding, readEnvelope } from './dsse.js';
-import { verifyEd25519 } from './ed25519.js';
+import { keyIdOf, readPublicKey, verifyEd25519 } from './ed25519.js';
 
 /**
  * @typedef {import('../manifest/manifest.js').Manifest} Manifest
@@ -24,8 +24,7 @@ import { verifyEd25519 } from './ed25519.js';
  * @param {Uint8Array} bytes @param {TrustOptions} [options] @returns {Promise<OpenedManifest>}
  */
 export async function openManifest(bytes, { trust = null, allowUnsigned = false, versions = 'advance', now = Date.now, name = 'the manifest' } = {}) {
-  if (!ArrayBuffer.isView(bytes)) throw new EdgeNetError('ARG', 'bytes must be a Uint8Array: the file of a manifest');
-  const value = readJson(bytes, { name, maxBytes: 2 * MAX_MANIFEST_BYTES }); // base64 takes a third more
+  const value = read(bytes, name);
   if (!isEnvelope(value)) {
     const manifest = parseManifest(bytes, name);
     if (!allowUnsigned) throw new EdgeNetError('UNSIGNED', `${name}: it has no signature; the option allowUnsigned takes it all the same`);
@@ -40,6 +39,25 @@ export async function openManifest(bytes, { trust = null, allowUnsigned = false,
   notExpired(manifest, now(), name);
   if (versions !== 'ignore') await trust[versions](manifest);
   return { manifest, bytes: envelope.payload, signedBy: { keyId, name: key.name } };
+}
+
+/**
+ * Has this key signed this manifest file? `openManifest` does more: whose keys count, for which models, and until when, is the trust store's to say. A key that a file
+ * brings along says nothing, so it is never taken from there.
+ * @param {Uint8Array} bytes the file @param {string | Uint8Array} publicKey PEM, base64, or bytes @returns {Promise<boolean>} false: by other keys only, or changed since; throws for a file that is no signed manifest
+ */
+export async function verifyModelSignature(bytes, publicKey) {
+  const name = 'the manifest', value = read(bytes, name);
+  if (!isEnvelope(value)) throw new EdgeNetError('UNSIGNED', `${name}: it has no signature`);
+  const { payloadType, payload, signatures } = readEnvelope(value, name);
+  const spki = readPublicKey(publicKey), id = await keyIdOf(spki), own = signatures.find((s) => s.keyId === id);
+  return own !== undefined && verifyEd25519(spki, preAuthEncoding(payloadType, payload), own.signature);
+}
+
+/** @param {Uint8Array} bytes @param {string} name */
+function read(bytes, name) {
+  if (!ArrayBuffer.isView(bytes)) throw new EdgeNetError('ARG', `${name}: give the bytes of its file, a Uint8Array`);
+  return readJson(bytes, { name, maxBytes: 2 * MAX_MANIFEST_BYTES }); // base64 takes a third more
 }
 
 /** Is the key trusted for this model? @param {import('./store.js').TrustedKey} key @param {string} keyId @param {string} model @param {string} name of what it has signed */

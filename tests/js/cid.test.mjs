@@ -8,7 +8,9 @@ import test from 'node:test';
 import { openChunkHasher } from '../../js-glue/manifest/chunks.js';
 import { DAG_PB, RAW, cidBytes, cidMatches, cidOfBytes, formatCid, parseCid } from '../../js-glue/manifest/cid.js';
 import { fromHex, toHex } from '../../js-glue/manifest/encoding.js';
-import { decodeFile, decodeNode, rootOfLeaves, unixfsCid } from '../../js-glue/manifest/unixfs.js';
+import { computeModelCID } from '../../js-glue/index.js';
+import { rootOfLeaves, unixfsCid } from '../../js-glue/manifest/file-cid.js';
+import { decodeFile, decodeNode } from '../../js-glue/manifest/unixfs.js';
 import { fixture, needs } from './support/env.mjs';
 
 const vectors = JSON.parse(readFileSync(new URL('support/unixfs-vectors.json', import.meta.url), 'utf8'));
@@ -21,6 +23,8 @@ for (const { size, cid } of vectors.profile) {
     const hasher = await openChunkHasher(1 << 20);
     await hasher.update(bytes(size));
     assert.equal(await unixfsCid((await hasher.finish()).list), cid);
+    assert.equal(await computeModelCID(bytes(size)), cid);
+    assert.equal(await computeModelCID(new Blob([bytes(size)])), cid);
   });
 }
 
@@ -39,6 +43,7 @@ test('chunks of another size have no CID of that profile', async () => {
   const hasher = await openChunkHasher(1 << 18);
   await hasher.update(bytes(10));
   await assert.rejects(unixfsCid((await hasher.finish()).list), code('ARG'));
+  for (const none of [undefined, 'text', [1, 2]]) await assert.rejects(computeModelCID(/** @type {any} */ (none)), code('ARG'));
 });
 
 test('CIDs: text and back, version 0 and 1, and what is refused', () => {

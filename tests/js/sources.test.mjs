@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { download } from '../../js-glue/fetch/download.js';
 import { ModelLoader } from '../../js-glue/loader.js';
 import { DAG_PB, RAW, cidBytes, formatCid } from '../../js-glue/manifest/cid.js';
-import { rootOfLeaves } from '../../js-glue/manifest/unixfs.js';
+import { rootOfLeaves } from '../../js-glue/manifest/file-cid.js';
 import { artifactOf, isRemote, openSource, sourceSpec } from '../../js-glue/sources.js';
 import { peerSource } from '../../js-glue/sources/peer.js';
 import { openStore } from '../../js-glue/stores/store.js';

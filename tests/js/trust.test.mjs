@@ -13,7 +13,7 @@ import { describeFile, manifestBytes } from '../../js-glue/manifest/manifest.js'
 import { SCHEMA_ID } from '../../js-glue/manifest/schema.js';
 import { MANIFEST_TYPE, envelopeBytes, preAuthEncoding } from '../../js-glue/trust/dsse.js';
 import { keyIdOf, publicKeyPem, readPublicKey, verifyNode, verifyWeb } from '../../js-glue/trust/ed25519.js';
-import { openManifest } from '../../js-glue/trust/open.js';
+import { openManifest, verifyModelSignature } from '../../js-glue/index.js';
 import { trustStorage } from '../../js-glue/trust/storage.js';
 import { TrustStore, memoryStorage } from '../../js-glue/trust/store.js';
 import { compareVersions } from '../../js-glue/trust/version.js';
@@ -70,6 +70,17 @@ test('what was signed comes back to the byte, with the signer', async () => {
   const { bytes, manifest } = await model();
   const opened = await open(key.sign(bytes));
   assert.deepEqual([opened.bytes, JSON.parse(JSON.stringify(opened.manifest)), opened.signedBy], [bytes, JSON.parse(JSON.stringify(manifest)), { keyId: key.keyId, name: 'me' }]);
+});
+
+test('verifyModelSignature: by this key, over these bytes, and nothing else', async () => {
+  const { bytes } = await model(), other = await newKey(), signed = key.sign(bytes);
+  for (const form of [key.pem, key.spki, key.spki.subarray(12)]) assert.equal(await verifyModelSignature(signed, form), true);
+  assert.equal(await verifyModelSignature(signed, other.pem), false);
+  const changed = edited(signed, (e) => { e.payload = Buffer.from(bytes).toString('base64').replace(/^..../, 'eyAi'); });
+  assert.equal(await verifyModelSignature(changed, key.pem), false);
+  await assert.rejects(verifyModelSignature(bytes, key.pem), code('UNSIGNED'));
+  for (const none of [undefined, '{}', 5]) await assert.rejects(verifyModelSignature(/** @type {any} */ (none), key.pem), code('ARG'));
+  await assert.rejects(verifyModelSignature(signed, 'no key'), code('NOT_CANONICAL'));
 });
 
 test('attack: a flipped byte, anywhere in payload or signature -> SIGNATURE', async () => {

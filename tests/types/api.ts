@@ -1,5 +1,5 @@
 // What a TypeScript user writes, as the compiler must see it. Checked by tests/js/types.test.mjs; never run.
-import { AdapterPool, EdgeNetError, InferenceSession, ModelLoader, TrustStore, capabilities, PARAMS } from '../../js-glue/index.js';
+import { AdapterPool, EdgeNetError, InferenceSession, ModelLoader, TrustStore, capabilities, computeModelCID, PARAMS, verifyModelSignature } from '../../js-glue/index.js';
 import type { Adapter, AdapterInfo, Capabilities, Completion, LoRAAdapter, MicroLoRAConfig, TrainEvent, TrainPlan, TrainReport, ErrorCode, GenerateConfig, MemoryInfo, Message, ModelConfig, ModelInfo, Progress } from '../../js-glue/index.js';
 import { ModelWorker, ModelWorkerPool } from '../../worker/index.js';
 import type { Caller, Handlers } from '../../js-glue/protocol.js';
@@ -121,6 +121,14 @@ export async function protocol(caller: Caller, handlers: Handlers) {
   // @ts-expect-error a handler is missing
   const incomplete: Handlers = rest;
   return [completion, incomplete, unload];
+}
+
+export async function files(file: File, manifest: Uint8Array) {
+  const cid: string = await computeModelCID(file);
+  const ours: boolean = await verifyModelSignature(manifest, '-----BEGIN PUBLIC KEY-----');
+  // @ts-expect-error a key that the file brings along says nothing
+  await verifyModelSignature(manifest);
+  return ours ? cid : '';
 }
 
 export async function errors(e: unknown) {
