@@ -109,7 +109,7 @@ static size_t shorten(const reader *r, int32_t *ids, size_t n) {
   return r->longest;
 }
 
-/* Ids of one text with its prefix, or of the query and the text as a reranker reads them: [CLS] query [SEP] text [SEP]. */
+/* Ids of one text with its prefix, or of the query and the text as a reranker reads them: [CLS] query [SEP] text [SEP], or <s> query </s></s> text </s>. */
 static int32_t *read_ids(const reader *r, const char *text, size_t n_bytes, size_t *n) {
   const char *prefix = args_text(r->a, EMBED_PREFIX);
   const size_t n_prefix = prefix ? strlen(prefix) : 0;
@@ -161,7 +161,7 @@ static int read_texts(reader *r, growing *g) {
   int ok = 1;
   if (tokens->given) ok = add_text(g, tokens->ints, shorten(r, tokens->ints, tokens->n_ints)) || (cli_fail(NULL, "not enough memory"), 0);
   if (query) {
-    r->query = cli_encode(r->m, query, strlen(query), EN_TOK_BOS | EN_TOK_EOS, &r->n_query);
+    r->query = cli_encode(r->m, query, strlen(query), EN_TOK_BOS | EN_TOK_EOS | EN_TOK_PAIR, &r->n_query);
     ok = ok && r->query;
   }
   for (int i = 0; ok && i < texts->given; i++) ok = read_text(r, g, texts->texts[i], strlen(texts->texts[i]));

@@ -15,8 +15,8 @@ import { checkMessages, renderChat } from './chat.js';
 import { topLogits, vocabularyOf } from './teacher.js';
 import { Training, adapterFile } from './training.js';
 
-/** en.h: EN_TOK_BOS, EN_TOK_SPECIAL, EN_TOK_EOS */
-const TOK = Object.freeze({ bos: 1, special: 2, eos: 4 });
+/** en.h: EN_TOK_BOS, EN_TOK_SPECIAL, EN_TOK_EOS, EN_TOK_PAIR */
+const TOK = Object.freeze({ bos: 1, special: 2, eos: 4, pair: 8 });
 const KV_TYPES = Object.freeze({ f32: 0, f16: 1, q8_0: 2 });
 const DEFAULT_CONTEXT = 4096;
 const BATCH = 64;
@@ -238,7 +238,7 @@ export class Engine {
   /** Scores of documents, by a reranker. @param {string} query @param {readonly string[]} documents @param {boolean} truncate @param {AbortSignal} [signal] @returns {Promise<Float32Array>} */
   async rerank(query, documents, truncate, signal) {
     const embedder = this.#embedder(POOLINGS.rank);
-    const asked = [...this.#encode(query, TOK.bos | TOK.eos)];
+    const asked = [...this.#encode(query, TOK.bos | TOK.eos | TOK.pair)];
     const texts = documents.map((text, i) => this.#fitted([...asked, ...this.#encode(text, TOK.eos)], `documents[${i}]`, embedder.longest, truncate));
     const rows = await embedder.run(texts, { size: embedder.size, normalize: false }, signal);
     return Float32Array.from(texts, (_, i) => rows[i * embedder.size]);

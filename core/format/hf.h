@@ -81,6 +81,8 @@ int32_t en_hf_vocab_scan(en_hf *h, en_why *why); /* n, n_slots and kind; n 0: th
 void en_hf_vocab_read(en_hf *h);                 /* the tables, once there is memory for them */
 void en_hf_vocab_put(const en_hf *h, en_gguf_writer *g);
 enum { EN_HF_BPE, EN_HF_SPM, EN_HF_WORDPIECE, EN_HF_UNIGRAM }; /* en_hf_vocab.kind */
+/* hf_rule.c */
+const char *en_hf_rule(const en_hf *h); /* the name of the rule that BPE cuts by, NULL: none that we know */
 /* hf_normal.c */
 int en_hf_step(en_json v, const char *list, int32_t i, en_json *step); /* the i-th of the steps in v's `list`, or v itself if it has none; 0: there is no such */
 int en_hf_step_is(en_json step, const char *type);

@@ -9,7 +9,7 @@ static const en_hf_line later[] = {
   {"vision_tower", NULL, EN_HF_SKIP}, {"multi_modal_projector", NULL, EN_HF_SKIP}, {NULL, NULL, 0}};
 static const en_hf_key keys[] = {
   {"sliding_window", "attention.sliding_window", EN_HF_INT}, {"attn_logit_softcapping", "attn_logit_softcapping", EN_HF_FLOAT}, {"final_logit_softcapping", "final_logit_softcapping", EN_HF_FLOAT},
-  {"rope_local_base_freq", "rope.freq_base_swa", EN_HF_FLOAT}, {NULL, NULL, EN_HF_INT}};
+  {NULL, NULL, EN_HF_INT}};
 
 /* GGUF has no key for the scale of the scores: it is 1 / sqrt(head size), or the width per head in the 27 B models. */
 static int32_t check(const en_hf *h, en_why *why) {

@@ -3,10 +3,11 @@
 #include "hf.h"
 #include <math.h>
 
-/* transformers 5 calls it rope_parameters and puts the base there too. */
+/* transformers 5 calls it rope_parameters, puts the base and the rotated part of a head there too, and may tell them of each kind of layer. */
+static en_json parameters_of(const en_hf *h, const char *layers) { return en_json_get(en_hf_get(h, "rope_parameters"), layers); }
 static en_json scaling_of(const en_hf *h) {
-  const en_json old = en_hf_get(h, "rope_scaling");
-  return en_json_kind_of(old) == EN_JSON_OBJECT ? old : en_hf_get(h, "rope_parameters");
+  const en_json old = en_hf_get(h, "rope_scaling"), whole = parameters_of(h, "full_attention");
+  return en_json_kind_of(old) == EN_JSON_OBJECT ? old : en_json_kind_of(whole) == EN_JSON_OBJECT ? whole : en_hf_get(h, "rope_parameters");
 }
 static double number(en_json object, const char *key, double otherwise) {
   double v;
@@ -18,7 +19,7 @@ static int is(const en_hf *h, const char *type) {
 }
 static int is_long(const en_hf *h) { return is(h, "longrope") || is(h, "su"); }
 static double head_size(const en_hf *h) { return en_hf_number(h, "head_dim", floor(en_hf_number(h, "hidden_size", 0) / fmax(1, en_hf_number(h, "num_attention_heads", 1)))); }
-static double rotated(const en_hf *h) { return floor(head_size(h) * en_hf_number(h, "partial_rotary_factor", 1)); }
+static double rotated(const en_hf *h) { return floor(head_size(h) * en_hf_number(h, "partial_rotary_factor", number(scaling_of(h), "partial_rotary_factor", 1))); }
 static double original(const en_hf *h) { return number(scaling_of(h), "original_max_position_embeddings", en_hf_number(h, "original_max_position_embeddings", en_hf_number(h, "max_position_embeddings", 0))); }
 
 int32_t en_hf_rope_check(const en_hf *h, en_why *why) {
@@ -42,7 +43,9 @@ static void put_float(const en_hf *h, en_gguf_writer *g, const char *key, double
 void en_hf_rope_keys(const en_hf *h, en_gguf_writer *g) {
   const en_json s = scaling_of(h);
   const double factor = number(s, "factor", 1), base = en_hf_number(h, "rope_theta", number(s, "rope_theta", 0)), first = original(h);
+  const double local = en_hf_number(h, "rope_local_base_freq", number(parameters_of(h, "sliding_attention"), "rope_theta", 0));
   if (base > 0) put_float(h, g, "rope.freq_base", base);
+  if (local > 0) put_float(h, g, "rope.freq_base_swa", local);
   if (rotated(h) > 0) {
     en_hf_put_key(h, g, "rope.dimension_count", EN_GGUF_U32);
     en_put32(&g->w, en_hf_u32(rotated(h)));

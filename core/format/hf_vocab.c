@@ -1,5 +1,5 @@
 /* hf_vocab.c - tokenizer.json as GGUF's tokenizer keys: byte-level BPE ("gpt2"), BPE with byte fallback ("llama": the merges become scores),
- * WordPiece ("bert") and SentencePiece's unigram model ("t5", with hf_unigram.c; hf_normal.c). Source of the format: the tokenizers library; of the keys: docs/formats.md. */
+ * WordPiece ("bert") and SentencePiece's unigram model ("t5", with hf_unigram.c; hf_rule.c, hf_normal.c). Source of the format: the tokenizers library; of the keys: docs/formats.md. */
 #include "hf.h"
 
 enum { BPE = EN_HF_BPE, SPM = EN_HF_SPM, WORDPIECE = EN_HF_WORDPIECE, UNIGRAM = EN_HF_UNIGRAM };
@@ -9,34 +9,6 @@ static const char SPACE_MARK[] = "\xe2\x96\x81";
 
 static en_json model_of(const en_hf *h) { return en_json_get(en_hf_text_of(h, EN_HF_TOKENIZER), "model"); }
 static int is_true(en_json v) { return en_json_kind_of(v) == EN_JSON_TRUE; }
-
-/* ---- how text is cut before it is merged ---- */
-
-/* The rule that BPE vocabularies are known by, as its regular expression stands in tokenizer.json. */
-#define LETTERS "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
-#define REST "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-static const struct { const char *name, *regex; } rules[] = {
-  {"llama-bpe", LETTERS "{1,3}" REST}, {"qwen2", LETTERS REST},
-  {"gpt-2", "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"}};
-
-/* One pre-tokenizer of tokenizer.json; what it adds to what is known so far, NULL: we do not know it. */
-static const char *one_rule(en_json p, const char *so_far) {
-  const en_json type = en_json_get(p, "type"), regex = en_json_get(en_json_get(p, "pattern"), "Regex");
-  if (en_json_is(type, "ByteLevel")) return *so_far || en_json_kind_of(en_json_get(p, "use_regex")) == EN_JSON_FALSE ? so_far : "gpt-2";
-  if (en_json_is(type, "Digits")) return !*so_far && is_true(en_json_get(p, "individual_digits")) ? "smollm" : NULL;
-  for (int32_t i = 0; en_json_is(type, "Split") && i < EN_COUNT(rules); i++)
-    if (!*so_far && en_json_is(regex, rules[i].regex)) return rules[i].name;
-  return NULL;
-}
-
-static const char *rule_of(const en_hf *h) {
-  const en_json p = en_json_get(en_hf_text_of(h, EN_HF_TOKENIZER), "pre_tokenizer"), list = en_json_get(p, "pretokenizers");
-  const char *cursor = NULL, *rule = "";
-  en_json none, v;
-  if (en_json_kind_of(list) != EN_JSON_ARRAY) return one_rule(p, rule);
-  while (rule && en_json_next(list, &cursor, &none, &v)) rule = one_rule(v, rule);
-  return rule && *rule ? rule : NULL;
-}
 
 /* ---- tokens ---- */
 
@@ -72,7 +44,7 @@ int32_t en_hf_vocab_scan(en_hf *h, en_why *why) {
   v->kind = en_json_is(type, kinds[WORDPIECE]) ? WORDPIECE : en_json_kind_of(en_json_get(model, "vocab")) == EN_JSON_ARRAY ? UNIGRAM : is_true(en_json_get(model, "byte_fallback")) ? SPM : BPE;
   const char *name = en_json_raw(type, &shown);
   if (name && !en_json_is(type, kinds[v->kind])) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: vocabularies of the kind \"%S\" are not supported", shown, name);
-  if (v->kind == BPE && !rule_of(h)) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: its pre_tokenizer is none that we know");
+  if (v->kind == BPE && !en_hf_rule(h)) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: its pre_tokenizer is none that we know");
   if (v->kind == UNIGRAM) EN_TRY(en_hf_unigram_check(h, why));
   EN_TRY(en_hf_normal_check(h, why));
   for (tokens_t t = tokens_of(h); next_token(&t, &text, &id, &kind, &value);) n = EN_MAX(n, EN_MIN(id, MAX_VOCAB) + 1);
@@ -203,11 +175,23 @@ static void put_specials(const en_hf *h, en_gguf_writer *g) {
   }
 }
 
-/* Whether texts get a token before and behind them: as the post-processor has it, else as tokenizer_config.json says. */
+/* Special tokens behind the first text of a pair and before the second one. */
+static int32_t n_between(en_json pair) {
+  int32_t n = 0, texts = 0;
+  en_json none, v;
+  for (const char *cursor = NULL; texts < 2 && en_json_next(pair, &cursor, &none, &v);) {
+    if (en_json_kind_of(en_json_get(v, "SpecialToken")) != EN_JSON_OBJECT) texts++;
+    else if (texts) n++;
+  }
+  return n;
+}
+
+/* Whether texts get a token before and behind them, and pairs one more between: as the post-processor has it, else as tokenizer_config.json says. */
 static void put_wrapping(const en_hf *h, en_gguf_writer *g) {
   const en_json settings = en_hf_text_of(h, EN_HF_TOKENIZER_CONFIG), post = en_json_get(en_hf_text_of(h, EN_HF_TOKENIZER), "post_processor");
   int32_t first = is_true(en_json_get(settings, "add_bos_token")), last = is_true(en_json_get(settings, "add_eos_token"));
-  if (en_hf_step_is(post, "RobertaProcessing") || en_hf_step_is(post, "BertProcessing")) first = last = 1;
+  const int32_t twice = en_hf_step_is(post, "RobertaProcessing");
+  if (twice || en_hf_step_is(post, "BertProcessing")) first = last = 1;
   en_json p = post, none, v;
   for (const char *cursor = NULL; !en_json_is(en_json_get(p, "type"), "TemplateProcessing") && en_json_next(en_json_get(post, "processors"), &cursor, &none, &p);) {}
   const en_json single = en_json_get(p, "single");
@@ -220,6 +204,7 @@ static void put_wrapping(const en_hf *h, en_gguf_writer *g) {
   }
   en_gguf_key_bool(g, "tokenizer.ggml.add_bos_token", first);
   en_gguf_key_bool(g, "tokenizer.ggml.add_eos_token", last);
+  if (first && last) en_gguf_key_bool(g, "tokenizer.ggml.add_sep_token", twice || n_between(en_json_get(p, "pair")) > 1);
 }
 
 /* ---- the keys ---- */
@@ -308,7 +293,7 @@ void en_hf_vocab_put(const en_hf *h, en_gguf_writer *g) {
   const en_hf_vocab *v = &h->vocab;
   if (!v->n) return;
   en_gguf_key_text(g, "tokenizer.ggml.model", kinds[v->kind]);
-  if (v->kind == BPE) en_gguf_key_text(g, "tokenizer.ggml.pre", rule_of(h));
+  if (v->kind == BPE) en_gguf_key_text(g, "tokenizer.ggml.pre", en_hf_rule(h));
   en_gguf_key_array(g, "tokenizer.ggml.tokens", EN_GGUF_STR, v->n);
   for (uint32_t i = 0; i < v->n; i++) put_token(v, g, i);
   en_gguf_key_array(g, "tokenizer.ggml.token_type", EN_GGUF_I32, v->n);

@@ -95,7 +95,8 @@ int32_t en_meta_at(const en_model *m, uint32_t i, const uint8_t **key, uint64_t 
 
 /* ---- tokenizer ---- */
 typedef struct en_tokenizer en_tokenizer; /* vocabulary tables; reads its strings from the model's image */
-enum { EN_TOK_BOS = 1, EN_TOK_SPECIAL = 2, EN_TOK_EOS = 4 }; /* add BOS as the file says; read special tokens in the text; add EOS as the file says */
+/* Add BOS as the file says; read special tokens in the text; add EOS as the file says; then, as the first text of a pair, what the file has between two (a reranker's query). */
+enum { EN_TOK_BOS = 1, EN_TOK_SPECIAL = 2, EN_TOK_EOS = 4, EN_TOK_PAIR = 8 };
 size_t en_tokenizer_bytes(const void *image, size_t n_head_bytes);  /* 0: no tokenizer that we know; ask en_tokenizer_init why */
 int32_t en_tokenizer_init(en_tokenizer **out, void *mem, size_t mem_bytes, const void *image, size_t n_head_bytes, en_why *why); /* image kept */
 size_t en_encode_bytes(const en_tokenizer *t, size_t n_text_bytes); /* scratch that en_encode needs for such a text */
@@ -104,7 +105,7 @@ int32_t en_encode(const en_tokenizer *t, const char *utf8, size_t n_bytes, int32
 /* Ids -> bytes, exactly what the tokens stand for. EN_TOK_SPECIAL in flags: control tokens are written as their text, else as nothing.
  * A leading space that the tokenizer adds by itself is removed when `at_start`. *n_bytes is the number needed even on EN_E_FULL. */
 int32_t en_decode(const en_tokenizer *t, const int32_t *ids, size_t n_ids, int32_t flags, int32_t at_start, char *utf8, size_t cap, size_t *n_bytes);
-typedef struct { int32_t bos, eos, eot, eom, unk, sep, pad, cls, mask; int32_t add_bos, add_eos; uint32_t n_vocab; } en_special; /* -1: none */
+typedef struct { int32_t bos, eos, eot, eom, unk, sep, pad, cls, mask; int32_t add_bos, add_eos, add_sep /* one more separator between two texts */; uint32_t n_vocab; } en_special; /* -1: none */
 const en_special *en_tokenizer_special(const en_tokenizer *t);
 /* 1: an id stands for the same text in both; one may have more ids at its end (padding). */
 int32_t en_tokenizer_same(const en_tokenizer *a, const en_tokenizer *b);

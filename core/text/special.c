@@ -127,11 +127,20 @@ static int32_t flag(const en_vocab_file *f, const char *key, int32_t *out, en_wh
 }
 
 /* Files of encoders name [CLS] and [SEP]; some name them once more as begin and end of a text, or those alone. */
-static int32_t init_wrap(en_special *s, const en_vocab_file *f, en_why *why) {
+static void init_wrap(en_special *s) {
   s->add_eos = 1;
-  EN_TRY(flag(f, "tokenizer.ggml.add_sep_token", &s->add_eos, why));
   s->bos = s->cls = s->cls < 0 ? s->bos : s->cls;
   s->eos = s->sep = s->sep < 0 ? s->eos : s->sep;
+}
+
+/* Between two texts BERT has the [SEP] that ends the first one. RoBERTa and its kin have one more: files tell, older ones by closing texts on both sides. */
+static int32_t init_pair(en_tokenizer *t, const en_vocab_file *f, en_why *why) {
+  en_special *s = &t->special;
+  s->add_sep = s->add_bos && s->add_eos;
+  EN_TRY(flag(f, "tokenizer.ggml.add_sep_token", &s->add_sep, why));
+  if (t->kind->wraps) s->add_sep = 0;
+  if (s->add_sep && s->sep < 0) s->sep = s->eos;
+  if (s->sep < 0) s->add_sep = 0;
   return EN_OK;
 }
 
@@ -149,9 +158,10 @@ int32_t en_special_init(en_tokenizer *t, const en_vocab_file *f, en_why *why) {
   EN_TRY(flag(f, "tokenizer.ggml.add_bos_token", &s->add_bos, why));
   EN_TRY(flag(f, "tokenizer.ggml.add_eos_token", &s->add_eos, why));
   EN_TRY(flag(f, "tokenizer.ggml.add_space_prefix", &t->space_prefix, why));
-  if (t->kind->wraps) EN_TRY(init_wrap(s, f, why));
+  if (t->kind->wraps) init_wrap(s);
   if (s->bos < 0) s->add_bos = 0;
   if (s->eos < 0) s->add_eos = 0;
+  EN_TRY(init_pair(t, f, why));
   gather(t);
   init_strips(t, f);
   init_ends(t);

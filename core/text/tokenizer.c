@@ -114,6 +114,7 @@ int32_t en_encode(const en_tokenizer *t, const char *utf8, size_t n_bytes, int32
   if (flags & EN_TOK_BOS && t->special.add_bos) en_ids_put(&out, t->special.bos);
   EN_TRY(encode_fragments(t, utf8, n_bytes, (flags & EN_TOK_SPECIAL) != 0, &out, scratch));
   if (flags & EN_TOK_EOS && t->special.add_eos) en_ids_put(&out, t->special.eos);
+  if (flags & EN_TOK_PAIR && t->special.add_sep) en_ids_put(&out, t->special.sep);
   *n_ids = out.n;
   return out.n > cap ? EN_E_FULL : EN_OK;
 }

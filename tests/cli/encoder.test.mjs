@@ -84,3 +84,33 @@ test('rankers score by their classifier, other models of the family leave it out
   const plain = JSON.parse(ok('inspect', folder('bert-pooler', { model_type: 'bert', architectures: ['BertModel'] }, { ...BODY, ...named('pooler.dense', 'classifier') }), '--json').out);
   assert.ok(!plain.tensors.some((/** @type {{name: string}} */ t) => t.name.startsWith('cls')));
 });
+
+test('a pair has one separator after BERT\'s manner and two after RoBERTa\'s, as tokenizer.json or the file says', () => {
+  const vocab = Object.fromEntries(['<s>', '<pad>', '</s>', 'a', 'b', 'c', '\u0120', 'ab'].map((token, i) => [token, i])), added = [0, 1, 2].map((id) => ({ id, content: Object.keys(vocab)[id], special: true }));
+  const special = (/** @type {string} */ id) => ({ SpecialToken: { id, type_id: 0 } }), text = (/** @type {string} */ id) => ({ Sequence: { id, type_id: 0 } });
+  const template = (/** @type {number} */ between) => ({ type: 'TemplateProcessing', single: [special('<s>'), text('A'), special('</s>')], pair: [special('<s>'), text('A'), ...Array(between).fill(special('</s>')), text('B'), special('</s>')] });
+  const ranker = (/** @type {string} */ name, /** @type {object} */ post_processor) => {
+    const dir = folder(name, { model_type: 'roberta', architectures: ['RobertaForSequenceClassification'], max_position_embeddings: POSITIONS + 2, pad_token_id: 1 },
+      { ...behind(2), 'classifier.dense.weight': HEAD['dense.weight'], 'classifier.dense.bias': HEAD['dense.bias'], 'classifier.out_proj.weight': HEAD['out.weight'], 'classifier.out_proj.bias': HEAD['out.bias'] });
+    writeFileSync(path.join(dir, 'tokenizer.json'), JSON.stringify({ added_tokens: added, pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false }, post_processor, model: { type: 'BPE', vocab, merges: ['a b'] } }));
+    writeFileSync(path.join(dir, 'tokenizer_config.json'), JSON.stringify({ bos_token: '<s>', eos_token: '</s>', sep_token: '</s>', cls_token: '<s>', pad_token: '<pad>' }));
+    return dir;
+  };
+  /** @param {string} model @param {string[]} input */
+  const score = (model, ...input) => {
+    const out = temporary('score.f32');
+    ok('embed', model, ...input, '--pooling', 'rank', '--raw', '--out', out, '--kernels', 'ref');
+    return readFileSync(out).readFloatLE();
+  };
+  const posts = { 'two-by-template': template(2), 'two-by-kind': { type: 'RobertaProcessing', sep: ['</s>', 2], cls: ['<s>', 0] }, 'one-by-template': template(1) };
+  const ids = (/** @type {number} */ between) => ['--tokens', [0, 3, 6, 4, ...Array(between).fill(2), 5, 2].join()];
+  for (const [name, post] of Object.entries(posts)) {
+    const dir = ranker(name, post), gguf = temporary(`${name}.gguf`), wanted = name.startsWith('two') ? 2 : 1;
+    ok('convert', dir, gguf, '--quiet');
+    for (const model of [dir, gguf]) {
+      assert.equal(score(model, '--query', 'a b', '-p', 'c'), score(model, ...ids(wanted)), name);
+      assert.notEqual(score(model, ...ids(wanted)), score(model, ...ids(3 - wanted)));
+    }
+    assert.equal(score(gguf, '-p', 'a b'), score(gguf, '--tokens', '0,3,6,4,2'), 'a text alone has one');
+  }
+});

@@ -35,6 +35,18 @@ test('llama 3 rope factors become a tensor of their own', () => {
   assert.deepEqual([tensors[0].name, tensors[0].ne, metadata['llama.rope.freq_base']], ['rope_freqs.weight', [4], 500000]);
 });
 
+test('rope_parameters of transformers 5 are read as the keys of before, for each kind of layer', () => {
+  const keys = (/** @type {string} */ name, /** @type {object} */ config) => {
+    const { metadata } = json('inspect', folder(name, { config: { rope_theta: undefined, ...config } }).dir, '--json');
+    return ['freq_base', 'freq_base_swa', 'dimension_count'].map((key) => metadata[`llama.rope.${key}`]);
+  };
+  assert.deepEqual(keys('rope-5', { rope_parameters: { rope_type: 'default', rope_theta: 5e5, partial_rotary_factor: 0.5 } }), [5e5, undefined, 4]);
+  assert.deepEqual(keys('rope-4', { rope_theta: 5e5, partial_rotary_factor: 0.5 }), [5e5, undefined, 4]);
+  const layers = { full_attention: { rope_type: 'default', rope_theta: 1e6 }, sliding_attention: { rope_type: 'default', rope_theta: 1e4 } };
+  assert.deepEqual(keys('rope-layers', { rope_parameters: layers }), [1e6, 1e4, 8]);
+  assert.deepEqual(keys('rope-layers-4', { rope_theta: 1e6, rope_local_base_freq: 1e4 }), [1e6, 1e4, 8]);
+});
+
 /** @type {[string, string, Record<string, object>][]} */
 const VOCABULARIES = [
   ['gpt2', 'ggml-vocab-gpt-2', { 'tokenizer_config.json': { bos_token: '<|endoftext|>', eos_token: '<|endoftext|>' } }],
