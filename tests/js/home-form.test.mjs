@@ -6,8 +6,9 @@ import { test } from 'node:test';
 import { adversarial, samples } from '../../models/home/generate.mjs';
 import { TALK } from '../../models/home/grammar.mjs';
 import { intentsModule } from '../../models/home/replay.mjs';
-import { formOf, numbersIn } from '../../web-demo/home/form.js';
+import { formOf, partsOf } from '../../web-demo/home/form.js';
 import { HOME_FRAME } from '../../web-demo/home/frame.js';
+import { daysIn, numbersIn, timesIn, unitsIn } from '../../web-demo/home/said.js';
 
 /** A rule of the grammar as a regular expression: no rule calls itself. @param {string} grammar @param {string} [name] @param {Record<string, string>} [instead] of these rules */
 function asRegExp(grammar, name = 'root', instead = {}) {
@@ -24,11 +25,11 @@ function asRegExp(grammar, name = 'root', instead = {}) {
   return new RegExp(`^${rule(name)}$`, 'u');
 }
 
-/** Whether an answer fits: as a whole, its numbers and its words apart, for one expression of everything would be megabytes. @param {string} grammar @param {string} answer */
+/** Whether an answer fits: as a whole, and its words apart, for one expression of everything would be megabytes. @param {string} grammar @param {string} answer */
 function fits(grammar, answer) {
-  const whole = asRegExp(grammar, 'root', { words: '"[^"]*"', place: '"[^"]*"' });
+  const anything = Object.fromEntries([...grammar.matchAll(/^((?:words|place)(?:-\d+-)?) ::=/gm)].map(([, name]) => [name, '"[^"]*"']));
   const copied = [...answer.matchAll(/(?<!"intent":)(?<=[:[,])" ?[^"]*"(?!:)/g)].map(([text]) => text).filter((text) => !/^"[0-9]/.test(text) && !asRegExp(grammar, 'day').test(text));
-  return whole.test(answer) && copied.every((text) => asRegExp(grammar, 'place').test(text));
+  return asRegExp(grammar, 'root', anything).test(answer) && copied.every((text) => asRegExp(grammar, 'place').test(text));
 }
 
 test('every answer of the data fits the form of its request', () => {
@@ -63,11 +64,43 @@ test('answers of taught commands fit beside the others, with words of the reques
   assert.match('{"intent":"feed","pet":" feed","n":2}', asRegExp(formOf('feed', taught)), 'there is no other word');
 });
 
+test('several commands: each from its own part of the request, as many as there are parts', () => {
+  const answer = (/** @type {object[]} */ ...steps) => HOME_FRAME.write(JSON.stringify({ intent: 'multi', steps }));
+  assert.deepEqual(partsOf('Dim the den to 9% and next read me the clock, also wake me at 9 a.m. next friday'), ['Dim the den to 9%', 'read me the clock', 'wake me at 9 a.m. next friday']);
+  assert.deepEqual(partsOf('kitchen. lights. on.'), ['kitchen. lights. on.']);
+  assert.deepEqual(partsOf('lock the gate. and pause the music'), ['lock the gate', 'pause the music']);
+  const form = formOf('dim the den to 9% and next lock the gate'), den = { intent: 'light_set', room: 'den', level: 9 }, gate = { intent: 'lock', door: 'gate' };
+  const whole = (/** @type {string} */ text) => asRegExp(form, 'root', { words: '"[^"]*"', place: '"[^"]*"' }).test(text);
+  assert.ok(whole(answer(den, gate)));
+  for (const wrong of [[gate, den], [den], [den, gate, gate], [den, { intent: 'lock', door: 'den' }], [{ ...den, room: 'gate' }, gate], [{ intent: 'light_set', level: 9 }, { ...gate, door: 'the gate to' }]]) assert.ok(!whole(answer(...wrong)), JSON.stringify(wrong));
+  assert.ok(!asRegExp(formOf('lock the gate'), 'root', { words: '"[^"]*"', place: '"[^"]*"' }).test(answer(gate, gate)), 'nothing stands between two commands');
+  assert.ok(fits(formOf('lock the gate and the door'), answer(gate, { intent: 'lock', door: 'door' })));
+});
+
+test('what is copied does not go on behind a mark, and a known place must have been said', () => {
+  const form = formOf('milk, bread on the kitchne list');
+  for (const [value, ok] of /** @type {const} */ ([['milk', true], ['milk bread', false], ['bread on', true], ['kitchen', true], ['kitchne', true], ['garage', false]])) assert.equal(asRegExp(form, 'place').test(`" ${value}"`), ok, value);
+});
+
 test('numbers as they are said', () => {
-  assert.deepEqual(numbersIn('from 12 to twenty two, 18.5'), ['12', '18', '5', '20', '22', '2']);
+  assert.deepEqual(numbersIn('from 12 to twenty two, 18.5'), ['12', '18', '5', '22']);
   assert.deepEqual(numbersIn('half a minute'), ['30', '50', '1']);
-  assert.deepEqual(numbersIn('tweny ninee'), ['20', '29', '9']);
-  assert.deepEqual(numbersIn('nothing'), []);
+  assert.deepEqual(numbersIn('tweny ninee'), ['29', '20', '9']);
+  assert.deepEqual(numbersIn('eighty a day'), ['80']);
+  assert.deepEqual(numbersIn('nothing for a guest'), []);
+});
+
+test('times, units of time and days as they are said', () => {
+  const times = { 'nine thirty a.m.': '09:30', 'one forty in the morning': '01:40', 'at 9': '09:00 21:00', '9pm': '21:00', 'ten oh five in the evening': '22:05', 'quarter to seven in the morning': '06:45', '25 past 4 pm': '16:25', 'half past 12 pm': '12:30', 'twenty to one': '00:40 12:40', '18:20 today': '18:20', '12 am': '00:00', "eight o'clock at night": '20:00', 'noon, then midnight': '12:00 00:00', 'a good day': '' };
+  for (const [said, meant] of Object.entries(times)) assert.equal(timesIn(said).join(' '), meant, said);
+  assert.deepEqual([unitsIn('half an hour'), unitsIn('2 mins'), unitsIn('1h30m'), unitsIn('milk')], [['h', 'm'], ['m'], ['h', 'm'], []]);
+  const days = { 'next Friday': 'friday,next friday', 'on the 5th of june': 'june 5', 'june twenty first': 'june 1,june 20,june 21', 'you may go tomorow': 'tomorrow', 'may 3': 'may 3', 'what is today': 'today', 'milk': '' };
+  for (const [said, meant] of Object.entries(days)) assert.equal(daysIn(said).sort().join(), meant, said);
+});
+
+test('a request in capitals is read like one in small letters', () => {
+  assert.equal(HOME_FRAME.ask(' LIGHTS ON IN THE HALL!'), HOME_FRAME.ask('lights on in the hall!'));
+  assert.notEqual(HOME_FRAME.ask('Lights on'), HOME_FRAME.ask('lights on'));
 });
 
 test('the page knows the intents of the data', () => assert.equal(readFileSync(new URL('../../web-demo/home/intents.js', import.meta.url), 'utf8'), intentsModule()));

@@ -3,44 +3,79 @@
  * The form of an answer to one request, as a grammar (GBNF): a command of the home model takes words and numbers from what was said, and never makes them up;
  * a sentence is one of those that it was taught.
  * A model of this size now and then loses its way within a long word ("conservatory" becomes "condservatory"); held to the words of the request it cannot.
+ * Where the request says a time, a day or a number that is understood (said.js), there is no other; where it says "and then" or the like, each command is made of its own part.
  */
 import { INTENTS, PLACES, TALK } from './intents.js';
+import { DAYS, MONTHS, daysIn, numbersIn, timesIn, unitsIn } from './said.js';
 import { SLOT } from './taught.js';
 import { isNearly } from './words.js';
 
-const MONTHS = ['january', 'february', 'march', 'april', 'may', 'june', 'july', 'august', 'september', 'october', 'november', 'december'];
-const DAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'];
-const ONES = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten', 'eleven', 'twelve', 'thirteen', 'fourteen', 'fifteen', 'sixteen', 'seventeen', 'eighteen', 'nineteen'];
-const TENS = ['twenty', 'thirty', 'forty', 'fifty', 'sixty', 'seventy', 'eighty', 'ninety'];
-/** Numbers that hide in other words: "an hour and a half", "a quarter", "full". @type {Readonly<Record<string, readonly number[]>>} */
-const MEANT = { a: [1], an: [1], half: [30, 50], quarter: [15, 25], quarters: [45, 75], full: [100], maximum: [100], max: [100], minimum: [1], min: [1], hundred: [100] };
+/** Begins another command for certain; "next friday" does not. */
+const THEN = /(?:[,.;!?]\s+|\s)(?:(?:and\s+)?(?:then|afterwards?|after\s+(?:that|this)|also|plus)|(?:and\s+|(?<=[,.;!?]\s))next(?!\s+\p{L}+day\b))\s|(?<=\S\s+\S*)(?<!\b[ap]\.\s?m)[.;!?]\s+(?=\S+\s+\S)(?:and\s+)?/giu;
+/** May begin another one, or go on with a list. */
+const PERHAPS = /,|\sand\s/i;
 
 /** @param {readonly string[]} list */
 const anyOf = (list) => `(${list.map((text) => JSON.stringify(text)).join(' | ')})`;
 /** @param {string} intent */
 const ruleOf = (intent) => `is-${intent.replaceAll('_', '-')}`;
 
-/** What is the same for every request. Values that are copied: `words`; numbers that were said: `said`. */
+const SLOTTED = INTENTS.filter(([, slots]) => slots.length), PLAIN = INTENTS.filter(([, slots]) => !slots.length);
+
+/** What is the same for every request. */
 const RULES = [
-  'number ::= said (".5")?',
-  'duration ::= "\\"" said [hms] (said "m")? "\\""',
-  'time ::= "\\"" [0-2] [0-9] ":" [0-5] [0-9] "\\""',
-  `day ::= "\\" " ("today" | "tomorrow" | ("next ")? ${anyOf(DAYS)} | ${anyOf(MONTHS)} " " [1-9] [0-9]?) "\\""`,
-  `place ::= words | "\\" " ${anyOf(PLACES)} "\\""`,
-  'items ::= "[" words ("," words)* "]"',
-  ...INTENTS.map(([intent, slots]) => `${ruleOf(intent)} ::= "${intent}\\"" ${slots.map(([name, kind]) => `(",\\"${name}\\":" ${kind})?`).join(' ')}`),
-  `step ::= "{\\"intent\\":\\"" (${INTENTS.map(([intent]) => ruleOf(intent)).join(' | ')}) "}"`,
-  'several ::= "{\\"intent\\":\\"multi\\",\\"steps\\":[" step ("," step)* "]}"',
+  `plain ::= ${anyOf(PLAIN.map(([intent]) => `${intent}"`))}`,
   'none ::= "{\\"intent\\":\\"none\\"}"',
   `talk ::= ${anyOf(TALK)}`,
 ];
+/** Days, where none is said that is understood. */
+const ANY_DAY = `"\\" " ("today" | "tomorrow" | ("next ")? ${anyOf(DAYS)} | ${anyOf(MONTHS)} " " [1-9] [0-9]?) "\\""`;
+
+/**
+ * One command, of the words, numbers, times and days of a part of a request. @param {string} part @param {string} at ends the names of its rules
+ * @returns {string[]} rules, the first is `step` + at
+ */
+function stepRules(part, at) {
+  const words = wordsOf(part).map((word) => word.toLowerCase()), numbers = numbersIn(part), units = unitsIn(part), times = timesIn(part), days = daysIn(part);
+  const places = PLACES.filter((name) => name.split(' ').every((word) => words.some((said) => isNearly(said, word)))); // mistyped, too
+  const quoted = (/** @type {readonly string[]} */ list, /** @type {string} */ before) => `"\\"${before}" ${anyOf(list)} "\\""`;
+  return [
+    `step${at} ::= "{\\"intent\\":\\"" (plain | ${SLOTTED.map(([intent]) => `${ruleOf(intent)}${at}`).join(' | ')}) "}"`,
+    ...SLOTTED.map(([intent, slots]) => `${ruleOf(intent)}${at} ::= "${intent}\\"" ${slots.map(([name, kind]) => `(",\\"${name}\\":" ${kind}${at})?`).join(' ')}`),
+    `said${at} ::= ${numbers.length ? anyOf(numbers) : '[0-9]+'}`,
+    `number${at} ::= said${at} (".5")?`,
+    `duration${at} ::= "\\"" said${at} [${units.join('') || 'hms'}] (said${at} [${units.filter((unit) => unit !== 'h').join('') || 'm'}])? "\\""`,
+    `time${at} ::= ${times.length ? quoted(times, '') : '"\\"" [0-2] [0-9] ":" [0-5] [0-9] "\\""'}`,
+    `day${at} ::= ${days.length ? quoted(days, ' ') : ANY_DAY}`,
+    `place${at} ::= words${at}${places.length ? ` | ${quoted(places, ' ')}` : ''}`,
+    `items${at} ::= "[" words${at} ("," words${at})* "]"`,
+    ...copying(`words${at}`, words.map((word) => [word]), breaksOf(part)),
+  ];
+}
+
+/**
+ * Commands in the order of their parts. Where the request has no second part, a comma or "and" may stand between commands.
+ * @param {string} request @returns {string[]} rules, the last is `several`, if there may be more than one
+ */
+function severalRules(request) {
+  const parts = partsOf(request), some = (/** @type {string} */ step) => `${step} ("," ${step})*`;
+  if (parts.length < 2) return PERHAPS.test(request) ? [several('step "," step ("," step)*')] : [];
+  return [...parts.flatMap((part, i) => stepRules(part, `-${i}-`)), several(parts.map((part, i) => (PERHAPS.test(part) ? some(`step-${i}-`) : `step-${i}-`)).join(' "," '))];
+}
+const several = (/** @type {string} */ steps) => `several ::= "{\\"intent\\":\\"multi\\",\\"steps\\":[" ${steps} "]}"`;
+
+/** Where another command begins for certain. @param {string} request @returns {string[]} */
+export function partsOf(request) { return request.trim().split(THEN).filter((part) => wordsOf(part).length); }
 
 /** Without the marks at their ends. @param {string} request */
 const wordsOf = (request) => request.split(/\s+/).map((word) => word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '')).filter((word) => word !== '');
 
-/** Rules for words that follow each other, between quotation marks. @param {string} name @param {readonly string[][]} words ways to write each; none: it is left out */
-function copying(name, words) {
-  const from = words.flatMap((ways, i) => (ways.length ? [`${name}${i} ::= ${anyOf(ways.map((word) => JSON.stringify(word).slice(1, -1)))}${words[i + 1]?.length ? ` (" " ${name}${i + 1})?` : ''}`] : []));
+/** After which words a mark stands: what is copied does not go on behind it. @param {string} request */
+const breaksOf = (request) => request.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).map((word) => /[,;:!?]$/.test(word));
+
+/** Rules for words that follow each other, between quotation marks. @param {string} name @param {readonly string[][]} words ways to write each; none: it is left out @param {readonly boolean[]} breaks after which of them */
+function copying(name, words, breaks) {
+  const from = words.flatMap((ways, i) => (ways.length ? [`${name}${i} ::= ${anyOf(ways.map((word) => JSON.stringify(word).slice(1, -1)))}${words[i + 1]?.length && !breaks[i] ? ` (" " ${name}${i + 1})?` : ''}`] : []));
   const begins = words.flatMap((ways, i) => (!ways.length ? [] : /^\p{L}/u.test(ways[0]) ? [`" " ${name}${i}`] : [`${name}${i}`]));
   return [`${name} ::= "\\"" (${begins.join(' | ') || '" "'}) "\\""`, ...from];
 }
@@ -48,28 +83,13 @@ function copying(name, words) {
 /**
  * A taught answer as it is, but for words of the request where it has slots: those of the command itself fill none of them, if there are others. A person's
  * capitals may stay; the model's own answers are in small letters.
- * @param {string} name of the rule @param {import('./taught.js').Taught} taught @param {readonly string[]} words
+ * @param {string} name of the rule @param {import('./taught.js').Taught} taught @param {readonly string[]} words @param {readonly boolean[]} breaks
  */
-function taughtRules(name, { answer, own }, words) {
+function taughtRules(name, { answer, own }, words, breaks) {
   const parts = answer.split(JSON.stringify(SLOT)).map((part) => JSON.stringify(part)), rule = `${name} ::= ${parts.join(` ${name}-slot `)}`;
   if (parts.length === 1) return [rule];
   const ways = words.map((word) => [...new Set([word.toLowerCase(), word])]), others = ways.map(([small, ...rest]) => (own.includes(small) ? [] : [small, ...rest]));
-  return [rule, ...copying(`${name}-slot`, others.some((w) => w.length) ? others : ways)];
-}
-
-/** Every number that somebody who says this may mean, in digits. @param {string} request @returns {string[]} */
-export function numbersIn(request) {
-  const text = request.toLowerCase(), said = new Set(text.match(/\d+/g)?.map((digits) => String(Number(digits))));
-  const words = text.split(/[^\p{L}]+/u);
-  const among = (/** @type {readonly string[]} */ names, /** @type {string} */ word) => names.flatMap((name, i) => (isNearly(word, name) ? [i] : []));
-  words.forEach((word, i) => {
-    for (const meant of among(Object.keys(MEANT), word)) Object.values(MEANT)[meant].forEach((n) => said.add(String(n)));
-    for (const one of among(ONES, word)) said.add(String(one));
-    for (const ten of among(TENS, word)) {
-      for (const one of [0, ...among(ONES.slice(0, 10), words[i + 1] ?? '')]) said.add(String(20 + 10 * ten + one));
-    }
-  });
-  return [...said].filter((digits) => digits.length <= 4);
+  return [rule, ...copying(`${name}-slot`, others.some((w) => w.length) ? others : ways, breaks)];
 }
 
 /**
@@ -77,7 +97,6 @@ export function numbersIn(request) {
  * @returns {string} the grammar, in the same way of writing
  */
 export function formOf(request, taught = []) {
-  const words = wordsOf(request), numbers = numbersIn(request);
-  return [`root ::= several | none | step | talk${taught.map((_, i) => ` | taught${i}`).join('')}`, ...RULES, ...taught.flatMap((one, i) => taughtRules(`taught${i}`, one, words)), ...copying('words', words.map((word) => [word.toLowerCase()])),
-    `said ::= ${numbers.length ? anyOf(numbers) : '[0-9]+'}`, ''].join('\n');
+  const words = wordsOf(request), several = severalRules(request);
+  return [`root ::= ${several.length ? 'several | ' : ''}none | step | talk${taught.map((_, i) => ` | taught${i}`).join('')}`, ...RULES, ...stepRules(request, ''), ...several, ...taught.flatMap((one, i) => taughtRules(`taught${i}`, one, words, breaksOf(request))), ''].join('\n');
 }

@@ -31,7 +31,7 @@ function withTexts(text, change) {
  */
 export const HOME_FRAME = Object.freeze({
   home: true,
-  ask: (text) => `${USER} ${text.trim()}${HOME}`,
+  ask: (text) => `${USER} ${text === text.toUpperCase() ? text.trim().toLowerCase() : text.trim()}${HOME}`, // it never learned to read capitals throughout
   write: (answer) => withTexts(answer, (value) => (/^[\p{L} ]/u.test(value) ? ` ${value}` : value)),
   read: (text) => withTexts(text, (value) => value.replace(/^ (?=[\p{L} ])/u, '')),
 });

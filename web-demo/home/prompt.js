@@ -26,6 +26,7 @@ export const ANSWER_TOKENS = 160;
 /**
  * @typedef {object} Ways
  * @property {readonly Taught[] | null} [taught] answers of taught commands that are at work, null: not known
+ * @property {Map<string, Answer>} [known] answers of the model without what it was taught, by what was said: those in it are not asked again, new ones are added
  * @property {AbortSignal} [signal]
  * @typedef {Awaited<ReturnType<import('../engine.js').Session['complete']>>} Answer
  */
@@ -36,23 +37,25 @@ export const ANSWER_TOKENS = 160;
  * @param {Pick<import('../engine.js').Session, 'complete' | 'listAdapters' | 'setAdapterScales'>} session @param {Frame} frame @param {readonly { text: string, maxTokens?: number }[]} requests
  * @param {Ways} [ways] @returns {Promise<Answer[]>}
  */
-export async function answersTo(session, frame, requests, { taught = [], signal } = {}) {
+export async function answersTo(session, frame, requests, { taught = [], known = new Map(), signal } = {}) {
   /** @type {Answer[]} */ const answers = [];
   const ask = (/** @type {readonly number[]} */ some, /** @type {(text: string) => readonly Taught[] | null} */ taughtFor) => Promise.all(some.map(async (i) => {
     const { text, maxTokens = ANSWER_TOKENS } = requests[i];
     const written = await session.complete(frame.ask(text), { temperature: 0, maxTokens, signal, ...formFor(frame, text, taughtFor(text)), ...(frame.home ? {} : { stopSequences: ['\n'] }) });
     answers[i] = { ...written, text: frame.read(written.text) };
   }));
-  const all = requests.map((_, i) => i), atWork = frame.home && taught ? session.listAdapters().filter(({ scale }) => scale !== 0) : [];
-  if (!taught || !atWork.length) {
+  const all = requests.map((_, i) => i), held = frame.home && taught ? taught : null, atWork = held ? session.listAdapters().filter(({ scale }) => scale !== 0) : [];
+  if (!held) {
     await ask(all, () => taught && []);
     return answers;
   }
-  const meant = (/** @type {string} */ text) => taught.filter(({ telling }) => says(text, telling));
-  await ask(all.filter((i) => meant(requests[i].text).length), meant);
+  const meant = (/** @type {string} */ text) => held.filter(({ telling }) => says(text, telling));
+  if (atWork.length) await ask(all.filter((i) => meant(requests[i].text).length), meant);
   const others = all.filter((i) => !answers[i] || !isTaughtAnswer(answers[i].text, meant(requests[i].text)));
-  if (!others.length) return answers;
-  await session.setAdapterScales(Object.fromEntries(atWork.map(({ name }) => [name, 0])));
-  try { await ask(others, () => []); } finally { await session.setAdapterScales(Object.fromEntries(atWork.map(({ name, scale }) => [name, scale]))); }
+  const asked = others.filter((i) => !known.has(requests[i].text)), rest = asked.length ? atWork : [];
+  if (rest.length) await session.setAdapterScales(Object.fromEntries(rest.map(({ name }) => [name, 0])));
+  try { await ask(asked, () => []); } finally { if (rest.length) await session.setAdapterScales(Object.fromEntries(rest.map(({ name, scale }) => [name, scale]))); }
+  for (const i of asked) known.set(requests[i].text, answers[i]);
+  for (const i of others) answers[i] = known.get(requests[i].text) ?? answers[i];
   return answers;
 }

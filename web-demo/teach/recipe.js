@@ -64,7 +64,7 @@ const DRAFT = 'draft of this lesson';
  * @returns {Promise<Lesson>} the adapter is neither saved nor loaded; its description tells its answers
  */
 export async function teach(session, examples, { frame, taught = [], seed = 1, signal, recipe = RECIPE, onStep, onPhase, onPlan }) {
-  const begun = performance.now(), answers = answersOf(examples, tellingTerms(examples, tellingWords(examples, OLD_WORDS))), ways = { taught: taught && [...taught, ...answers], signal };
+  const begun = performance.now(), answers = answersOf(examples, tellingTerms(examples, tellingWords(examples, OLD_WORDS))), ways = { taught: taught && [...taught, ...answers], known: new Map(), signal };
   const tests = testsFor(examples, frame, seed, recipe);
   const sample = (/** @type {Example} */ { say, do: output }) => ({ input: frame.ask(say), output: frame.write(output) });
   const trainer = session.createTrainer({ ...recipe.adapter, ...recipe.training, maxLength: recipe.maxLength, seed });
