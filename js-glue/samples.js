@@ -5,7 +5,7 @@ import { EdgeNetError } from './errors.js';
 
 /**
  * @typedef {import('./wasm-instance.js').WasmInstance} WasmInstance
- * @typedef {import('./wasm-instance.js').Sample} Sample
+ * @typedef {import('./train-room.js').Sample} Sample
  * @typedef {import('./train-room.js').TeacherRows} TeacherRows
  * @typedef {readonly [string | null, string, (number | null | undefined)?, TeacherRows?]} Pair what is not learned, what is; null: a text that is learned whole. With a third: two texts for an encoder, and the cosine that they
  *   should have, or null. With a fourth: what a teacher says

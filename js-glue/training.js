@@ -24,7 +24,7 @@ const MASK_STRIDE = 2 ** 18, EVALUATED = 2 ** 33;
 /**
  * @typedef {import('./train-options.js').TrainConfig} TrainConfig @typedef {import('./train-options.js').RunSpec} RunSpec @typedef {import('./train-options.js').TrainEvent} TrainEvent
  * @typedef {import('./samples.js').Pair} Pair
- * @typedef {import('./wasm-instance.js').Sample & {ids: Int32Array}} Sample
+ * @typedef {import('./train-room.js').Sample & {ids: Int32Array}} Sample
  * @typedef {{learn: readonly Pair[], measure: readonly Pair[]}} Data
  * @typedef {{w: import('./wasm-instance.js').WasmInstance, model: number, info: import('./engine.js').ModelInfo, tokenizer: number, vocabulary: () => Promise<string>, change: <T>(work: () => T) => Promise<T>}} Place change: when nothing is at work on the weights
  * @typedef {{get(name: string): Promise<Uint8Array | null>, put(name: string, bytes: Uint8Array): Promise<void>, scratch(): Promise<import('./stores/volume.js').VolumeFile | null>}} Keeper
@@ -61,7 +61,7 @@ export class Training {
   /** null: all weights are trained. @type {import('./wasm-instance.js').Opened | null} */ #adapter = null;
   /** What comes with every token. @type {import('./train-room.js').Wide} */ #wide;
   /** What the frozen layers made of samples, while something is at work. @type {Prefixes | null} */ #prefixes = null;
-  /** @type {{handle: number, block: number, bytes: number, spec: import('./wasm-instance.js').TrainSpec, room: import('./wasm-instance.js').MicroBatch} | null} */ #trainer = null;
+  /** @type {{handle: number, block: number, bytes: number, spec: import('./train-room.js').TrainSpec, room: import('./train-room.js').MicroBatch} | null} */ #trainer = null;
   #rest = makeYield();
   #rested = 0;
   #busy = false;
@@ -232,7 +232,7 @@ export class Training {
     return { samples, measure, perEpoch, steps: maxSteps ?? perEpoch * run.epochs, tokens: mostTokens([...all, ...apart], batchSize), cut, dropped };
   }
 
-  /** @param {number} tokens @returns {import('./wasm-instance.js').TrainSpec} */
+  /** @param {number} tokens @returns {import('./train-room.js').TrainSpec} */
   #spec(tokens) {
     const { gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, loraPlus, dropout, seed, labelSmoothing, loss, temperature, hardMix } = this.#config;
     return { tokens, keepAll: !gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, lrRatioB: this.#adapter ? loraPlus : 0, dropout, seed, labelSmoothing, loss, temperature, hardMix };
@@ -316,13 +316,13 @@ export class Training {
     return { loss: loss / weight, weight };
   }
 
-  /** One micro-batch. @param {readonly Sample[]} samples @param {'learn' | 'evaluate'} what @param {AbortSignal} signal @param {number} number names it: what is masked follows from it @param {import('./wasm-instance.js').Rows} [rows] of all pairs of the step */
+  /** One micro-batch. @param {readonly Sample[]} samples @param {'learn' | 'evaluate'} what @param {AbortSignal} signal @param {number} number names it: what is masked follows from it @param {import('./train-room.js').Rows} [rows] of all pairs of the step */
   async #micro(samples, what, signal, number, rows) {
     /** @type {Float32Array[]} */ const prefixes = [];
     for (const sample of this.#wide.prefix ? samples : []) prefixes.push(await this.#prefix(sample, signal));
     return this.#pass(samples, what, signal, this.#wide.prefix ? prefixes : undefined, { rows, mask: this.#config.loss === 'mlm' ? this.#mask(number) : undefined });
   }
-  /** @param {number} number of the micro-batch @returns {import('./wasm-instance.js').Mask} */
+  /** @param {number} number of the micro-batch @returns {import('./train-room.js').Mask} */
   #mask(number) {
     const { vocabulary: vocab, specialTokens } = this.#p.info, { maskProbability: probability, seed } = this.#config;
     const { addBos: _, addEos: __, ...special } = /** @type {NonNullable<typeof specialTokens>} */ (specialTokens);
@@ -339,7 +339,7 @@ export class Training {
     await this.#prefixes?.put(sample, rows);
     return rows;
   }
-  /** Forward, and backward to learn, in slices. @param {readonly Sample[]} samples @param {'learn' | 'evaluate' | 'prefix'} what @param {AbortSignal} signal @param {readonly Float32Array[]} [prefixes] @param {{mask?: import('./wasm-instance.js').Mask, rows?: import('./wasm-instance.js').Rows}} [more] */
+  /** Forward, and backward to learn, in slices. @param {readonly Sample[]} samples @param {'learn' | 'evaluate' | 'prefix'} what @param {AbortSignal} signal @param {readonly Float32Array[]} [prefixes] @param {{mask?: import('./train-room.js').Mask, rows?: import('./train-room.js').Rows}} [more] */
   async #pass(samples, what, signal, prefixes, more) {
     const { w } = this.#p;
     const { handle, room } = this.#live;

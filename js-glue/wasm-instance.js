@@ -1,20 +1,12 @@
 // @ts-check
-// The only file that calls the wasm exports or touches the wasm memory, but for a lane's entry (wasm-module.js). Growth of the memory kills every view silently, so a view
-// is made for each access and never kept; what leaves this file are numbers, copies and strings.
+// The calls of the wasm exports for models, texts and lanes. With what it stands on (wasm-border.js: memory and calls, wasm-training.js: adapters and training) it is all of
+// JavaScript that touches the wasm memory, but for a lane's entry (wasm-module.js).
 import { EdgeNetError, errorOfStatus } from './errors.js';
 import { noteDropped } from './platform.js';
 import { imports, isThreaded, sharedMemory } from './wasm-module.js';
-import { layRoom, mailedSpec, microBatchBytes } from './train-room.js';
+import { WasmTraining } from './wasm-training.js';
 
-const EN_ABI = 1;
 const E_MORE = -3;
-const E_NUMERIC = -9;
-/** en.h: EN_LORA_*, of q, k, v, o, gate, up, down. */
-const LORA_BITS = Object.freeze([1, 2, 4, 8, 16, 32, 64]);
-/** en_train.h: EN_TRAIN_*. */
-const TRAIN = Object.freeze(['evaluate', 'learn', 'prefix']);
-const MASK_TRIES = 1000;
-const ADAPTER_FORMS = Object.freeze(['gguf', 'peft', 'peft-config']);
 const PAGE = 65536;
 const LANE_STACK = 256 * 1024;
 /** GGUF value types that are numbers -> how to read one. @type {Readonly<Record<number, (v: DataView) => number | boolean>>} */
@@ -29,32 +21,20 @@ const GGUF_ARRAY = 9;
 /**
  * @typedef {{fileBytes: number, dataOffset: number, params: number, layers: number, embedding: number, vocab: number, contextTrained: number,
  *   heads: number, headsKv: number, feedForward: number, hasTokenizer: boolean, hasLogits: boolean, arch: string, name: string, type: string, pooling: number}} HeadInfo
- * @typedef {{handle: number, block: number, bytes: number}} Opened memory that C allocated for one object; free(block) ends it
+ * @typedef {import('./wasm-border.js').Opened} Opened
  * @typedef {import('./wasm-module.js').LaneInit} LaneInit @typedef {{ready: Promise<void>, start(init: LaneInit): void, close(): void}} Lane a thread that may still be on its way; ready: it works
  * @typedef {string | number | boolean | {length: number}} MetaValue arrays are told by their length only
  */
 
-export class WasmInstance {
-  /** @type {any} */ #ex;
-  /** @type {WebAssembly.Memory} */ #memory;
-  #mail = 0;
+export class WasmInstance extends WasmTraining {
   /** @type {Lane[]} */ #lanes = [];
-  #dead = '';
-  #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  #encoder = new TextEncoder();
   /** @type {WebAssembly.Module} */ #module;
   /** Of Unicode, that the vocabulary wants its text in; '': as it is. */ normalForm = '';
-  /** Is the memory shared, so that lanes can work and other threads can stop us? @readonly @type {boolean} */ threaded;
 
   /** @param {WebAssembly.Module} module @param {any} ex @param {WebAssembly.Memory} memory */
   constructor(module, ex, memory) {
+    super(module, ex, memory);
     this.#module = module;
-    this.threaded = isThreaded(module);
-    this.#ex = ex;
-    this.#memory = memory;
-    ex._initialize?.();
-    if (ex.w_abi() !== EN_ABI) throw new EdgeNetError('UNSUPPORTED', `this wasm file has ABI ${ex.w_abi()}, the JavaScript beside it needs ${EN_ABI}: use files of one release`);
-    this.#mail = ex.w_mail();
   }
 
   /** @param {WebAssembly.Module} module @returns {Promise<WasmInstance>} throws UNSUPPORTED when the engine computes wrongly */
@@ -64,189 +44,123 @@ export class WasmInstance {
     const instance = await WebAssembly.instantiate(module, imports(() => /** @type {WebAssembly.Memory} */ (own), module));
     own ??= /** @type {WebAssembly.Memory} */ (instance.exports.memory);
     const it = new WasmInstance(module, instance.exports, own);
-    if (it.#run('w_selftest') !== 0) throw new EdgeNetError('UNSUPPORTED', 'this engine computes relaxed SIMD operations wrongly');
+    if (it.run('w_selftest') !== 0) throw new EdgeNetError('UNSUPPORTED', 'this engine computes relaxed SIMD operations wrongly');
     return it;
   }
 
-  /** Bytes that the instance has; it never shrinks, only dropping the instance gives them back. */
-  get memoryBytes() { return this.#memory?.buffer.byteLength ?? 0; }
   get lanes() { return this.#lanes.length + 1; }
-
-  /** Where another thread may write a non-zero word to stop the running eval; undefined without shared memory. */
-  get stop() { return this.threaded ? { buffer: /** @type {SharedArrayBuffer} */ (/** @type {unknown} */ (this.#memory.buffer)), at: this.#ex.w_stop_word() } : undefined; }
-  clearStop() { new Int32Array(this.#memory.buffer, this.#ex.w_stop_word(), 1)[0] = 0; }
-
-  /** Call an export. A trap leaves the instance in an unknown state: from then on every call says so. @param {string} name @param {...number} args */
-  #run(name, ...args) {
-    if (this.#dead) throw new EdgeNetError('CRASHED', this.#dead);
-    try { return this.#ex[name](...args); } catch (e) {
-      this.#dead = `the engine crashed in ${name}: ${/** @type {Error} */ (e).message}`;
-      throw new EdgeNetError('CRASHED', this.#dead, { cause: e });
-    }
-  }
-  /** Call an export that returns an en_status; throws unless it is EN_OK. @param {string} name @param {...number} args */
-  #must(name, ...args) {
-    if (!this.#dead) new Uint8Array(this.#memory.buffer)[this.#ex.w_why()] = 0; // not every failure has a sentence: an old one must not stand in
-    const status = this.#run(name, ...args);
-    if (status !== 0) throw errorOfStatus(status, this.#why());
-  }
-  #why() { return this.#cstring(this.#ex.w_why()); }
-  /** @param {number} n */
-  #mailbox(n) { return new Float64Array(this.#memory.buffer, this.#mail, n); }
-  /** @returns {Opened} */
-  #opened() {
-    const [handle, block, bytes] = this.#mailbox(3);
-    return { handle, block, bytes };
-  }
-
-  // ---- memory ----
-  /** @param {number} bytes */
-  alloc(bytes) {
-    const at = bytes <= 0xffffffff ? this.#run('w_alloc', bytes) >>> 0 : 0;
-    if (!at) throw new EdgeNetError('NOMEM', `${bytes} bytes more do not fit into this engine's memory (${this.memoryBytes} in use, 4 GiB at most)`);
-    return at;
-  }
-  /** @param {number} block */
-  free(block) { if (block) this.#run('w_free', block); }
-  /** @param {number} at @param {Uint8Array} bytes */
-  write(at, bytes) { new Uint8Array(this.#memory.buffer, at, bytes.length).set(bytes); }
-  /** Copy inside the memory. @param {number} to @param {number} from @param {number} n */
-  move(to, from, n) { new Uint8Array(this.#memory.buffer).copyWithin(to, from, from + n); }
-  /** Lend a view to a function that fills it at once, such as a file read. It must not keep the view. @template T @param {number} at @param {number} n @param {(view: Uint8Array) => T} fill */
-  lend(at, n, fill) { return fill(new Uint8Array(this.#memory.buffer, at, n)); }
-  /** All from here to end will be written soon, in this order: lanes take it into use meanwhile. @param {number} from @param {number} end */
-  touch(from, end) { if (this.#lanes.length) this.#run('w_pool_touch', from, end); }
-  /** @param {number} at @param {number} n */
-  #text(at, n) { return n ? this.#decoder.decode(new Uint8Array(this.#memory.buffer, at, n).slice()) : ''; }
-  /** @param {number} at */
-  #cstring(at) {
-    const bytes = new Uint8Array(this.#memory.buffer, at);
-    return this.#text(at, bytes.indexOf(0));
-  }
-  /** Run with a text in memory. @template T @param {string} text @param {(at: number, bytes: number) => T} use */
-  #withText(text, use) {
-    const bytes = this.#encoder.encode(text + '\0');
-    const at = this.alloc(bytes.length);
-    this.write(at, bytes);
-    try { return use(at, bytes.length - 1); } finally { this.free(at); }
-  }
-  /** @template T @param {ArrayLike<number>} ids @param {(at: number) => T} use */
-  #withIds(ids, use) {
-    const at = this.alloc(4 * ids.length);
-    new Int32Array(this.#memory.buffer, at, ids.length).set(ids);
-    try { return use(at); } finally { this.free(at); }
-  }
 
   // ---- lanes ----
   /** Take lanes to work. Those that cannot start are left out: slower, never broken. @param {Lane[]} lanes beside the owner; ours from now on */
   async startLanes(lanes) {
     if (!this.threaded || !lanes.length) return lanes.forEach((l) => l.close());
     this.#lanes = lanes;
-    this.#must('w_pool_init', lanes.length + 1); // lanes enter it as soon as they can; it waits for nobody who claimed nothing
+    this.must('w_pool_init', lanes.length + 1); // lanes enter it as soon as they can; it waits for nobody who claimed nothing
     lanes.forEach((thread, i) => {
       const stack = this.alloc(LANE_STACK);
-      const tls = this.alloc(Math.max(64, this.#run('w_tls_bytes')));
-      thread.start({ module: this.#module, memory: this.#memory, lane: i + 1, stackTop: stack + LANE_STACK, tls });
+      const tls = this.alloc(Math.max(64, this.run('w_tls_bytes')));
+      thread.start({ module: this.#module, memory: this.memory, lane: i + 1, stackTop: stack + LANE_STACK, tls });
     });
     const started = await Promise.allSettled(this.#lanes.map((l) => l.ready));
     this.#lanes = this.#lanes.filter((l, i) => started[i].status === 'fulfilled' || (l.close(), false));
   }
   /** Stop the lanes and let go of the memory; nothing may be called afterwards. */
   close() {
-    if (this.#lanes.length && !this.#dead) this.#run('w_pool_stop');
+    if (this.#lanes.length && !this.dead) this.run('w_pool_stop');
     for (const l of this.#lanes) l.close();
     this.#lanes = [];
     const bytes = this.memoryBytes;
-    this.#dead ||= 'the engine was closed';
-    this.#ex = this.#memory = /** @type {any} */ (null);
+    this.drop();
     if (this.threaded) noteDropped(bytes);
   }
+  /** All from here to end will be written soon, in this order: lanes take it into use meanwhile. @param {number} from @param {number} end */
+  touch(from, end) { if (this.#lanes.length) this.run('w_pool_touch', from, end); }
   /** Chunks of work that a lane has done. @param {number} lane @returns {number} */
-  chunks(lane) { return this.threaded ? this.#run('w_pool_chunks', lane) >>> 0 : 0; }
+  chunks(lane) { return this.threaded ? this.run('w_pool_chunks', lane) >>> 0 : 0; }
 
   // ---- model ----
   /** @param {number} head @param {number} n @returns {HeadInfo | null} null: the head is longer than n bytes */
   probe(head, n) {
-    const status = this.#run('w_probe', head, n);
+    const status = this.run('w_probe', head, n);
     if (status === E_MORE) return null;
-    if (status !== 0) throw errorOfStatus(status, this.#why());
+    if (status !== 0) throw errorOfStatus(status, this.why());
     return this.#info();
   }
   /** @returns {HeadInfo} from the mailbox */
   #info() {
-    const m = this.#mailbox(16);
+    const m = this.mailbox(16);
     return { fileBytes: m[0], dataOffset: m[1], params: m[2], layers: m[3], embedding: m[4], vocab: m[5], contextTrained: m[6], heads: m[7], headsKv: m[8],
-      feedForward: m[9], hasTokenizer: m[10] !== 0, hasLogits: m[11] !== 0, arch: this.#cstring(m[12]), name: this.#cstring(m[13]), type: this.#cstring(m[14]), pooling: m[15] };
+      feedForward: m[9], hasTokenizer: m[10] !== 0, hasLogits: m[11] !== 0, arch: this.cstring(m[12]), name: this.cstring(m[13]), type: this.cstring(m[14]), pooling: m[15] };
   }
   /** What a sealed model knows of itself: as probe(), with params and type. @param {number} model */
-  info(model) { this.#run('w_model_info', model); return this.#info(); }
+  info(model) { this.run('w_model_info', model); return this.#info(); }
   /** @param {number} image @param {number} headBytes */
-  openModel(image, headBytes) { this.#must('w_model_open', image, headBytes); return this.#opened(); }
+  openModel(image, headBytes) { this.must('w_model_open', image, headBytes); return this.opened(); }
   /** @param {number} model @param {number} upto */
-  feed(model, upto) { this.#must('w_model_feed', model, upto); }
+  feed(model, upto) { this.must('w_model_feed', model, upto); }
   /** @param {number} model */
-  seal(model) { this.#must('w_model_seal', model); }
+  seal(model) { this.must('w_model_seal', model); }
   /** @param {number} model @param {string} name */
-  useKernels(model, name) { this.#withText(name, (at) => this.#must('w_model_use_kernels', model, at)); }
+  useKernels(model, name) { this.withText(name, (at) => this.must('w_model_use_kernels', model, at)); }
   /** @param {number} model @returns {string} */
-  kernels(model) { return this.#cstring(this.#run('w_model_kernels', model)); }
+  kernels(model) { return this.cstring(this.run('w_model_kernels', model)); }
   /** A kernel table that may beat the default here, if there is one. @param {number} [model] 0: for any @returns {string | null} */
   rival(model = 0) {
-    const at = this.#run('w_kernels_rival', model);
-    return at ? this.#cstring(at) : null;
+    const at = this.run('w_kernels_rival', model);
+    return at ? this.cstring(at) : null;
   }
   /** GMAC/s of a kernel table with 4-bit weights. @param {string} name @param {number} ms time to take @returns {number} */
-  speed(name, ms) { return this.#withText(name, (at) => this.#run('w_kernels_speed', at, ms)); }
+  speed(name, ms) { return this.withText(name, (at) => this.run('w_kernels_speed', at, ms)); }
   /** Names of the kernel tables that run here, the default first. */
   kernelNames() {
     const names = [];
-    for (let i = 0, at; (at = this.#run('w_kernels_name', i)); i++) names.push(this.#cstring(at));
+    for (let i = 0, at; (at = this.run('w_kernels_name', i)); i++) names.push(this.cstring(at));
     return names;
   }
   /** @param {Float64Array} m type, elem_type, n, at @returns {MetaValue} */
   #value([type, , n, at]) {
-    if (type === GGUF_STRING) return this.#text(at, n);
+    if (type === GGUF_STRING) return this.text(at, n);
     if (type === GGUF_ARRAY) return { length: n };
-    return SCALARS[type](new DataView(this.#memory.buffer, at));
+    return SCALARS[type](new DataView(this.memory.buffer, at));
   }
   /** @param {number} model @returns {Record<string, MetaValue>} */
   metadata(model) {
     /** @type {Record<string, MetaValue>} */
     const all = {};
-    for (let i = 0; this.#run('w_meta_at', model, i) === 0; i++) {
-      const m = this.#mailbox(6).slice();
-      all[this.#text(m[0], m[1])] = this.#value(m.subarray(2));
+    for (let i = 0; this.run('w_meta_at', model, i) === 0; i++) {
+      const m = this.mailbox(6).slice();
+      all[this.text(m[0], m[1])] = this.#value(m.subarray(2));
     }
     return all;
   }
 
   // ---- tokenizer ----
   /** @param {number} image @param {number} headBytes */
-  openTokenizer(image, headBytes) { this.#must('w_tokenizer_open', image, headBytes); return this.#opened(); }
+  openTokenizer(image, headBytes) { this.must('w_tokenizer_open', image, headBytes); return this.opened(); }
   /** @param {number} t */
   special(t) {
-    this.#run('w_special', t);
-    const [bos, eos, eot, eom, unk, sep, pad, cls, mask, addBos, addEos] = this.#mailbox(12);
+    this.run('w_special', t);
+    const [bos, eos, eot, eom, unk, sep, pad, cls, mask, addBos, addEos] = this.mailbox(12);
     return { bos, eos, eot, eom, unk, sep, pad, cls, mask, addBos: addBos !== 0, addEos: addEos !== 0 };
   }
   /** Does an id stand for the same text in both? @param {number} a @param {number} b */
-  sameTokens(a, b) { return this.#run('w_tokenizer_same', a, b) !== 0; }
+  sameTokens(a, b) { return this.run('w_tokenizer_same', a, b) !== 0; }
   /** @param {number} t @param {string} text @param {number} flags EN_TOK_* @returns {Int32Array} */
   encode(t, text, flags) {
-    return this.#withText(this.normalForm ? text.normalize(this.normalForm) : text, (at, n) => {
-      this.#must('w_encode', t, at, n, flags);
-      const [ids, count] = this.#mailbox(2);
-      const copy = new Int32Array(this.#memory.buffer, ids, count).slice();
+    return this.withText(this.normalForm ? text.normalize(this.normalForm) : text, (at, n) => {
+      this.must('w_encode', t, at, n, flags);
+      const [ids, count] = this.mailbox(2);
+      const copy = new Int32Array(this.memory.buffer, ids, count).slice();
       this.free(ids);
       return copy;
     });
   }
   /** @param {number} t @param {ArrayLike<number>} ids @param {number} flags EN_TOK_* @param {boolean} atStart */
   decode(t, ids, flags, atStart) {
-    return this.#withIds(ids, (at) => {
-      this.#must('w_decode', t, at, ids.length, flags, atStart ? 1 : 0);
-      const [text, n] = this.#mailbox(2);
-      const copy = this.#text(text, n);
+    return this.withIds(ids, (at) => {
+      this.must('w_decode', t, at, ids.length, flags, atStart ? 1 : 0);
+      const [text, n] = this.mailbox(2);
+      const copy = this.text(text, n);
       this.free(text);
       return copy;
     });
@@ -255,56 +169,56 @@ export class WasmInstance {
   // ---- session ----
   /** @param {number} model @param {{nCtx: number, nBatch: number, nSeq: number, nLogits: number, kvType: number, profile: boolean, pooling?: number}} spec pooling: EN_POOL_*, for embeddings */
   openSession(model, { nCtx, nBatch, nSeq, nLogits, kvType, profile, pooling = 0 }) {
-    this.#run('w_clock', profile ? 1 : 0);
-    this.#must('w_session_open', model, nCtx, nBatch, nSeq, nLogits, kvType, pooling);
-    const [, , , kvBytes, ctx] = this.#mailbox(5);
-    return { ...this.#opened(), kvBytes, nCtx: ctx };
+    this.run('w_clock', profile ? 1 : 0);
+    this.must('w_session_open', model, nCtx, nBatch, nSeq, nLogits, kvType, pooling);
+    const [, , , kvBytes, ctx] = this.mailbox(5);
+    return { ...this.opened(), kvBytes, nCtx: ctx };
   }
   /** @param {number} session @param {Batch} batch */
-  evalBegin(session, batch) { this.#must('w_eval_begin', session, batch.n, batch.ids, batch.seq, batch.want); }
+  evalBegin(session, batch) { this.must('w_eval_begin', session, batch.n, batch.ids, batch.seq, batch.want); }
   /** @param {number} session @param {number} steps @returns {'done' | 'more' | 'stopped'} */
   evalRun(session, steps) {
-    const status = this.#run('w_eval_run', session, steps);
+    const status = this.run('w_eval_run', session, steps);
     if (status === 0) return 'done';
     if (status === E_MORE) return 'more';
     if (status === -7) return 'stopped';
-    throw errorOfStatus(status, this.#why());
+    throw errorOfStatus(status, this.why());
   }
   /** @param {number} session */
-  evalDrop(session) { this.#run('w_eval_drop', session); }
+  evalDrop(session) { this.run('w_eval_drop', session); }
   /** Copy of a row of logits. @param {number} session @param {number} row @param {number} vocab @param {Float32Array} [into] @returns {Float32Array} */
   logits(session, row, vocab, into) {
-    const at = this.#run('w_logits', session, row) >>> 0;
+    const at = this.run('w_logits', session, row) >>> 0;
     if (!at) throw new EdgeNetError('INTERNAL', `no logits in row ${row}`);
-    const view = new Float32Array(this.#memory.buffer, at, vocab);
+    const view = new Float32Array(this.memory.buffer, at, vocab);
     if (!into) return view.slice();
     into.set(view);
     return into;
   }
   /** @param {number} session of embeddings @returns {number} */
-  embeddingSize(session) { return this.#run('w_embedding_size', session) >>> 0; }
+  embeddingSize(session) { return this.run('w_embedding_size', session) >>> 0; }
   /** Copy of the first values of a row, normalised in place if asked for: once per row. @param {number} session @param {number} row @param {Float32Array} into as long as is wanted @param {boolean} normalize */
   embedding(session, row, into, normalize) {
-    const at = this.#run('w_embedding', session, row, into.length, normalize ? 1 : 0) >>> 0;
+    const at = this.run('w_embedding', session, row, into.length, normalize ? 1 : 0) >>> 0;
     if (!at) throw new EdgeNetError('INTERNAL', `no embedding in row ${row}`);
-    into.set(new Float32Array(this.#memory.buffer, at, into.length));
+    into.set(new Float32Array(this.memory.buffer, at, into.length));
   }
   /** Forget positions from n on. A recurrent model cannot go back and forgets all. @param {number} session @param {number} seq @param {number} n @returns {number} positions kept */
   keep(session, seq, n) {
-    if (this.#run('w_seq_keep', session, seq, n) === 0) return n;
-    this.#must('w_seq_keep', session, seq, 0);
+    if (this.run('w_seq_keep', session, seq, n) === 0) return n;
+    this.must('w_seq_keep', session, seq, 0);
     return 0;
   }
   /** Fork: `to` becomes a copy of `from`. @param {number} session @param {number} from @param {number} to */
-  copySeq(session, from, to) { this.#must('w_seq_copy', session, from, to); }
+  copySeq(session, from, to) { this.must('w_seq_copy', session, from, to); }
   /** The cache of a sequence, after `lead` bytes that the caller fills. @param {number} session @param {number} seq @param {number} lead @returns {Uint8Array} */
   saveSeq(session, seq, lead) {
-    const n = this.#run('w_seq_state_bytes', session, seq) >>> 0;
+    const n = this.run('w_seq_state_bytes', session, seq) >>> 0;
     const at = this.alloc(n);
     try {
-      this.#must('w_seq_save', session, seq, at, n);
+      this.must('w_seq_save', session, seq, at, n);
       const out = new Uint8Array(lead + n);
-      out.set(new Uint8Array(this.#memory.buffer, at, n), lead);
+      out.set(new Uint8Array(this.memory.buffer, at, n), lead);
       return out;
     } finally { this.free(at); }
   }
@@ -313,29 +227,29 @@ export class WasmInstance {
     const at = this.alloc(state.length);
     try {
       this.write(at, state);
-      this.#must('w_seq_load', session, seq, at, state.length);
-      return this.#run('w_seq_length', session, seq);
+      this.must('w_seq_load', session, seq, at, state.length);
+      return this.run('w_seq_length', session, seq);
     } finally { this.free(at); }
   }
   /** @param {number} session */
   profile(session) {
     const rows = [];
-    for (let i = 0, at; (at = this.#run('w_profile', session, i)); i++) {
-      const [ms, macs, bytes, calls] = this.#mailbox(4);
-      rows.push({ name: this.#cstring(at), ms, macs, bytes, calls });
+    for (let i = 0, at; (at = this.run('w_profile', session, i)); i++) {
+      const [ms, macs, bytes, calls] = this.mailbox(4);
+      rows.push({ name: this.cstring(at), ms, macs, bytes, calls });
     }
     return rows;
   }
   /** @param {number} session */
-  resetProfile(session) { this.#run('w_profile_reset', session); }
+  resetProfile(session) { this.run('w_profile_reset', session); }
 
   /** Room for the arrays of a batch. @param {number} cap @returns {Batch} */
   openBatch(cap) { const at = this.alloc(9 * cap); return { at, cap, n: 0, ids: at, seq: at + 4 * cap, want: at + 8 * cap }; }
   /** @param {Batch} b @param {ArrayLike<number>} ids @param {ArrayLike<number>} seq @param {ArrayLike<number>} want */
   fillBatch(b, ids, seq, want) {
-    new Int32Array(this.#memory.buffer, b.ids, b.cap).set(ids);
-    new Uint32Array(this.#memory.buffer, b.seq, b.cap).set(seq);
-    new Uint8Array(this.#memory.buffer, b.want, b.cap).set(want);
+    new Int32Array(this.memory.buffer, b.ids, b.cap).set(ids);
+    new Uint32Array(this.memory.buffer, b.seq, b.cap).set(seq);
+    new Uint8Array(this.memory.buffer, b.want, b.cap).set(want);
     b.n = ids.length;
   }
 
@@ -343,218 +257,68 @@ export class WasmInstance {
   /** Parameters as the core knows them, to check params.js against. */
   params() {
     const list = [];
-    for (let i = 0, at; (at = this.#run('w_param', i)); i++) {
-      const [min, max, dflt] = this.#mailbox(3);
-      list.push({ name: this.#cstring(at), min, max, default: dflt });
+    for (let i = 0, at; (at = this.run('w_param', i)); i++) {
+      const [min, max, dflt] = this.mailbox(3);
+      list.push({ name: this.cstring(at), min, max, default: dflt });
     }
     return list;
   }
   /** @param {number} vocab @param {readonly (readonly [number, number])[]} settings parameter id, value @param {readonly (readonly [number, number])[]} bias token id, add */
   openSampler(vocab, settings, bias) {
-    this.#must('w_sampler_open', vocab, bias.length);
-    const sampler = this.#opened();
-    for (const [id, value] of settings) this.#must('w_sampler_set', sampler.handle, id, value);
-    for (const [id, add] of bias) this.#must('w_sampler_bias', sampler.handle, id, add);
-    this.#run('w_sampler_reset', sampler.handle);
+    this.must('w_sampler_open', vocab, bias.length);
+    const sampler = this.opened();
+    for (const [id, value] of settings) this.must('w_sampler_set', sampler.handle, id, value);
+    for (const [id, add] of bias) this.must('w_sampler_bias', sampler.handle, id, add);
+    this.run('w_sampler_reset', sampler.handle);
     return sampler;
   }
   /** @param {number} sampler @param {ArrayLike<number>} ids */
-  accept(sampler, ids) { if (ids.length) this.#withIds(ids, (at) => this.#run('w_sampler_accept', sampler, at, ids.length)); }
+  accept(sampler, ids) { if (ids.length) this.withIds(ids, (at) => this.run('w_sampler_accept', sampler, at, ids.length)); }
   /** Stand where another one stands, in its text and its random stream. @param {number} sampler @param {number} from */
-  follow(sampler, from) { this.#run('w_sampler_follow', sampler, from); }
+  follow(sampler, from) { this.run('w_sampler_follow', sampler, from); }
   /** @param {number} t tokenizer @param {readonly string[]} stops @param {boolean} atStart */
   openStream(t, stops, atStart) {
     const joined = stops.map((s) => s + '\0').join('');
-    return this.#withText(joined, (at, n) => { this.#must('w_stream_open', t, at, n, stops.length, atStart ? 1 : 0); return this.#opened(); });
+    return this.withText(joined, (at, n) => { this.must('w_stream_open', t, at, n, stops.length, atStart ? 1 : 0); return this.opened(); });
   }
   /** What grammars of a tokenizer share. @param {number} t */
-  openLexicon(t) { this.#must('w_lexicon_open', t); return this.#opened(); }
+  openLexicon(t) { this.must('w_lexicon_open', t); return this.opened(); }
   /** @param {number} lexicon @param {import('./options.js').Grammar} grammar */
   openGrammar(lexicon, { kind, text }) {
-    return this.#withText(text, (at, n) => { this.#must('w_grammar_open', lexicon, kind, at, n); return this.#opened(); });
+    return this.withText(text, (at, n) => { this.must('w_grammar_open', lexicon, kind, at, n); return this.opened(); });
   }
   /** Sample from a row of logits and add the token to the stream. @param {number} session @param {number} row @param {number} sampler @param {number} t @param {number} stream @param {boolean} ignoreEnd @param {number} [grammar] @param {number} [vocab] logits of a row, where there is a grammar */
   pick(session, row, sampler, t, stream, ignoreEnd, grammar = 0, vocab = 0) {
-    this.#must('w_pick', session, row, sampler, t, stream, ignoreEnd ? 1 : 0, grammar, vocab);
-    const [id, at, n, end] = this.#mailbox(4);
-    return { id, text: this.#text(at, n), end: /** @type {0 | 1 | 2} */ (end) };
+    this.must('w_pick', session, row, sampler, t, stream, ignoreEnd ? 1 : 0, grammar, vocab);
+    const [id, at, n, end] = this.mailbox(4);
+    return { id, text: this.text(at, n), end: /** @type {0 | 1 | 2} */ (end) };
   }
   /** What the stream held back. @param {number} stream */
   endStream(stream) {
-    this.#must('w_stream_end', stream);
-    const [, at, n] = this.#mailbox(3);
-    return this.#text(at, n);
+    this.must('w_stream_end', stream);
+    const [, at, n] = this.mailbox(3);
+    return this.text(at, n);
   }
 
   // ---- how good answers are ----
   /** How surprising `wanted` is after a row of logits, in nats, and what the model would say. @param {number} session @param {number} row @param {number} vocab @param {number} t tokenizer @param {number} wanted */
   judge(session, row, vocab, t, wanted) {
-    this.#must('w_judge', session, row, vocab, t, wanted);
-    const [surprise, best, isEnd] = this.#mailbox(3);
+    this.must('w_judge', session, row, vocab, t, wanted);
+    const [surprise, best, isEnd] = this.mailbox(3);
     return { surprise, best, isEnd: isEnd !== 0 };
   }
   /** @param {number} t tokenizer @param {number} id @returns {boolean} */
-  isEnd(t, id) { return this.#run('w_token_is_end', t, id) !== 0; }
+  isEnd(t, id) { return this.run('w_token_is_end', t, id) !== 0; }
   /** What a pair of texts adds to the sums of BLEU, and F1 of its ROUGE-L. @param {string} candidate @param {string} reference */
   overlap(candidate, reference) {
-    return this.#withText(candidate, (a, na) => this.#withText(reference, (b, nb) => {
-      this.#must('w_overlap', a, na, b, nb);
-      const m = this.#mailbox(11).slice();
+    return this.withText(candidate, (a, na) => this.withText(reference, (b, nb) => {
+      this.must('w_overlap', a, na, b, nb);
+      const m = this.mailbox(11).slice();
       return { bleu: m.subarray(0, 10), rouge: m[10] };
     }));
   }
   /** @param {Float64Array} sums @returns {number} 0 to 1 */
-  bleu(sums) { this.#tell(sums); return this.#run('w_bleu'); }
-
-  // ---- adapters ----
-  /** @param {ArrayLike<number>} values what the next call reads from the mailbox */
-  #tell(values) { this.#mailbox(values.length).set(values); }
-  /** Run with bytes in memory. @template T @param {Uint8Array} bytes @param {(at: number) => T} use */
-  #withBytes(bytes, use) {
-    const at = this.alloc(bytes.length);
-    this.write(at, bytes);
-    try { return use(at); } finally { this.free(at); }
-  }
-  /** EN_LORA_* of every target that a model has. @param {number} model @returns {number} */
-  targetsOf(model) { return this.#run('w_adapter_targets', model); }
-  /** @param {number} model @param {{rank: number, alpha: number, targets: number, rslora: boolean, firstLayer: number, seed: number, useDora: boolean}} spec */
-  newAdapter(model, { rank, alpha, targets, rslora, firstLayer, seed, useDora }) {
-    this.#tell([rank, alpha, targets, rslora ? 1 : 0, firstLayer, seed, useDora ? 1 : 0]);
-    this.#must('w_adapter_new', model);
-    return this.#opened();
-  }
-  /** @param {number} model @param {Uint8Array} file of llama.cpp */
-  openAdapter(model, file) { return this.#withBytes(file, (at) => { this.#must('w_adapter_open', model, at, file.length); return this.#opened(); }); }
-  /** @param {number} model @param {Uint8Array} tensors @param {string} config PEFT's two files */
-  openPeft(model, tensors, config) {
-    return this.#withBytes(tensors, (at) => this.#withText(config, (text, n) => { this.#must('w_adapter_open_peft', model, at, tensors.length, text, n); return this.#opened(); }));
-  }
-  /** Numbers in it, alpha (0: scale 1), and the rank of every target of every layer, 0 for none. @param {number} adapter @param {number} layers */
-  adapterInfo(adapter, layers) {
-    const ranks = Array.from({ length: layers }, (_, layer) => LORA_BITS.map((bit) => /** @type {number} */ (this.#run('w_adapter_rank', adapter, layer, bit)) >>> 0));
-    return { parameters: /** @type {number} */ (this.#run('w_adapter_params', adapter)), alpha: /** @type {number} */ (this.#run('w_adapter_alpha', adapter)), ranks };
-  }
-  /** A file of it. @param {number} adapter @param {'gguf' | 'peft' | 'peft-config'} form @param {{baseModel?: string, dropout?: number, rslora?: boolean}} [config] for PEFT's settings @returns {Uint8Array} */
-  saveAdapter(adapter, form, { baseModel = '', dropout = 0, rslora = false } = {}) {
-    return this.#withText(baseModel, (base) => {
-      this.#must('w_adapter_save', adapter, ADAPTER_FORMS.indexOf(form), baseModel ? base : 0, dropout, rslora ? 1 : 0);
-      const { block, bytes } = this.#opened();
-      try { return this.#copy(block, bytes); } finally { this.free(block); }
-    });
-  }
-  /** Into the model's weights, for ever; nothing may be at work on it. @param {number} model @param {number} adapter @param {number} scale */
-  mergeAdapter(model, adapter, scale) { this.#must('w_adapter_merge', model, adapter, scale); }
-  /** Another adapter was merged into its model. @param {number} adapter */
-  rebaseAdapter(adapter) { this.#run('w_adapter_rebased', adapter); }
-  /** Bytes of the model's file, as its weights are now. @param {number} model @param {number} from @param {number} n @returns {Uint8Array} */
-  readModel(model, from, n) {
-    const at = this.alloc(n);
-    try { this.#must('w_model_read', model, from, at, n); return this.#copy(at, n); } finally { this.free(at); }
-  }
-  /** @param {number} at @param {number} n */
-  #copy(at, n) { return new Uint8Array(this.#memory.buffer, at, n).slice(); }
-  /** Every sequence is empty afterwards, also after detach. @param {number} session @param {number} adapter @param {number} scale */
-  attach(session, adapter, scale) { this.#must('w_session_attach', session, adapter, scale); }
-  /** @param {number} session @param {number} adapter */
-  detach(session, adapter) { this.#must('w_session_detach', session, adapter); }
-
-  // ---- training ----
-  /** Bytes that openTrainer will take; 0: it will say why it cannot be. @param {number} adapter 0: all weights of the model @param {number} model @param {TrainSpec} spec @returns {number} */
-  trainerBytes(adapter, model, spec) { this.#tell(mailedSpec(spec)); return this.#run('w_trainer_bytes', adapter, model); }
-  /** @param {number} adapter @param {number} model @param {TrainSpec} spec */
-  openTrainer(adapter, model, spec) {
-    this.#tell(mailedSpec(spec));
-    this.#must('w_trainer_open', adapter, model);
-    return this.#opened();
-  }
-  /** Room for a micro-batch. @param {number} cap tokens @param {Wide} wide */
-  openMicroBatch(cap, wide) { return layRoom(this.alloc(microBatchBytes(cap, wide)), cap, wide); }
-  /**
-   * Samples one after another; the core borrows the room until the micro-batch is done. @param {number} trainer @param {MicroBatch} room @param {readonly Sample[]} samples
-   * @param {'evaluate' | 'learn' | 'prefix'} what @param {readonly Float32Array[]} [prefixes] what the frozen layers made of each sample
-   * @param {{mask?: Mask, rows?: Rows}} [more] mask: of tokens that are to be guessed; rows: of all pairs of a larger batch
-   */
-  trainBegin(trainer, room, samples, what, prefixes, { mask, rows } = {}) {
-    const ids = new Int32Array(this.#memory.buffer, room.ids, room.cap);
-    const segment = new Uint32Array(this.#memory.buffer, room.segment, room.cap);
-    const weight = new Float32Array(this.#memory.buffer, room.weight, room.cap);
-    let n = 0;
-    samples.forEach((sample, i) => {
-      ids.set(sample.ids, n);
-      segment.fill(2 * i, n, n + sample.ids.length).fill(2 * i + 1, n + (sample.split ?? sample.ids.length), n + sample.ids.length);
-      new Float32Array(this.#memory.buffer, room.targets, room.cap)[i] = sample.score ?? 0;
-      weight.fill(1, n, n + sample.ids.length).fill(0, n, n + sample.prompt);
-      if (prefixes) new Float32Array(this.#memory.buffer, room.prefixAt, room.cap * room.prefix).set(prefixes[i], n * room.prefix);
-      if (sample.teacher) new Float32Array(this.#memory.buffer, room.teacherAt, room.cap * room.teacher).set(sample.teacher.logits, n * room.teacher);
-      if (sample.teacher?.ids) new Int32Array(this.#memory.buffer, room.namedAt, room.cap * room.teacher).set(sample.teacher.ids, n * room.teacher);
-      n += sample.ids.length;
-    });
-    if (mask) this.#mask(room, n, mask);
-    this.#must('w_train_begin', trainer, n, room.ids, room.segment, room.weight, prefixes ? room.prefixAt : 0, mask ? room.goals : 0, room.targets, rows?.at ?? 0, rows?.n ?? 0, rows?.first ?? 0, room.teacher ? room.teacherAt : 0, room.namedAt, room.teacher, TRAIN.indexOf(what));
-  }
-  /** Mask tokens, one at least. @param {MicroBatch} room @param {number} n @param {Mask} mask */
-  #mask(room, n, { probability, mask, first, vocab, seed, counter }) {
-    for (let k = 0; k < MASK_TRIES; k++) if (this.#run('w_train_mask', room.ids, room.goals, n, probability, mask, first, vocab, seed, counter + k)) return;
-    throw new EdgeNetError('ARG', 'no token was masked: the texts are too short, or maskProbability is too low', { detail: { option: 'maskProbability' } });
-  }
-  /** Embeddings of the texts of the micro-batch before. @param {number} trainer @param {number} width @returns {Float32Array} */
-  trainRows(trainer, width) {
-    const at = this.#run('w_train_rows', trainer) >>> 0, [n] = this.#mailbox(1);
-    return new Float32Array(this.#memory.buffer, at, n * width).slice();
-  }
-  /** Numbers in a block of their own. @param {readonly Float32Array[]} parts @returns {number} for free() */
-  keepFloats(parts) {
-    const at = this.alloc(parts.reduce((n, p) => n + p.byteLength, 0));
-    let to = at;
-    for (const part of parts) {
-      new Float32Array(this.#memory.buffer, to, part.length).set(part);
-      to += part.byteLength;
-    }
-    return at;
-  }
-  /** What the frozen layers made of the tokens of the micro-batch before. @param {number} trainer @param {number} n tokens times width */
-  prefixRows(trainer, n) { return new Float32Array(this.#memory.buffer, this.#run('w_trainer_prefix', trainer) >>> 0, n).slice(); }
-  /** @param {number} trainer @param {number} steps @returns {{loss: number, weight: number} | null} null: there is more to do */
-  trainRun(trainer, steps) {
-    const status = this.#run('w_train_run', trainer, steps);
-    if (status === E_MORE) return null;
-    if (status !== 0) throw errorOfStatus(status, this.#why());
-    const [loss, weight] = this.#mailbox(2);
-    return { loss, weight };
-  }
-  /** Forget the micro-batch in work and all gradients since the last step. @param {number} trainer */
-  trainForget(trainer) { this.#run('w_train_forget', trainer); }
-  /** @param {number} trainer @param {number} lr @returns {{gradNorm: number, skipped: boolean}} skipped: the gradient is not finite */
-  trainStep(trainer, lr) {
-    const status = this.#run('w_train_step', trainer, lr);
-    if (status !== 0 && status !== E_NUMERIC) throw errorOfStatus(status, this.#why());
-    return { gradNorm: this.#mailbox(1)[0], skipped: status !== 0 };
-  }
-  /** Factors, moments and the count of steps. @param {number} trainer @returns {Uint8Array} */
-  saveTrainer(trainer) {
-    const n = this.#run('w_trainer_save', trainer, 0, 0);
-    const at = this.alloc(n);
-    try {
-      this.#run('w_trainer_save', trainer, at, n);
-      return this.#copy(at, n);
-    } finally { this.free(at); }
-  }
-  /** @param {number} trainer @param {Uint8Array} state */
-  loadTrainer(trainer, state) { this.#withBytes(state, (at) => this.#must('w_trainer_load', trainer, at, state.length)); }
-  /** Rate of step k = 0, 1, ... @param {{scheduler: 'constant' | 'linear' | 'cosine', lr: number, minLr: number, warmup: number, steps: number}} s @param {number} k @returns {number} */
-  scheduledRate(s, k) { return this.#run('w_schedule_lr', ['constant', 'linear', 'cosine'].indexOf(s.scheduler), s.lr, s.minLr, s.warmup, s.steps, k); }
-  /** 0 to n - 1 in an order that follows from seed and epoch. @param {number} n @param {number} seed @param {number} epoch @returns {Uint32Array} */
-  shuffled(n, seed, epoch) {
-    const at = this.alloc(4 * n);
-    try {
-      this.#run('w_shuffle', at, n, seed, epoch);
-      return new Uint32Array(this.#memory.buffer, at, n).slice();
-    } finally { this.free(at); }
-  }
-  /** Number `counter` of the random stream of a seed, 0 <= x < 1. @param {number} seed @param {number} counter @returns {number} */
-  uniform(seed, counter) { return this.#run('w_uniform', seed, counter); }
+  bleu(sums) { this.tell(sums); return this.run('w_bleu'); }
 }
-/** @typedef {{at: number, cap: number, n: number, ids: number, seq: number, want: number}} Batch
- * @typedef {import('./train-room.js').Wide} Wide @typedef {import('./train-room.js').MicroBatch} MicroBatch @typedef {import('./train-room.js').TrainSpec} TrainSpec
- * @typedef {import('./train-room.js').Sample} Sample @typedef {import('./train-room.js').Rows} Rows @typedef {import('./train-room.js').Mask} Mask */
+/** @typedef {{at: number, cap: number, n: number, ids: number, seq: number, want: number}} Batch */
 export const MAX_BYTES = 65536 * PAGE;
