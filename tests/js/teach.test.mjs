@@ -146,6 +146,10 @@ test('a lesson has new and old samples; what checks it is not in it', () => {
   const old = new Set(OLD_COMMANDS.map(([say]) => say));
   assert.equal(lesson.length, RECIPE.fresh + RECIPE.old);
   assert.ok(EXAMPLES.every(({ say }) => lesson.some((l) => l.say === say)));
+  const terms = tellingTerms(EXAMPLES, tellingWords(EXAMPLES, wordShares(OLD_COMMANDS.map(([say]) => say)))), replayed = OLD_COMMANDS.slice(0, -RECIPE.oldChecks).filter(([say]) => says(say, terms)).length;
+  const near = (/** @type {readonly { say: string, do: string }[]} */ list) => list.filter((l) => l.do !== EXAMPLES[0].do && says(l.say, terms)).length;
+  assert.ok(replayed > 0 && near(lesson) >= Math.min(replayed, RECIPE.near), 'old commands with its words, all that there are or as many as wanted');
+  assert.ok(near(lesson) > near(lessonFor(EXAMPLES, HOME_FRAME, 1, { ...RECIPE, near: 0 })));
   assert.equal(tests.old.length, RECIPE.oldChecks);
   assert.ok(tests.old.every(({ say }) => !lesson.some((l) => l.say === say)));
   assert.ok(lessonFor(EXAMPLES, PLAIN_FRAME, 1).every(({ say }) => !old.has(say)), 'another model knows nothing of a home');
