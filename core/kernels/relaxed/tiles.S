@@ -1,4 +1,4 @@
-# tiles.S - inner loops of the relaxed tables (why in assembly, and what the pairs are: ../simd128/tiles.S). Words of a panel are four codes of a byte.
+# tiles.S - inner loops of the relaxed tables (what the pairs are: ../simd128/tiles.S). Words of a panel are four codes of a byte.
 #include "../simd128/tiles.S"
 
 # Four byte products in pairs, u7 by i8, summed to i16.
@@ -80,61 +80,6 @@
 	scale_token 1, X1
 	next_block 512
 
-# One token by 16 rows of Q4_0 as they lie in the model: void en_one_q4_0(vf acc[4], const uint8_t *w, const uint8_t *x, size_t stride, int32_t n_blocks).
-# Low and high nibbles of a word meet two words of activations; four vectors of sums, one for each of rows.
-#define NIBBLE UPPER
-.macro nibbles part, at, first
-	get W
-	load \at
-	set WORD
-	get LOW
-	get WORD
-	get NIBBLE
-	v128.and
-	i16x8.relaxed_dot_i8x16_i7x16_s
-	.if \first == 0
-	get \part
-	i16x8.add
-	.endif
-	get HIGH
-	get WORD
-	i32.const 4
-	i16x8.shr_u
-	get NIBBLE
-	v128.and
-	i16x8.relaxed_dot_i8x16_i7x16_s
-	i16x8.add
-	set \part
-.endm
-	open_one en_one_q4_0
-	v128.const 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f
-	set NIBBLE
-	v128.const 0x00010001, 0x00010001, 0x00010001, 0x00010001
-	set ONES
-	loop
-	.irp g, 0, 1, 2, 3
-	splat ONE_X, %(16 + 4 * \g)
-	set LOW
-	splat ONE_X, %(32 + 4 * \g)
-	set HIGH
-	.irp v, 0, 1, 2, 3
-	nibbles %(PART + \v), %(32 + 64 * \g + 16 * \v), %(\g == 0)
-	.endr
-	.endr
-	splat ONE_X, 0
-	set ONE_DX
-	splat ONE_X, 8
-	set ONE_OFFSET
-	.irp v, 0, 1, 2, 3
-	get %(PART + \v)
-	get ONES
-	i32x4.dot_i16x8_s
-	get ONE_OFFSET
-	i32x4.add
-	scale_one \v
-	.endr
-	close_one 288
-
 # Four tokens by 8 rows of Q4_0: void en_four_q4_0(vf acc[4][4], const uint8_t *w, const uint8_t *halves, const uint8_t *x, size_t stride, int32_t n_blocks).
 # halves: the scales of the rows; acc: those of the rows, which are halves of what is reserved. Sums are added to in memory.
 #define FOUR_HALVES 2
@@ -161,20 +106,12 @@
 	.endif
 	set \part
 .endm
-	.globl en_four_q4_0
-	.hidden en_four_q4_0
-	.type en_four_q4_0,@function
-en_four_q4_0:
+	open en_four_q4_0
 	.functype en_four_q4_0 (i32, i32, i32, i32, i32, i32) -> ()
 	.local v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128
-	v128.const 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f
-	set FOUR_NIBBLE
-	v128.const 0x8fffe000, 0x8fffe000, 0x8fffe000, 0x8fffe000
-	set FOUR_HALF_BITS
-	v128.const 0x77800000, 0x77800000, 0x77800000, 0x77800000
-	set FOUR_HALF_SCALE
-	v128.const 0x00010001, 0x00010001, 0x00010001, 0x00010001
-	set FOUR_ONES
+	splat_const FOUR_NIBBLE, 0x0f0f0f0f
+	half_constants FOUR_HALF_BITS, FOUR_HALF_SCALE
+	splat_const FOUR_ONES, 0x00010001
 	loop
 	.irp g, 0, 1, 2, 3
 	.irp v, 0, 1
@@ -204,14 +141,7 @@ en_four_q4_0:
 	.endr
 	.endr
 	.irp v, 0, 1
-	get FOUR_HALVES
-	load_halves %(8 * \v)
-	i32.const 13
-	i32x4.shl
-	get FOUR_HALF_BITS
-	v128.and
-	get FOUR_HALF_SCALE
-	f32x4.mul
+	halves FOUR_HALVES, %(8 * \v), FOUR_HALF_BITS, FOUR_HALF_SCALE
 	set %(FOUR_D + \v)
 	.endr
 	.irp t, 0, 1, 2, 3
@@ -239,14 +169,6 @@ en_four_q4_0:
 	.endr
 	step W, 288
 	step FOUR_HALVES, 288
-	get FOUR_X
-	get FOUR_STRIDE
-	i32.add
-	set FOUR_X
-	get FOUR_BLOCKS
-	i32.const -1
-	i32.add
-	local.tee FOUR_BLOCKS
-	br_if 0
-	end_loop
+	step_by FOUR_X, FOUR_STRIDE
+	again FOUR_BLOCKS
 	end_function

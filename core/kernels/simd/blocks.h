@@ -309,10 +309,42 @@ EN_INLINE void take_mins(vf *acc, const uint8_t *block, const en_act_sums *sums,
   EN_UNROLL for (int i = 0; i < nv * nt; i++) acc[i] = v_sub(acc[i], v_mul(half_of(block, 2, v0 + i / nt), sum_of_mins(&sums[i % nt], u, i / nt)));
 }
 
+/* In assembly, one token of Q4_K, where it may be of Q5_K or Q6_K (WebAssembly: ../simd128/one.inc). 1: done. */
+#ifdef EN_HAS_PANEL
+void en_scales_pairs(vf *mins, const uint8_t *words, const en_act_sums *z, vi (*scale)[EN_PARTS]);
+typedef void en_groups_fn(vf *acc, const uint8_t *w, const uint8_t *x, size_t stride, const vi (*scale)[EN_PARTS]);
+en_groups_fn en_groups_4, en_groups_5, en_groups_6;
+EN_INLINE en_groups_fn *groups_of(const en_layout *k, int how) {
+  if (how == EN_DOT4 || k->levels) return NULL;
+#ifdef EN_HAS_MADDUBS_TILES
+  if (k->bits > 4) return k->bits == 5 ? en_groups_5 : en_groups_6;
+#endif
+  return k->bits == 4 ? en_groups_4 : NULL;
+}
+#endif
+EN_INLINE int groups_in_assembly(vf *acc, const uint8_t *block, const uint8_t *x, size_t stride, const en_act_sums *sums, int nt, const en_layout *k, int how) {
+#ifdef EN_HAS_PANEL
+  en_groups_fn *const sum = groups_of(k, how);
+  if (sum && nt == 1) {
+    vf scaled[EN_PARTS], mins[EN_PARTS];
+    vi words[2][EN_PARTS];
+    if (k->mins) en_scales_pairs(mins, block + 4 * EN_R, sums, words);
+    sum(scaled, group_at(block, 0, k), x, stride, k->mins ? (const vi(*)[EN_PARTS])words : (const vi(*)[EN_PARTS])(const void *)(block + 2 * EN_R));
+    EN_UNROLL for (int v = 0; v < EN_PARTS; v++) {
+      acc[v] = v_mac(half_of(block, 0, v), scaled[v], acc[v]);
+      if (k->mins) acc[v] = v_sub(acc[v], v_mul(half_of(block, 2, v), mins[v]));
+    }
+    return 1;
+  }
+#endif
+  return (void)acc, (void)block, (void)x, (void)stride, (void)sums, (void)nt, (void)k, (void)how, 0;
+}
+
 EN_INLINE void eight_groups(vf *acc, const uint8_t *block, const uint8_t *x, size_t stride, const en_act_sums *sums, int v0, int nv, int nt, const en_layout *k, int how) {
   const int per_group = k->scales == EN_SCALES_HALVES ? 2 : 1;
   en_scales u;
   vf scaled[32];
+  if (groups_in_assembly(acc, block, x, stride, sums, nt, k, how)) return;
   scales_of(&u, block, v0, nv, k, how);
   EN_UNROLL for (int i = 0; i < nv * nt; i++) scaled[i] = v_zero();
   EN_ROLL for (int j = 0; j < 8; j++, x += stride) {
@@ -330,12 +362,13 @@ typedef struct { const en_mm *mm; const uint8_t *group, *x; const en_act_sums *s
 
 /* ---- tiles in assembly, for the types of most files (WebAssembly: ../simd128/tiles.S and ../relaxed/tiles.S say why) ---- */
 #ifdef EN_HAS_PANEL
-void en_one_q8_0(vf *acc, const uint8_t *w, const uint8_t *x, size_t stride, int32_t n_blocks);
+typedef void en_one_fn(vf *acc, const uint8_t *w, const uint8_t *x, size_t stride, int32_t n_blocks);
+en_one_fn en_one_q8_0, en_one_q4_0;
 #endif
+EN_INLINE int is_q4_0(const en_layout *k) { return k->bytes == 18 && k->offset == 8; }
 #ifdef EN_HAS_MADDUBS_TILES
-void en_one_q4_0(vf *acc, const uint8_t *w, const uint8_t *x, size_t stride, int32_t n_blocks);
 void en_four_q4_0(vf *acc, const uint8_t *codes, const uint8_t *halves, const uint8_t *x, size_t stride, int32_t n_blocks);
-EN_INLINE int has_tile_of_four(const en_layout *k, int how) { return how == EN_U16 && k->bytes == 18 && k->offset == 8; /* Q4_0 */ }
+EN_INLINE int has_tile_of_four(const en_layout *k, int how) { return how == EN_U16 && is_q4_0(k); }
 #else
 EN_INLINE int has_tile_of_four(const en_layout *k, int how) { return (void)k, (void)how, 0; }
 #endif
@@ -347,19 +380,17 @@ EN_INLINE int tile_in_assembly(const en_tile *a, int nt, const en_layout *k, int
   vf acc[4][EN_PARTS];
   (void)n_blocks, (void)stride, (void)acc, (void)nt, (void)k;
 #ifdef EN_HAS_PANEL
-  if (how == EN_S16 && k->bytes == 34 && nt == 1) {
-    en_one_q8_0(acc[0], a->group, a->x, stride, n_blocks);
+  en_one_fn *const one = how == EN_S16 && k->bytes == 34 ? en_one_q8_0 : how != EN_DOT4 && is_q4_0(k) ? en_one_q4_0 : NULL;
+  if (one && nt == 1) {
+    one(acc[0], a->group, a->x, stride, n_blocks);
     put_tile(a->mm, acc[0], EN_PARTS, 1, a->r, a->t);
     return 1;
   }
 #endif
 #ifdef EN_HAS_MADDUBS_TILES
-  if (!has_tile_of_four(k, how) || nt > 4) return 0;
-  if (nt == 1) en_one_q4_0(acc[0], a->group, a->x, stride, n_blocks);
-  else {
-    memset(acc, 0, sizeof acc);
-    EN_ROLL for (int h = 0; h < 2; h++) en_four_q4_0(acc[0] + 2 * h, a->group + 32 + 32 * h, a->group + 16 * h, a->x, stride, n_blocks);
-  }
+  if (!has_tile_of_four(k, how) || nt != 4) return 0;
+  memset(acc, 0, sizeof acc);
+  EN_ROLL for (int h = 0; h < 2; h++) en_four_q4_0(acc[0] + 2 * h, a->group + 32 + 32 * h, a->group + 16 * h, a->x, stride, n_blocks);
   EN_ROLL for (int t = 0; t < nt; t++) put_tile(a->mm, acc[t], EN_PARTS, 1, a->r, a->t + t);
   return 1;
 #else
