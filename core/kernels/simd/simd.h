@@ -45,21 +45,39 @@ EN_INLINE void v_store_n(float *p, vf a, int32_t n) {
   else store_rest(p, a, n);
 }
 
+/* Constants of a loop that has more of them than registers, four times each in memory. In WebAssembly neither clang nor the engine may know their values: of a
+ * constant vector both make one anew wherever it is used, in three instructions of an engine, where a load is one. */
+#define EN_X4(x) {x, x, x, x}
+typedef const float en_x4[4];
+#ifdef __wasm_simd128__
+EN_INLINE en_x4 *v_consts(en_x4 *table) {
+  __asm__("" : "+r"(table));
+  return table;
+}
+EN_INLINE vf v_const(en_x4 x) { return v_load(x); }
+#else
+EN_INLINE en_x4 *v_consts(en_x4 *table) { return table; }
+EN_INLINE vf v_const(en_x4 x) { return v_set(x[0]); }
+#endif
+
 /* ---- functions of a vector. Relative error below 3e-7 unless said (tests/unit/kernels_test.c). The polynomials are our own fits
  * (weighted least squares, iterated towards the smallest largest error). ---- */
 
 /* e^x; 0 below -87.3, the value at 88.3 above 88.3 (so never infinite). x = n ln 2 + r, e^r by a polynomial, 2^n by its exponent bits. */
 EN_INLINE vf v_exp(vf x) {
-  const vf low = v_set(-87.3f), c = v_min(v_set(88.3f), v_max(low, x)), magic = v_set(0x1.8p23f);
-  const vf shifted = v_mac(c, v_set(1.44269504f), magic), n = v_sub(shifted, magic); /* n rounded, and in the low bits of `shifted` */
-  vf r = v_mac(n, v_set(-0.693359375f), c); /* ln 2 in two parts: the first has few bits, so n times it is exact */
-  r = v_mac(n, v_set(2.12194440e-4f), r);
-  vf p = v_mac(v_set(0.0013813142f), r, v_set(0.0083694190f));
-  p = v_mac(p, r, v_set(0.041668457f));
-  p = v_mac(p, r, v_set(0.16666515f));
-  p = v_mac(p, r, v_set(0.49999993f));
-  p = v_add(v_mac(v_mul(p, r), r, r), v_set(1));
-  p = v_mul(p, v_as_f(v_add32(v_shl32(v_as_i(shifted), 23), v_set32(0x3f800000))));
+  static en_x4 constants[] = {EN_X4(-87.3f), EN_X4(88.3f), EN_X4(0x1.8p23f), EN_X4(1.44269504f), EN_X4(-0.693359375f), EN_X4(2.12194440e-4f), EN_X4(0.0013813142f),
+                              EN_X4(0.0083694190f), EN_X4(0.041668457f), EN_X4(0.16666515f), EN_X4(0.49999993f), EN_X4(1)};
+  en_x4 *k = v_consts(constants);
+  const vf low = v_const(k[0]), c = v_min(v_const(k[1]), v_max(low, x)), magic = v_const(k[2]), one = v_const(k[11]);
+  const vf shifted = v_mac(c, v_const(k[3]), magic), n = v_sub(shifted, magic); /* n rounded, and in the low bits of `shifted` */
+  vf r = v_mac(n, v_const(k[4]), c); /* ln 2 in two parts: the first has few bits, so n times it is exact */
+  r = v_mac(n, v_const(k[5]), r);
+  vf p = v_mac(v_const(k[6]), r, v_const(k[7]));
+  p = v_mac(p, r, v_const(k[8]));
+  p = v_mac(p, r, v_const(k[9]));
+  p = v_mac(p, r, v_const(k[10]));
+  p = v_add(v_mac(v_mul(p, r), r, r), one);
+  p = v_mul(p, v_as_f(v_add32(v_shl32(v_as_i(shifted), 23), v_as_i(one))));
   return v_select(v_gt(low, x), v_zero(), p);
 }
 
@@ -80,21 +98,25 @@ EN_INLINE vf v_tanh(vf x) {
 /* 0.5 g (1 + erf(g / sqrt 2)). Below |g| = sqrt 2 by erf's odd polynomial; above by erfc(x) = t P(t) e^-x^2, t = 1 / (1 + 0.4 x):
  * so the small results at negative g keep their relative precision (1e-6 down to g = -5; e^-x^2 magnifies the rounding of x^2). */
 EN_INLINE vf v_gelu_erf(vf g) {
-  const vf x = v_mul(v_abs(g), v_set(0.70710678f)), z = v_mul(x, x), half = v_mul(g, v_set(0.5f));
-  vf p = v_mac(v_set(-0.00056314344f), z, v_set(0.0049175546f));
-  p = v_mac(p, z, v_set(-0.026711314f));
-  p = v_mac(p, z, v_set(0.11280180f));
-  p = v_mac(p, z, v_set(-0.37612326f));
-  p = v_mul(v_mac(p, z, v_set(1.1283791f)), v_mul(g, v_set(0.70710678f)));
-  const vf t = v_div(v_set(1), v_mac(x, v_set(0.4f), v_set(1)));
-  vf e = v_mac(v_set(-0.11679574f), t, v_set(0.24505566f));
-  e = v_mac(e, t, v_set(0.0066720884f));
-  e = v_mac(e, t, v_set(0.21395244f));
-  e = v_mac(e, t, v_set(0.19850387f));
-  e = v_mac(e, t, v_set(0.22673693f));
-  e = v_mac(e, t, v_set(0.22562418f));
+  static en_x4 constants[] = {EN_X4(0.70710678f), EN_X4(0.5f), EN_X4(-0.00056314344f), EN_X4(0.0049175546f), EN_X4(-0.026711314f), EN_X4(0.11280180f), EN_X4(-0.37612326f),
+                              EN_X4(1.1283791f), EN_X4(0.4f), EN_X4(1), EN_X4(-0.11679574f), EN_X4(0.24505566f), EN_X4(0.0066720884f), EN_X4(0.21395244f), EN_X4(0.19850387f),
+                              EN_X4(0.22673693f), EN_X4(0.22562418f), EN_X4(2)};
+  en_x4 *k = v_consts(constants);
+  const vf root = v_const(k[0]), one = v_const(k[9]), x = v_mul(v_abs(g), root), z = v_mul(x, x), half = v_mul(g, v_const(k[1]));
+  vf p = v_mac(v_const(k[2]), z, v_const(k[3]));
+  p = v_mac(p, z, v_const(k[4]));
+  p = v_mac(p, z, v_const(k[5]));
+  p = v_mac(p, z, v_const(k[6]));
+  p = v_mul(v_mac(p, z, v_const(k[7])), v_mul(g, root));
+  const vf t = v_div(one, v_mac(x, v_const(k[8]), one));
+  vf e = v_mac(v_const(k[10]), t, v_const(k[11]));
+  e = v_mac(e, t, v_const(k[12]));
+  e = v_mac(e, t, v_const(k[13]));
+  e = v_mac(e, t, v_const(k[14]));
+  e = v_mac(e, t, v_const(k[15]));
+  e = v_mac(e, t, v_const(k[16]));
   e = v_mul(v_mul(e, t), v_exp(v_sub(v_zero(), z)));
-  e = v_select(v_gt(g, v_zero()), v_sub(v_set(2), e), e);
-  return v_mul(half, v_select(v_gt(v_set(1), x), v_add(v_set(1), p), e));
+  e = v_select(v_gt(g, v_zero()), v_sub(v_const(k[17]), e), e);
+  return v_mul(half, v_select(v_gt(one, x), v_add(one, p), e));
 }
 #endif
