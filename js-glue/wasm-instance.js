@@ -7,7 +7,6 @@ import { imports, isThreaded, sharedMemory } from './wasm-module.js';
 import { WasmTraining } from './wasm-training.js';
 
 const E_MORE = -3;
-const PAGE = 65536;
 const LANE_STACK = 256 * 1024;
 /** GGUF value types that are numbers -> how to read one. @type {Readonly<Record<number, (v: DataView) => number | boolean>>} */
 const SCALARS = Object.freeze({
@@ -321,4 +320,3 @@ export class WasmInstance extends WasmTraining {
   bleu(sums) { this.tell(sums); return this.run('w_bleu'); }
 }
 /** @typedef {{at: number, cap: number, n: number, ids: number, seq: number, want: number}} Batch */
-export const MAX_BYTES = 65536 * PAGE;

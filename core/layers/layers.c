@@ -54,15 +54,6 @@ en_dim en_slot_dim(en_slot s) {
   return dims[s];
 }
 
-const char *en_slot_name(en_slot s) {
-  static const char *const names[EN_S_COUNT] = {
-#define SLOT(name, dim) #name,
-    EN_SLOTS(SLOT)
-#undef SLOT
-  };
-  return names[s];
-}
-
 const char *en_op_name(en_op op) {
   static const char *const names[EN_OP_COUNT] = {
 #define EN_OP(NAME, function, reads) #function,

@@ -80,7 +80,6 @@ typedef enum {
   EN_S_COUNT
 } en_slot;
 en_dim en_slot_dim(en_slot s);
-const char *en_slot_name(en_slot s);
 
 typedef enum {
 #define EN_OP(NAME, function, reads) EN_OP_##NAME,

@@ -53,15 +53,6 @@ export class ChunkList {
   #check(i) { if (!Number.isInteger(i) || i < 0 || i >= this.count) throw new RangeError(`chunk ${i} of ${this.count}`); }
 }
 
-/** Throws INTEGRITY unless the bytes are those of chunk i. @param {ChunkList} list @param {number} i @param {Uint8Array} bytes @param {string} [from] where they came from, for the sentence */
-export async function verifyChunk(list, i, bytes, from = 'the source') {
-  if (await list.matches(i, bytes)) return;
-  const { offset, length } = list.range(i);
-  throw new EdgeNetError('INTEGRITY', bytes.length === length
-    ? `${from}: the bytes from ${offset} to ${offset + length} do not have the SHA-256 of chunk ${i}`
-    : `${from}: chunk ${i} has ${bytes.length} bytes, not ${length}`, { detail: { chunk: i, offset, length } });
-}
-
 /**
  * The chunk list of a manifest's artifact, checked against its Merkle root.
  * @param {import('./manifest.js').Artifact} artifact

@@ -15,8 +15,6 @@ const VOLUMES = Object.freeze({
   filesystem: async (root) => (await import('./filesystem.js')).filesystemVolume(root),
   memory: async () => (await import('./memory.js')).memoryVolume(),
 });
-/** @type {readonly StoreKind[]} */
-export const STORE_KINDS = Object.freeze(/** @type {StoreKind[]} */ (Object.keys(VOLUMES)));
 
 /** @param {StoreSpec} spec @returns {Promise<import('./volume.js').Volume>} one in memory is new and empty every time */
 export async function openVolume({ kind, root }) {

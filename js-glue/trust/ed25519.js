@@ -1,7 +1,7 @@
 // @ts-check
 // Public keys and Ed25519 (RFC 8032): node:crypto in Node, WebCrypto in browsers (Chrome 137, Firefox 129, Safari 17 and newer).
 import { EdgeNetError, asError } from '../errors.js';
-import { concat, fromBase64, sameBytes, toBase64, toHex } from '../manifest/encoding.js';
+import { concat, fromBase64, sameBytes, toHex } from '../manifest/encoding.js';
 import { sha256 } from '../manifest/hash.js';
 import { isNode, nodeModule } from '../platform.js';
 
@@ -57,6 +57,3 @@ export async function verifyWeb(publicKey, message, signature) {
   }
   return subtle.verify('Ed25519', key, /** @type {BufferSource} */ (signature), /** @type {BufferSource} */ (message));
 }
-
-/** @param {Uint8Array} publicKey of readPublicKey @returns {string} PEM */
-export function publicKeyPem(publicKey) { return `-----BEGIN PUBLIC KEY-----\n${toBase64(publicKey)}\n-----END PUBLIC KEY-----\n`; }
