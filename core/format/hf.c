@@ -26,7 +26,7 @@ static const en_hf_key shared_keys[] = {
   {"vocab_size", "vocab_size", EN_HF_INT}, {"rms_norm_eps", "attention.layer_norm_rms_epsilon", EN_HF_FLOAT}, {"layer_norm_eps", "attention.layer_norm_epsilon", EN_HF_FLOAT}, {NULL, NULL, EN_HF_INT}};
 
 const char *en_hf_file_name(int32_t text) {
-  static const char *const names[EN_HF_TEXTS] = {"config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "1_Pooling/config.json", "chat_template.jinja"};
+  static const char *const names[EN_HF_TEXTS] = {"config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "1_Pooling/config.json", "chat_template.jinja", "rwkv_vocab_v20230424.txt"};
   return text >= 0 && text < EN_HF_TEXTS ? names[text] : NULL;
 }
 
@@ -105,20 +105,21 @@ static const char *strip(const char *name, size_t *n) {
 
 /* "layers.12.mlp.up_proj.weight" -> "layers.*.mlp.up_proj", numbers {12}, suffix. 0: no name of ours. */
 typedef struct { char stem[NAME]; uint32_t number[2]; int32_t suffix; } name_t;
+static const char *const suffixes[] = {"", ".weight", ".bias"};
+static int ends_in(const char *text, size_t n, const char *end) { return n >= strlen(end) && !memcmp(text + n - strlen(end), end, strlen(end)); }
 static int parse_name(name_t *out, const char *name, size_t n) {
-  static const char *const suffixes[] = {"", ".weight", ".bias"};
   size_t k = 0;
   int32_t n_numbers = 0;
   *out = (name_t){.suffix = NO_SUFFIX};
   name = strip(name, &n);
   for (int32_t i = WEIGHT; i <= BIAS; i++) {
     const size_t end = strlen(suffixes[i]);
-    if (n > end && !memcmp(name + n - end, suffixes[i], end)) { out->suffix = i; n -= end; break; }
+    if (n > end && ends_in(name, n, suffixes[i])) { out->suffix = i; n -= end; break; }
   }
   for (size_t i = 0; i < n; i++) {
     if (k + 2 > sizeof out->stem) return 0;
     out->stem[k++] = name[i];
-    if (name[i] != '.' || i + 1 == n || name[i + 1] < '0' || name[i + 1] > '9') continue;
+    if (name[i] != '.' || i + 1 == n || name[i + 1] < '0' || name[i + 1] > '9' || (n_numbers && !ends_in(out->stem, k, "experts."))) continue;
     uint32_t v = 0;
     for (; i + 1 < n && name[i + 1] >= '0' && name[i + 1] <= '9'; i++) v = EN_MIN(v * 10 + (uint32_t)(name[i + 1] - '0'), 1000000);
     if (n_numbers == 2 || k + 2 > sizeof out->stem) return 0;
@@ -129,11 +130,22 @@ static int parse_name(name_t *out, const char *name, size_t n) {
   return 1;
 }
 
-static const en_hf_line *line_of(const en_hf *h, const char *stem) {
+/* The line itself may name the suffix; then it is no longer one. */
+static int is_for(const en_hf_line *l, name_t *name) {
+  const size_t n = strlen(name->stem);
+  if (l->how & EN_HF_SKIP) return !strncmp(l->from, name->stem, strlen(l->from));
+  if (strncmp(l->from, name->stem, n)) return 0;
+  if (!l->from[n]) return 1;
+  if (name->suffix == NO_SUFFIX || strcmp(l->from + n, suffixes[name->suffix])) return 0;
+  name->suffix = NO_SUFFIX;
+  return 1;
+}
+
+static const en_hf_line *line_of(const en_hf *h, name_t *name) {
   const en_hf_line *tables[] = {h->model->lines, shared_lines};
   for (int32_t i = 0; i < EN_COUNT(tables); i++)
     for (const en_hf_line *l = tables[i]; l->from; l++)
-      if (l->how & EN_HF_SKIP ? !strncmp(l->from, stem, strlen(l->from)) : !strcmp(l->from, stem)) return l;
+      if (is_for(l, name)) return l;
   return NULL;
 }
 
@@ -142,7 +154,7 @@ static int is_tied_head(const en_hf *h, const en_hf_line *l) { return !strcmp(l-
 /* The tensor of the GGUF file that the part belongs to, if it has begun. */
 static tensor_t *begun(const en_hf *h, const en_hf_line *line, const name_t *name) {
   for (uint32_t i = h->n_tensors; i-- > h->n_made;)
-    if (h->tensors[i].line == line && h->tensors[i].layer == name->number[0] && h->tensors[i].suffix == name->suffix) return &h->tensors[i];
+    if (!strcmp(h->tensors[i].line->to, line->to) && h->tensors[i].layer == name->number[0] && h->tensors[i].suffix == name->suffix) return &h->tensors[i];
   return NULL;
 }
 
@@ -154,8 +166,9 @@ static int32_t begin_tensor(en_hf *h, const en_hf_line *line, const name_t *name
   for (uint32_t d = 0; d < s->n_dims; d++) t->ne[d] = s->shape[s->n_dims - 1 - d];
   if (s->n_dims == 1 && n_groups > 1 && t->ne[0] % n_groups == 0) t->ne[0] /= n_groups, t->ne[t->n_dims++] = n_groups;
   if (n_parts > 1) t->ne[t->n_dims++] = n_parts;
+  if (line->how & EN_HF_LAST_DIM && t->n_dims == 2) t->n_dims = 4, t->ne[3] = t->ne[1], t->ne[1] = 1;
   t->type = s->n_dims == 1 || line->how & (EN_HF_PLUS_1 | EN_HF_MINUS_EXP | EN_HF_F32) ? 0 : types[s->dtype];
-  if (n_parts > h->n_sources - *n_pieces) return en_fail(why, EN_E_FORMAT, "tensor %S: the other experts are missing", s->name_bytes, s->name);
+  if (n_parts > h->n_sources - *n_pieces) return en_fail(why, EN_E_FORMAT, "tensor %S: the other parts are missing", s->name_bytes, s->name);
   *n_pieces += n_parts;
   h->n_tensors++;
   return EN_OK;
@@ -184,28 +197,40 @@ static void squeeze(en_st_tensor *s) {
   s->n_dims = 2;
 }
 
-static int32_t add_source(en_hf *h, uint32_t shard, const en_safetensors *file, en_st_tensor *s, uint32_t *n_used, uint32_t *n_pieces, en_why *why) {
-  name_t name;
-  const en_hf_line *line = parse_name(&name, s->name, s->name_bytes) ? line_of(h, name.stem) : NULL;
-  if (!line) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is not part of a %s model as this build knows it", s->name_bytes, s->name, h->model->type);
-  if (line->how & EN_HF_SKIP || is_tied_head(h, line) || (line->how & EN_HF_RANKER && !en_hf_is_ranker(h))) return EN_OK;
+typedef struct { uint32_t used, pieces; } counts_t;
+
+static int32_t put_source(en_hf *h, const source_t *source, const en_hf_line *line, const name_t *name, const en_st_tensor *s, counts_t *n, en_why *why) {
   const int experts = strchr(line->from, '#') != NULL;
-  const double n_experts = experts ? en_hf_number(h, "num_local_experts", 0) : 1;
+  const double n_parts = experts ? en_hf_number(h, "num_local_experts", 0) : EN_MAX(line->how >> 20, 1);
+  const uint32_t part = experts ? name->number[1] : (uint32_t)line->how >> 16 & 15;
+  if (name->number[0] >= MAX_LAYERS || !(n_parts >= 1 && n_parts <= (double)MAX_EXPERTS) || part >= n_parts) return en_fail(why, EN_E_FORMAT, "tensor %S: its numbers are out of range", s->name_bytes, s->name);
+  tensor_t *t = experts || n_parts > 1 ? begun(h, line, name) : NULL;
+  if (!t) {
+    if (n->used == h->n_sources) return en_fail(why, EN_E_FORMAT, "tensor %S occurs twice", s->name_bytes, s->name);
+    EN_TRY(begin_tensor(h, line, name, s, (uint32_t)n_parts, &n->pieces, why));
+    t = &h->tensors[h->n_tensors - 1];
+  }
+  if (t->n_parts > 1 && (t->dtype != s->dtype || t->ne[0] != s->shape[s->n_dims - 1] || (s->n_dims == 2 && t->ne[1] != s->shape[0]))) return en_fail(why, EN_E_FORMAT, "tensor %S is of another type or shape than its other parts", s->name_bytes, s->name);
+  uint32_t *piece = &h->pieces[t->first_piece + part];
+  if (*piece != UINT32_MAX) return en_fail(why, EN_E_FORMAT, "tensor %S occurs twice", s->name_bytes, s->name);
+  *piece = n->used;
+  h->sources[n->used] = *source;
+  h->sources[n->used++].tensor = (uint32_t)(t - h->tensors);
+  return EN_OK;
+}
+
+static int32_t add_source(en_hf *h, uint32_t shard, const en_safetensors *file, en_st_tensor *s, counts_t *n, en_why *why) {
+  name_t name;
+  const en_hf_line *line = parse_name(&name, s->name, s->name_bytes) ? line_of(h, &name) : NULL;
+  if (!line) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is not part of a %s model as this build knows it", s->name_bytes, s->name, h->model->type);
+  if (line->how & EN_HF_SKIP || is_tied_head(h, line) || (line->how & EN_HF_RANKER && !en_hf_is_ranker(h)) || (line->how & EN_HF_ABOVE && !name.number[0])) return EN_OK;
+  if (line->how & EN_HF_FLAT) s->n_dims = 1, s->shape[0] = s->n_elems;
   squeeze(s);
   if (line->how & EN_HF_POSITIONS && !drop_rows(s, first_position(h))) return en_fail(why, EN_E_FORMAT, "tensor %S has no row for a position behind the first %u", s->name_bytes, s->name, first_position(h));
   if (!en_st_is_float(s) || s->n_dims < 1 || s->n_dims > 2 || !s->n_elems) return en_fail(why, EN_E_UNSUPPORTED, "tensor %S is no vector or matrix in F32, F16 or BF16", s->name_bytes, s->name);
-  if (name.number[0] >= MAX_LAYERS || !(n_experts >= 1 && n_experts <= (double)MAX_EXPERTS) || (experts && name.number[1] >= n_experts)) return en_fail(why, EN_E_FORMAT, "tensor %S: its numbers are out of range", s->name_bytes, s->name);
-  tensor_t *t = experts ? begun(h, line, &name) : NULL;
-  if (!t) {
-    EN_TRY(begin_tensor(h, line, &name, s, (uint32_t)n_experts, n_pieces, why));
-    t = &h->tensors[h->n_tensors - 1];
-  }
-  if (experts && (t->dtype != s->dtype || t->ne[0] != s->shape[s->n_dims - 1] || (s->n_dims == 2 && t->ne[1] != s->shape[0]))) return en_fail(why, EN_E_FORMAT, "tensor %S is of another type or shape than the other experts", s->name_bytes, s->name);
-  uint32_t *piece = &h->pieces[t->first_piece + (experts ? name.number[1] : 0)];
-  if (*piece != UINT32_MAX) return en_fail(why, EN_E_FORMAT, "tensor %S occurs twice", s->name_bytes, s->name);
-  *piece = *n_used;
-  h->sources[(*n_used)++] = (source_t){file->data_offset + s->offset, s->n_bytes, shard, (uint32_t)(t - h->tensors)};
-  return EN_OK;
+  const source_t source = {.from = file->data_offset + s->offset, .n_bytes = s->n_bytes, .shard = shard};
+  EN_TRY(put_source(h, &source, line, &name, s, n, why));
+  return line->how & EN_HF_TWIN && !name.number[0] ? put_source(h, &source, line + 1, &name, s, n, why) : EN_OK;
 }
 
 /* A tensor whose rows change places must have whole heads. */
@@ -228,13 +253,13 @@ static int32_t place_tensors(en_hf *h, en_why *why) {
     const uint64_t rows = t->n_dims == 1 ? t->ne[0] : t->ne[1], heads = heads_of(h, t);
     if (t->line->how & (EN_HF_Q_ROWS | EN_HF_K_ROWS) && (!heads || rows % heads || rows / heads % 2)) return en_fail(why, EN_E_FORMAT, "%s of layer %u has rows that are no whole heads", t->line->from, t->layer);
     for (uint32_t p = 0; p < t->n_parts; p++)
-      if (h->pieces[t->first_piece + p] == UINT32_MAX) return en_fail(why, EN_E_FORMAT, "%s of layer %u: expert %u is missing", t->line->from, t->layer, p);
+      if (h->pieces[t->first_piece + p] == UINT32_MAX) return en_fail(why, EN_E_FORMAT, "%s of layer %u: part %u is missing", t->line->from, t->layer, p);
   }
   return EN_OK;
 }
 
 static int32_t plan_tensors(en_hf *h, en_why *why) {
-  uint32_t n_used = 0, n_pieces = 0;
+  counts_t counts = {0, 0};
   memset(h->pieces, 255, h->n_sources * sizeof *h->pieces);
   h->n_tensors = 0;
   for (int32_t i = 0; i < EN_HF_ROPE_TENSORS; i++) {
@@ -247,7 +272,7 @@ static int32_t plan_tensors(en_hf *h, en_why *why) {
     en_safetensors s;
     en_st_tensor t;
     EN_TRY(en_safetensors_scan(&s, h->files.shards[i].bytes, h->files.shards[i].n_bytes, why));
-    while (en_safetensors_next(&s, &cursor, &t)) EN_TRY(add_source(h, i, &s, &t, &n_used, &n_pieces, why));
+    while (en_safetensors_next(&s, &cursor, &t)) EN_TRY(add_source(h, i, &s, &t, &counts, why));
   }
   return place_tensors(h, why);
 }
@@ -280,7 +305,7 @@ static int32_t look(en_hf *h, const en_hf_files *files, en_why *why) {
     n += s.n_tensors;
   }
   if (n > EN_GGUF_MAX_TENSORS) return en_fail(why, EN_E_FORMAT, "the folder has %z tensors, more than %d", n, EN_GGUF_MAX_TENSORS);
-  h->n_sources = (uint32_t)n;
+  h->n_sources = (uint32_t)n + EN_HF_TWINS;
   return en_hf_vocab_scan(h, why);
 }
 
@@ -316,10 +341,16 @@ void en_hf_put_key(const en_hf *h, en_gguf_writer *g, const char *key, uint32_t 
   en_put32(&g->w, type);
 }
 
-static void put_keys(const en_hf *h, en_gguf_writer *g, const en_hf_key *k) {
+static int is_named(const en_hf_key *keys, const char *from) {
+  while (keys && keys->from && strcmp(keys->from, from)) keys++;
+  return keys && keys->from;
+}
+
+/* All of k but what `others` have. */
+static void put_keys(const en_hf *h, en_gguf_writer *g, const en_hf_key *k, const en_hf_key *others) {
   for (; k && k->from; k++) {
     double v;
-    if (!en_json_number(en_hf_get(h, k->from), &v)) continue;
+    if (!k->to || is_named(others, k->from) || !en_json_number(en_hf_get(h, k->from), &v)) continue;
     if (!strcmp(k->to, "context_length")) v -= first_position(h);
     const float f = (float)v;
     en_hf_put_key(h, g, k->to, k->kind == EN_HF_INT ? EN_GGUF_U32 : EN_GGUF_F32);
@@ -344,8 +375,8 @@ size_t en_hf_head(const en_hf *h, void *dst, size_t cap) {
   en_gguf_begin(&g, dst, cap);
   en_gguf_key_text(&g, "general.architecture", h->model->arch);
   if (h->files.name) en_gguf_key_text(&g, "general.name", h->files.name);
-  put_keys(h, &g, shared_keys);
-  put_keys(h, &g, h->model->keys);
+  put_keys(h, &g, shared_keys, h->model->keys);
+  put_keys(h, &g, h->model->keys, NULL);
   en_hf_rope_keys(h, &g);
   if (h->model->extra) h->model->extra(h, &g);
   en_hf_vocab_put(h, &g);
@@ -390,7 +421,7 @@ void en_hf_convert(const en_hf *h, uint32_t i, void *dst, const void *src) {
   if (i < h->n_made) { en_hf_rope_make(h, (int32_t)h->tensors[i].layer, dst); return; }
   const source_t *s = &h->sources[h->pieces[i - h->n_made]];
   const tensor_t *t = &h->tensors[s->tensor];
-  const uint64_t rows = t->n_dims == 1 ? t->ne[0] : t->ne[1], cols = t->n_dims == 1 ? 1 : t->ne[0], heads = heads_of(h, t);
+  const uint64_t cols = t->n_dims == 1 ? 1 : t->ne[0], rows = t->n_dims == 1 ? t->ne[0] : t->ne[1] * t->ne[2] * t->ne[3] / t->n_parts, heads = heads_of(h, t);
   const size_t to = (size_t)(t->n_bytes / t->n_parts / rows), from = (size_t)(s->n_bytes / rows);
   const int32_t how = t->line->how, plus = how & EN_HF_PLUS_1 ? 1 : 0, as_read = (t->type || t->dtype == EN_ST_F32) && !(how & (EN_HF_PLUS_1 | EN_HF_MINUS_EXP));
   en_st_tensor in = {.dtype = t->dtype, .data = src};

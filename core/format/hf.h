@@ -7,8 +7,8 @@
 #include "pieces.h"
 #include "safetensors.h"
 
-typedef enum { EN_HF_CONFIG, EN_HF_TOKENIZER, EN_HF_TOKENIZER_CONFIG, EN_HF_GENERATION_CONFIG, EN_HF_POOLING, EN_HF_TEMPLATE, EN_HF_TEXTS } en_hf_text;
-/* What each text's file is called; config.json must be there, the others may be missing. All but the last are JSON. */
+typedef enum { EN_HF_CONFIG, EN_HF_TOKENIZER, EN_HF_TOKENIZER_CONFIG, EN_HF_GENERATION_CONFIG, EN_HF_POOLING, EN_HF_TEMPLATE, EN_HF_RWKV_VOCAB, EN_HF_TEXTS } en_hf_text;
+/* What each text's file is called; config.json must be there, the others may be missing. All but the last two are JSON. */
 const char *en_hf_file_name(int32_t text); /* NULL past the end */
 typedef struct {
   en_bytes texts[EN_HF_TEXTS];
@@ -37,12 +37,18 @@ enum { /* what happens to a tensor; vectors become F32 besides */
   EN_HF_COLUMN = 64,                  /* a vector becomes a matrix of rows of 1 */
   EN_HF_GROUPS = 128,                 /* a vector becomes a row for each of n_groups */
   EN_HF_POSITIONS = 256,              /* rows of positions that are counted from pad_token_id + 1 on: those before are left out */
-  EN_HF_RANKER = 512                  /* left out unless the model is a ranker */
+  EN_HF_RANKER = 512,                 /* left out unless the model is a ranker */
+  EN_HF_FLAT = 1024,                  /* a vector, whatever its shape */
+  EN_HF_ABOVE = 2048,                 /* not used in the first layer */
+  EN_HF_TWIN = 4096,                  /* in the first layer it stands for the next line's tensor, too */
+  EN_HF_LAST_DIM = 8192               /* rows are the fourth dimension */
 };
-/* Names without ".weight" and ".bias", without "model." and the like before them: '*' is the layer, '#' the expert. */
+#define EN_HF_PART(I, N) ((I) << 16 | (N) << 20) /* part I of the N that one tensor is made of */
+enum { EN_HF_TWINS = 3 /* at most in a model */ };
+/* Names without ".weight" and ".bias", without "model." and the like before them (with ".bias" a line is for that alone): '*' is the layer, '#' the expert. */
 typedef struct { const char *from, *to; int32_t how; } en_hf_line;
 typedef enum { EN_HF_INT, EN_HF_FLOAT } en_hf_kind;
-typedef struct { const char *from, *to /* behind "<arch>." */; en_hf_kind kind; } en_hf_key;
+typedef struct { const char *from, *to /* behind "<arch>."; NULL: none, and none of the shared ones */; en_hf_kind kind; } en_hf_key;
 typedef struct en_hf_model {
   const char *type, *arch;      /* model_type of config.json, general.architecture */
   const char *act;              /* the activation that arch computes, as config.json calls it: one or more names, a NUL behind each, another one behind the last */
@@ -81,6 +87,9 @@ int32_t en_hf_vocab_scan(en_hf *h, en_why *why); /* n, n_slots and kind; n 0: th
 void en_hf_vocab_read(en_hf *h);                 /* the tables, once there is memory for them */
 void en_hf_vocab_put(const en_hf *h, en_gguf_writer *g);
 enum { EN_HF_BPE, EN_HF_SPM, EN_HF_WORDPIECE, EN_HF_UNIGRAM }; /* en_hf_vocab.kind */
+/* hf_rwkv.c */
+int32_t en_hf_rwkv_vocab_check(const en_hf *h, en_why *why);
+int en_hf_rwkv_vocab_put(const en_hf *h, en_gguf_writer *g); /* 0: there is none */
 /* hf_rule.c */
 const char *en_hf_rule(const en_hf *h); /* the name of the rule that BPE cuts by, NULL: none that we know */
 /* hf_normal.c */

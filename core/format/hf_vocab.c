@@ -40,7 +40,7 @@ int32_t en_hf_vocab_scan(en_hf *h, en_why *why) {
   uint64_t id, n = 0;
   uint8_t kind;
   size_t shown;
-  if (en_json_kind_of(en_hf_text_of(h, EN_HF_TOKENIZER)) == EN_JSON_ABSENT) return EN_OK;
+  if (en_json_kind_of(en_hf_text_of(h, EN_HF_TOKENIZER)) == EN_JSON_ABSENT) return en_hf_rwkv_vocab_check(h, why);
   v->kind = en_json_is(type, kinds[WORDPIECE]) ? WORDPIECE : en_json_kind_of(en_json_get(model, "vocab")) == EN_JSON_ARRAY ? UNIGRAM : is_true(en_json_get(model, "byte_fallback")) ? SPM : BPE;
   const char *name = en_json_raw(type, &shown);
   if (name && !en_json_is(type, kinds[v->kind])) return en_fail(why, EN_E_UNSUPPORTED, "tokenizer.json: vocabularies of the kind \"%S\" are not supported", shown, name);
@@ -291,7 +291,10 @@ static void put_template(const en_hf *h, en_gguf_writer *g) {
 void en_hf_vocab_put(const en_hf *h, en_gguf_writer *g) {
   static const char *const kinds[] = {"gpt2", "llama", "bert", "t5"};
   const en_hf_vocab *v = &h->vocab;
-  if (!v->n) return;
+  if (!v->n) {
+    if (en_hf_rwkv_vocab_put(h, g)) put_template(h, g);
+    return;
+  }
   en_gguf_key_text(g, "tokenizer.ggml.model", kinds[v->kind]);
   if (v->kind == BPE) en_gguf_key_text(g, "tokenizer.ggml.pre", en_hf_rule(h));
   en_gguf_key_array(g, "tokenizer.ggml.tokens", EN_GGUF_STR, v->n);

@@ -20,8 +20,8 @@ function shard(tensors, dtype, size) {
   n.writeBigUInt64LE(BigInt(head.length));
   return Buffer.concat([n, head]);
 }
-/** @param {string} name @param {(object | null)[]} texts config, tokenizer, tokenizer_config, generation_config, pooling @param {Buffer[]} shards */
-const seed = (name, texts, ...shards) => writeFileSync(path.join(out, name), Buffer.concat([...texts, null].slice(0, 6).map((t) => counted(t ? Buffer.from(JSON.stringify(t)) : Buffer.alloc(0))).concat(shards.map(counted))));
+/** @param {string} name @param {(object | string | null)[]} texts config, tokenizer, tokenizer_config, generation_config, pooling, template, RWKV's vocabulary @param {Buffer[]} shards */
+const seed = (name, texts, ...shards) => writeFileSync(path.join(out, name), Buffer.concat(Array.from({ length: 7 }, (_, i) => counted(Buffer.from(typeof texts[i] === 'string' ? texts[i] : texts[i] ? JSON.stringify(texts[i]) : ''))).concat(shards.map(counted))));
 
 const sizes = { hidden_size: 4, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 1, intermediate_size: 4, max_position_embeddings: 8, vocab_size: 5, rms_norm_eps: 1e-5 };
 const layer = { 'model.layers.0.self_attn.q_proj.weight': [4, 4], 'model.layers.0.self_attn.k_proj.weight': [2, 4], 'model.layers.0.self_attn.k_proj.bias': [2] };
@@ -41,3 +41,6 @@ seed('mamba', [{ model_type: 'mamba', hidden_size: 4, num_hidden_layers: 1, expa
 seed('mamba2', [{ model_type: 'mamba2', hidden_size: 4, num_hidden_layers: 1, intermediate_size: 8, num_heads: 2, n_groups: 2, time_step_limit: [0, 1e-1], vocab_size: 5 }], shard({ [`${mixer}A_log`]: [2], [`${mixer}norm.weight`]: [8], [`${mixer}dt_bias`]: [2] }, 'F32', 4));
 seed('unigram', [{ ...sizes, model_type: 'bert', hidden_act: 'gelu', type_vocab_size: 2 }, { added_tokens: [{ id: 4, content: '<x>', special: true }], normalizer: { type: 'Sequence', normalizers: [{ type: 'Precompiled', precompiled_charsmap: 'BAAAAAAEAABhAA==' }, { type: 'Replace', pattern: { Regex: ' {2,}' } }] },
   pre_tokenizer: { type: 'Metaspace', prepend_scheme: 'always' }, model: { type: 'Unigram', unk_id: 0, vocab: [['<unk>', 0], ['a', -1.5], ['\u2581a', -2e-1], ['b', null]] } }], shard({ 'embeddings.LayerNorm.weight': [4] }, 'F32', 4));
+const time = 'model.layers.0.attn.';
+seed('rwkv7', [{ model_type: 'rwkv7', hidden_size: 4, num_hidden_layers: 1, head_dim: 64, norm_eps: 1e-5, vocab_size: 5 }, null, null, null, null, null, "1 '\\x00' 1\n2 b'\\xe6' 1\n3 \"\\u00e9'\" 3\n"],
+  shard({ [`${time}x_r`]: [1, 1, 4], [`${time}x_w`]: [1, 1, 4], [`${time}x_k`]: [1, 1, 4], [`${time}x_v`]: [1, 1, 4], [`${time}x_a`]: [1, 1, 4], [`${time}x_g`]: [1, 1, 4], [`${time}a_lora.lora.2.bias`]: [4], [`${time}a_lora.lora.0.weight`]: [2, 4], [`${time}r_k`]: [2, 2] }, 'BF16', 2));
