@@ -122,11 +122,17 @@ async function profile(task) {
   return using(task, { contextLength: pp + tg + 8, profile: true }, async (s) => {
     const tokens = stream(s);
     await s.complete(tokens(0, pp), { ...GREEDY, maxTokens: 2 });
-    const before = new Map((await s.profile()).rows.map((r) => [r.name, r]));
+    const start = await s.profile(), before = new Map(start.rows.map((r) => [r.name, r]));
     const { timings } = await s.complete([...tokens(0, pp), 5], { ...GREEDY, maxTokens: tg });
     /** @type {Samples} */ const out = { token_ms: [timings.tokenMs / (timings.tokens - 1)] };
     let ms = 0, bytes = 0;
-    for (const row of (await s.profile()).rows) {
+    const end = await s.profile();
+    for (const [i, { jobs, busyMs, waitMs }] of end.lanes.entries()) {
+      out[`lane${i}_jobs`] = [(jobs - start.lanes[i].jobs) / tg];
+      out[`lane${i}_busy_ms`] = [(busyMs - start.lanes[i].busyMs) / tg];
+      if (!i) out.owner_waits_ms = [(waitMs - start.lanes[i].waitMs) / tg];
+    }
+    for (const row of end.rows) {
       const old = before.get(row.name), time = row.ms - (old?.ms ?? 0), read = row.bytes - (old?.bytes ?? 0);
       ms += time;
       bytes += read;

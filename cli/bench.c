@@ -96,6 +96,19 @@ static double read_bandwidth(const bench *b) {
   return rates[PASSES / 2];
 }
 
+/* Several lanes since `before`: what they did inside jobs, and how long the owner waited for the others at their ends. */
+static void report_lanes(const bench *b, const en_pool_counts *before) {
+  const int json = args_given(b->args, BENCH_JSON);
+  if (b->n_threads == 1) return; /* steps call their work themselves */
+  for (int32_t lane = 0; lane < b->n_threads; lane++) {
+    const en_pool_counts c = en_pool_look(en_threads_pool(b->m->threads), lane), *was = &before[lane];
+    if (json) printf(lane ? "," : ",\"lanes\":[");
+    printf(json ? "{\"jobs\":%u,\"chunks\":%u,\"busy_ms\":%.3f,\"wait_ms\":%.3f}" : "  lane: %u jobs, %u chunks, %.2f ms inside jobs, %.2f ms waiting for others\n",
+           c.jobs - was->jobs, c.chunks - was->chunks, c.busy_ms - was->busy_ms, c.wait_ms - was->wait_ms);
+  }
+  if (json) printf("]");
+}
+
 static void report_profile(const bench *b) {
   enum { MAX_ROWS = 64 };
   en_profile_row rows[MAX_ROWS];
@@ -119,10 +132,14 @@ static void report_profile(const bench *b) {
 static int32_t measure(const bench *b, const char *name, uint32_t n, uint32_t n_texts, int32_t (*work)(const bench *, uint32_t, en_why *), en_why *why) {
   const int32_t r = args_int(b->args, BENCH_R);
   double *rates = malloc((size_t)r * sizeof *rates), wall = 0, cpu = 0;
+  en_pool_counts before[EN_POOL_MAX_LANES];
   int32_t status = rates ? EN_OK : en_fail(why, EN_E_NOMEM, "no memory for %d results", r);
   for (int32_t i = -1; i < r && status == EN_OK; i++) {
     for (uint32_t s = 0; b->m->info.has_logits && s < (uint32_t)args_int(b->args, BENCH_SEQS); s++) en_seq_keep(b->session, s, 0);
-    if (i == 0) en_profile_reset(b->session);
+    if (i == 0) {
+      en_profile_reset(b->session);
+      for (int32_t lane = 0; lane < b->n_threads; lane++) before[lane] = en_pool_look(en_threads_pool(b->m->threads), lane);
+    }
     const double wall0 = cli_now_ms(NULL), cpu0 = cli_cpu_ms();
     status = work(b, n, why);
     const double ms = cli_now_ms(NULL) - wall0;
@@ -140,7 +157,10 @@ static int32_t measure(const bench *b, const char *name, uint32_t n, uint32_t n_
     printf(form, name, n, n_texts, b->n_threads, en_model_kernels(b->m->model), med, rates[0], rates[r - 1], util);
     const int json = args_given(b->args, BENCH_JSON);
     if (!json) printf("\n");
-    if (args_given(b->args, BENCH_PROFILE)) report_profile(b);
+    if (args_given(b->args, BENCH_PROFILE)) {
+      report_profile(b);
+      report_lanes(b, before);
+    }
     if (json) printf("}\n");
     fflush(stdout);
   }
@@ -162,6 +182,7 @@ static int32_t bench_threads(const cli_args *a, cli_model *m, int32_t n_threads,
   m->host = (en_host){.now_ms = args_given(a, BENCH_PROFILE) ? cli_now_ms : NULL};
   m->threads = en_threads_start(n_threads, &m->host);
   b.n_threads = m->host.n_lanes > 1 ? m->host.n_lanes : 1;
+  en_pool_clock(en_threads_pool(m->threads), m->host.now_ms);
   EN_TRY(cli_session(m, &spec, &b.session, &mem, why));
   if (args_given(a, BENCH_PROFILE)) b.read_gb_s = read_bandwidth(&b);
   int32_t status = !n_prompt ? EN_OK : encoder ? measure(&b, "embed", n_prompt, n_texts, embed, why) : measure(&b, "pp", n_prompt, 1, prompt, why);

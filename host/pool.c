@@ -29,14 +29,13 @@
 #endif
 
 enum { SPIN_TURNS = 20000 /* without a clock: about 20 us */, SPIN_NS = 20000, TURNS_PER_LOOK = 32 };
-/* CHUNKS_PER_LANE: enough to even out lanes that the system interrupts, few enough to cost nothing (a call 0.1 us). */
-enum { CHUNKS_PER_LANE = 6, RUN_BITS = 16, RUN_MASK = (1 << RUN_BITS) - 1 };
-_Static_assert(EN_POOL_MAX_LANES * CHUNKS_PER_LANE <= RUN_MASK, "a run holds two numbers of chunks");
+enum { MIN_CHUNKS = 6, MAX_CHUNKS = 16 /* of a lane */, CHUNK_STEPS = 8, RUN_BITS = 16, RUN_MASK = (1 << RUN_BITS) - 1 };
+_Static_assert(EN_POOL_MAX_LANES * MAX_CHUNKS <= RUN_MASK, "a run holds two numbers of chunks");
 #define OWN_LINE _Alignas(64) /* words that different lanes write must not share a cache line */
 
 typedef struct {
   OWN_LINE _Atomic uint32_t run; /* its chunks that nobody has claimed: first | behind the last << RUN_BITS */
-  _Atomic uint32_t chunks;       /* done since init */
+  en_pool_counts counts;         /* written by this lane before it reports, or by the owner */
 } lane_t;
 struct en_pool {
   OWN_LINE _Atomic uint32_t gen;    /* number of the job; idle workers wait for it to change */
@@ -50,6 +49,7 @@ struct en_pool {
   int64_t n, step, n_steps, n_chunks; /* elements; elements in a step; steps and chunks in the job */
   int32_t n_lanes;
   int32_t (*idle)(void);
+  double (*now_ms)(void *);
 #ifdef EN_POOL_CONDVAR
   pthread_mutex_t mutex;
   pthread_cond_t changed;
@@ -138,7 +138,13 @@ static void await_change(en_pool *p, _Atomic uint32_t *word, uint32_t seen, _Ato
 
 /* ---- work ---- */
 
-static void count_chunks(en_pool *p, int32_t lane, uint32_t n) { atomic_fetch_add_explicit(&p->lanes[lane].chunks, n, memory_order_relaxed); }
+static double clock_ms(const en_pool *p) { return p->now_ms ? p->now_ms(NULL) : 0; }
+static void count(en_pool *p, int32_t lane, uint32_t chunks, double start_ms) {
+  en_pool_counts *c = &p->lanes[lane].counts;
+  c->jobs++;
+  c->chunks += chunks;
+  c->busy_ms += clock_ms(p) - start_ms;
+}
 
 static uint32_t run_of(uint32_t first, uint32_t end) { return first | end << RUN_BITS; }
 static uint32_t run_first(uint32_t run) { return run & RUN_MASK; }
@@ -164,10 +170,21 @@ static void do_chunk(en_pool *p, int32_t i, int32_t lane) {
 /* Claim and do chunks until none is left, then report them: all at once, because every lane writes `left`. */
 static void drain(en_pool *p, int32_t lane) {
   uint32_t done = 0;
-  for (int32_t i; (i = claim(p, lane)) >= 0; done++) do_chunk(p, i, lane);
+  double start = 0;
+  for (int32_t i; (i = claim(p, lane)) >= 0; done++) {
+    if (!done) start = clock_ms(p);
+    do_chunk(p, i, lane);
+  }
   if (!done) return;
-  count_chunks(p, lane, done);
+  count(p, lane, done, start);
   if (atomic_fetch_sub(&p->left, done) == done && lane && atomic_load(&p->owner_asleep)) wake(p, &p->left, 1);
+}
+
+/* Enough chunks to even out lanes that the system interrupts, or that are a little slower; few enough to cost nothing (a call 0.1 us). Jobs of many steps, which are the long ones, are cut
+ * finer. */
+static int64_t chunks_of(int64_t n_steps, int32_t n_lanes) {
+  const int64_t fit = n_steps / (n_lanes * CHUNK_STEPS), each = fit < MIN_CHUNKS ? MIN_CHUNKS : fit < MAX_CHUNKS ? fit : MAX_CHUNKS;
+  return n_steps < n_lanes * each ? n_steps : n_lanes * each;
 }
 
 /* Give every lane its run; the first ones get what does not divide. */
@@ -184,22 +201,24 @@ static void pool_parallel(void *ud, void (*job)(const void *, int32_t, int32_t, 
   en_pool *p = ud;
   if (n <= 0) return;
   if (p->n_lanes == 1 || n <= step) {
+    const double start = clock_ms(p);
     job(ctx, 0, n, 0);
-    count_chunks(p, 0, 1);
+    count(p, 0, 1, start);
     return;
   }
-  const int64_t most = (int64_t)p->n_lanes * CHUNKS_PER_LANE;
   p->job = job;
   p->ctx = ctx;
   p->n = n;
   p->step = step > 0 ? step : 1;
   p->n_steps = (n + p->step - 1) / p->step;
-  p->n_chunks = p->n_steps < most ? p->n_steps : most;
+  p->n_chunks = chunks_of(p->n_steps, p->n_lanes);
   share(p);
   atomic_fetch_add(&p->gen, 1);
   if (atomic_load(&p->asleep)) wake(p, &p->gen, (int32_t)p->n_chunks - 1);
   drain(p, 0);
+  const double start = clock_ms(p);
   for (uint32_t left; (left = atomic_load(&p->left)) != 0;) await_change(p, &p->left, left, &p->owner_asleep);
+  p->lanes[0].counts.wait_ms += clock_ms(p) - start;
 }
 
 /* ---- life ---- */
@@ -246,6 +265,8 @@ void en_pool_host(en_pool *p, en_host *host) {
   host->n_lanes = p->n_lanes;
 }
 
-uint32_t en_pool_chunks(const en_pool *p, int32_t lane) {
-  return lane >= 0 && lane < p->n_lanes ? atomic_load_explicit(&p->lanes[lane].chunks, memory_order_relaxed) : 0;
+en_pool_counts en_pool_look(const en_pool *p, int32_t lane) {
+  return lane >= 0 && lane < p->n_lanes ? p->lanes[lane].counts : (en_pool_counts){0};
 }
+
+void en_pool_clock(en_pool *p, double (*now_ms)(void *)) { p->now_ms = now_ms; }

@@ -21,6 +21,9 @@ void en_pool_stop(en_pool *p);                  /* wakes every worker and lets i
 void en_pool_idle(en_pool *p, int32_t (*work)(void));
 void en_pool_wake(en_pool *p);
 void en_pool_host(en_pool *p, en_host *host);   /* fills parallel, ud, n_lanes */
-/* Chunks that each lane has done since init, for tests and the performance panel. */
-uint32_t en_pool_chunks(const en_pool *p, int32_t lane);
+/* What a lane has done since init, for tests and profiles, to be asked between jobs: jobs it took part in and its chunks of them; since there is a clock the time
+ * inside jobs and, of the owner, the time at their ends in which it waited for other lanes. */
+typedef struct { uint32_t jobs, chunks; double busy_ms, wait_ms; } en_pool_counts;
+en_pool_counts en_pool_look(const en_pool *p, int32_t lane); /* zeros: no such lane */
+void en_pool_clock(en_pool *p, double (*now_ms)(void *ud));  /* between jobs; called with NULL, by any lane. NULL: none */
 #endif

@@ -79,4 +79,4 @@ void en_threads_stop(en_threads *t) {
   free(t);
 }
 
-const en_pool *en_threads_pool(const en_threads *t) { return t->pool; }
+en_pool *en_threads_pool(const en_threads *t) { return t->pool; }

@@ -12,5 +12,5 @@ en_threads *en_threads_start(int32_t n_lanes, en_host *host);
 /* Stop and join the threads, free the pool. No job may be running. NULL is fine. host must not be used for work afterwards. */
 void en_threads_stop(en_threads *t);
 int32_t en_threads_cores(void);                       /* cores that this process may use, at least 1 */
-const en_pool *en_threads_pool(const en_threads *t);  /* for en_pool_chunks */
+en_pool *en_threads_pool(const en_threads *t);  /* for en_pool_look and en_pool_clock */
 #endif

@@ -174,8 +174,8 @@ export class Engine {
   }
   /** See WasmInstance.stop. */
   get stop() { return this.#w.stop; }
-  /** Chunks of work per compute lane since the start. */
-  get laneChunks() { return Array.from({ length: this.#w.lanes }, (_, lane) => this.#w.chunks(lane)); }
+  /** Work per compute lane since the start. */
+  get laneWork() { return Array.from({ length: this.#w.lanes }, (_, lane) => this.#w.lane(lane)); }
 
   /** @param {string | readonly number[] | import('./chat.js').Message[]} input text, token ids or messages @param {import('./options.js').GenerateSpec} spec @param {AbortSignal | undefined} signal @param {(text: string, id: number) => void} onToken */
   async complete(input, spec, signal, onToken) {

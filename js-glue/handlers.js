@@ -62,7 +62,7 @@ export function createHandlers({ inPlace }) {
     async logits({ input, all }, { signal }) { return ready().logits(input, all, signal); },
     async embed({ inputs, spec }, { signal }) { return { ...await ready().embed(inputs, spec, signal), memory: ready().memory }; },
     async rerank({ query, documents, truncate }, { signal }) { return ready().rerank(query, documents, truncate, signal); },
-    async profile() { return { rows: ready().profile(), laneChunks: ready().laneChunks }; },
+    async profile() { return { rows: ready().profile(), lanes: ready().laneWork }; },
     async saveState() { return ready().saveState(); },
     async loadState({ state }) { await ready().loadState(state); return ready().memory; },
     async clear() { ready().clear(); return ready().memory; },

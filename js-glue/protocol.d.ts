@@ -35,7 +35,7 @@ export interface Calls {
   logits: { args: { input: string | readonly number[]; all: boolean }; result: Float32Array; event: never };
   embed: { args: { inputs: readonly (string | readonly number[])[]; spec: EmbedSpec }; result: { rows: Float32Array; size: number; memory: MemoryInfo }; event: never };
   rerank: { args: { query: string; documents: readonly string[]; truncate: boolean }; result: Float32Array; event: never };
-  profile: { args: Record<string, never>; result: { rows: { name: string; ms: number; macs: number; bytes: number; calls: number }[]; laneChunks: number[] }; event: never };
+  profile: { args: Record<string, never>; result: { rows: { name: string; ms: number; macs: number; bytes: number; calls: number }[]; lanes: { jobs: number; chunks: number; busyMs: number; waitMs: number }[] }; event: never };
   saveState: { args: Record<string, never>; result: Uint8Array; event: never };
   loadState: { args: { state: Uint8Array }; result: MemoryInfo; event: never };
   clear: { args: Record<string, never>; result: MemoryInfo; event: never };

@@ -408,7 +408,10 @@ export class InferenceSession {
     this.#alive();
     this.#memory = await this.#caller.call('loadState', { state });
   }
-  /** Time per kind of step (with the option profile, else no rows) and work per compute thread since the start. @returns {Promise<import('./protocol.js').Calls['profile']['result']>} */
+  /**
+   * Time per kind of step (with the option profile, else no rows), and what every compute thread has done since the start: jobs it took part in, its chunks of them and, with the option, the time
+   * inside them and how long it waited for the others at their ends (only the first one does). Zeros in an engine without threads. @returns {Promise<import('./protocol.js').Calls['profile']['result']>}
+   */
   async profile() { this.#alive(); return this.#caller.call('profile', {}); }
   get disposed() { return this.#disposed; }
 

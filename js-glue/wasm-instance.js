@@ -74,8 +74,12 @@ export class WasmInstance extends WasmTraining {
   }
   /** All from here to end will be written soon, in this order: lanes take it into use meanwhile. @param {number} from @param {number} end */
   touch(from, end) { if (this.#lanes.length) this.run('w_pool_touch', from, end); }
-  /** Chunks of work that a lane has done. @param {number} lane @returns {number} */
-  chunks(lane) { return this.threaded ? this.run('w_pool_chunks', lane) >>> 0 : 0; }
+  /** What a compute lane has done: see profile() of a session. @param {number} lane */
+  lane(lane) {
+    if (this.threaded) this.run('w_pool_look', lane);
+    const [jobs, chunks, busyMs, waitMs] = this.threaded ? this.mailbox(4) : [0, 0, 0, 0];
+    return { jobs, chunks, busyMs, waitMs };
+  }
 
   // ---- model ----
   /** @param {number} head @param {number} n @returns {HeadInfo | null} null: the head is longer than n bytes */

@@ -15,6 +15,9 @@
 
 enum { N_MAIL = 32 };
 static double mail[N_MAIL];
+#if defined(__wasm_atomics__)
+static en_pool *pool;
+#endif
 static en_why why;
 static int32_t stop_word;
 static en_info info;
@@ -200,7 +203,12 @@ int32_t w_decode(const en_tokenizer *t, const int32_t *ids, uint32_t n_ids, int3
 
 /* ---- session ---- */
 /* Sessions opened from now on measure their steps, or do not: every look at the clock is a call out of the engine. */
-void w_clock(int32_t on) { host.now_ms = on ? now_ms : NULL; }
+void w_clock(int32_t on) {
+  host.now_ms = on ? now_ms : NULL;
+#if defined(__wasm_atomics__)
+  if (on && pool) en_pool_clock(pool, now_ms);
+#endif
+}
 /* mail[3]: bytes of it that are KV cache, mail[4]: positions per sequence */
 int32_t w_session_open(const en_model *m, uint32_t n_ctx, uint32_t n_batch, uint32_t n_seq, uint32_t n_logits, uint32_t kv_type, uint32_t pooling) {
   const en_session_spec spec = {.n_ctx = n_ctx, .n_batch = n_batch, .n_seq = n_seq, .n_logits = n_logits, .kv_type = kv_type, .pooling = pooling};
@@ -340,8 +348,6 @@ int32_t w_pick(en_session *s, uint32_t row, en_sampler *sampler, const en_tokeni
 
 /* ---- compute lanes (the -mt builds) ---- */
 #if defined(__wasm_atomics__)
-static en_pool *pool;
-
 /* First use of memory costs more than reading a file into it: the system clears each page. Atomic, for the owner may be writing there by now: contents stay as they are. */
 enum { TOUCH_BYTES = 4096 /* smallest page of any system */ };
 static _Atomic uint32_t touch_next, touch_end; /* in units of PAGE_BYTES */
@@ -378,6 +384,10 @@ void w_pool_touch(uint32_t from, uint32_t end) {
 }
 void w_pool_worker(int32_t lane) { if (pool) en_pool_worker(pool, lane); }
 void w_pool_stop(void) { if (pool) en_pool_stop(pool); }
-uint32_t w_pool_chunks(int32_t lane) { return pool ? en_pool_chunks(pool, lane) : 0; }
+/* mail: jobs that the lane took part in, its chunks, ms inside jobs and, of the owner, ms in which it waited for other lanes at their ends; times with w_clock only. */
+void w_pool_look(int32_t lane) {
+  const en_pool_counts c = pool ? en_pool_look(pool, lane) : (en_pool_counts){0};
+  mail[0] = c.jobs, mail[1] = c.chunks, mail[2] = c.busy_ms, mail[3] = c.wait_ms;
+}
 uint32_t w_tls_bytes(void) { return (uint32_t)__builtin_wasm_tls_size(); }
 #endif

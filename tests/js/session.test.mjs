@@ -32,10 +32,14 @@ for (const worker of [false, true]) {
       assert.ok(memory.modelBytes > 5e5 && memory.kvCacheBytes > 0 && memory.wasmBytes > memory.modelBytes + memory.kvCacheBytes && memory.cachedTokens > 0);
       await s.clearKVCache();
       assert.equal(s.getMemoryInfo().cachedTokens, 0);
-      const { rows, laneChunks } = await s.profile();
+      const { rows, lanes } = await s.profile();
       if (profile) assert.ok(rows.length > 3 && rows.every((r) => r.calls > 0 && r.ms >= 0));
       else assert.equal(rows.length, 0, 'no clock, no rows');
-      assert.equal(laneChunks.length, s.info.engine.threads);
+      assert.equal(lanes.length, s.info.engine.threads);
+      const sum = (/** @type {'jobs' | 'chunks' | 'busyMs'} */ key) => lanes.reduce((n, lane) => n + lane[key], 0); // one lane alone may do a job that all could share
+      if (lanes.length > 1) assert.ok(sum('jobs') > 50 && sum('chunks') >= sum('jobs'), JSON.stringify(lanes));
+      if (profile && lanes.length > 1) assert.ok(sum('busyMs') > 0, JSON.stringify(lanes));
+      for (const { busyMs, waitMs } of lanes) assert.ok(profile ? busyMs >= 0 && waitMs >= 0 : busyMs === 0 && waitMs === 0, JSON.stringify(lanes));
       await s.dispose();
       await s.dispose();
       for (const call of [() => s.generate('x'), () => s.tokenize('x'), () => s.logits('x'), () => s.clearKVCache()]) await assert.rejects(call(), { code: 'STATE', message: /disposed/ });

@@ -54,10 +54,10 @@ static void test_jobs(int32_t n_lanes, int n_jobs) {
   CHECK(memcmp(visits, want, sizeof want) == 0);
   CHECK_EQ(p.errors, 0);
   uint32_t chunks = 0;
-  for (int32_t lane = 0; lane < n_lanes; lane++) chunks += en_pool_chunks(en_threads_pool(t), lane);
-  CHECK(chunks >= (uint32_t)n_jobs - (uint32_t)n_jobs / 100 && chunks <= (uint32_t)n_jobs * 6 * (uint32_t)n_lanes);
-  CHECK_EQ(en_pool_chunks(en_threads_pool(t), n_lanes), 0);
-  CHECK_EQ(en_pool_chunks(en_threads_pool(t), -1), 0);
+  for (int32_t lane = 0; lane < n_lanes; lane++) chunks += en_pool_look(en_threads_pool(t), lane).chunks;
+  CHECK(chunks >= (uint32_t)n_jobs - (uint32_t)n_jobs / 100 && chunks <= (uint32_t)n_jobs * 16 * (uint32_t)n_lanes);
+  CHECK_EQ(en_pool_look(en_threads_pool(t), n_lanes).chunks, 0);
+  CHECK_EQ(en_pool_look(en_threads_pool(t), -1).chunks, 0);
   en_threads_stop(t);
 }
 
@@ -79,7 +79,7 @@ static void test_workers_help(void) {
   host.parallel(host.ud, meet, &m, 100, 1);
   CHECK_EQ(m.lanes_seen, 3);
   CHECK_EQ(m.calls, 12);
-  CHECK(en_pool_chunks(en_threads_pool(t), 1) > 0);
+  CHECK(en_pool_look(en_threads_pool(t), 1).chunks > 0);
   usleep(20000); /* long enough for the worker to sleep: it must be woken again */
   m.lanes_seen = 0;
   host.parallel(host.ud, meet, &m, 100, 1);
@@ -133,12 +133,15 @@ static void test_without_workers(void) {
   for (int i = 0; i < 1000; i++) wrong += visits[i] != 1;
   CHECK_EQ(wrong, 0);
   CHECK_EQ(p.errors, 0);
-  CHECK_EQ(en_pool_chunks(pool, 0), 24);
+  CHECK_EQ(en_pool_look(pool, 0).chunks, 24);
   int32_t out[4] = {0};
   host.parallel(host.ud, count_call, out, 7, 8); /* less than a step: one call, here */
   CHECK(out[0] == 1 && out[1] == 0 && out[2] == 7 && out[3] == 0);
   host.parallel(host.ud, count_call, out, 0, 8);
   CHECK_EQ(out[0], 1);
+  memset(out, 0, sizeof out);
+  host.parallel(host.ud, count_call, out, 100000, 16); /* the more steps, the finer; the last chunk ends with the job */
+  CHECK(out[0] == 64 && out[2] == 100000);
   memset(out, 0, sizeof out);
   host.parallel(host.ud, count_call, out, INT32_MAX, 1 << 30); /* chunk borders must not wrap */
   CHECK(out[0] == 2 && out[1] == 1 << 30 && out[2] == INT32_MAX);
