@@ -145,7 +145,7 @@ for (const name of o.cases.split(',')) {
     if (peer && who.has('torch')) await measure('torch', () => torch(c, threads));
     if (who.has('kernels')) await measure('kernels', () => kernels(c, threads));
     if (who.has('native')) await measure('native', () => native(c, threads, 'inputs'));
-    if (who.has('native') && !c.layers) await measure('native, all', () => native(c, threads, 'all'));
+    if (who.has('native') && !c.layers) for (const keep of ['products', 'all']) await measure(`native, ${keep}`, () => native(c, threads, keep));
     if (who.has('tab')) for (const variant of o.variants.split(',')) await measure(`tab ${variant}`, () => tab(c, threads, variant));
     if (peer && who.has('again')) await measure('torch again', () => torch(c, threads));
   }

@@ -39,7 +39,7 @@ static const arg_option options[] = {
     [T_NO_END] = {.name = "no-end", .help = "samples do not end with the end-of-text token", .kind = ARG_FLAG},
     [T_EVAL] = {.name = "eval", .value = "X", .help = "share of the samples to hold out and measure", .kind = ARG_NUMBER, .max = 0.9},
     [T_SEED] = {.name = "seed", .value = "N", .help = "of the start values and the order", .kind = ARG_INT, .max = INT32_MAX},
-    [T_KEEP] = {.name = "keep", .value = "inputs|all|attention", .help = "what of a layer stays in memory for the way back: its input (default), all (faster), or its values up to attention", .kind = ARG_TEXT},
+    [T_KEEP] = {.name = "keep", .value = "inputs|products|all", .help = "what of a layer stays in memory for the way back: its input (default), what products and attention made (faster), or all", .kind = ARG_TEXT},
     [T_PREFIX] = {.name = "cache-prefix", .value = "mem|FILE", .help = "with --layers: what the frozen layers make of a sample is computed once and kept, in memory or in a scratch file", .kind = ARG_TEXT},
     [T_SAVE_EVERY] = {.name = "save-every", .value = "N", .help = "write PATH.checkpoint every N steps, 0: never", .kind = ARG_INT, .max = 1e9, .fallback = 50},
     [T_STOP_AFTER] = {.name = "stop-after", .value = "N", .help = "leave off after N steps with a checkpoint", .kind = ARG_INT, .max = 1e9},
@@ -163,7 +163,7 @@ static int make_full(training *t, const en_train_spec *ts) {
 }
 
 static int make(training *t) {
-  static const char *const keeps[] = {"inputs", "all", "attention", NULL}, *const optimizers[] = {"adamw", "sgd", NULL};
+  static const char *const keeps[] = {"inputs", "all", "products", NULL}, *const optimizers[] = {"adamw", "sgd", NULL};
   const cli_args *a = t->a;
   const int32_t rank = args_int(a, T_RANK), layers = args_int(a, T_LAYERS), n_layer = (int32_t)t->m.info.n_layer;
   en_adapter_spec as = {.rank = (uint32_t)rank, .alpha = args_given(a, T_ALPHA) ? (float)args_number(a, T_ALPHA) : 2 * (float)rank, .rslora = (uint32_t)args_given(a, T_RSLORA), .dora = args_given(a, T_DORA) > 0};

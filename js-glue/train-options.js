@@ -40,7 +40,8 @@ import { checkSignal, knownOnly, numberIn } from './options.js';
  * @property {number} [seed] of start values, dropout and order (0)
  *
  * @typedef {object} MemorySettings
- * @property {boolean} [gradientCheckpointing] keep only the inputs of layers and compute the rest again (true); false is faster and takes several times the memory
+ * @property {boolean} [gradientCheckpointing] true: keep only the inputs of layers and compute the rest again; false: keep everything, which is faster and takes several times the memory. Default: keep
+ *   what products and attention made, nearly as fast, where training then takes at most 320 MB, else as true. The results are the same
  * @property {boolean} [cachePrefix] with `layers`: compute what the frozen layers make of a sample once, and keep it, in memory and in the session's storage (true)
  * @property {number} [prefixBytes] of it in memory; default: 32 MB, and 256 MB where there is no fast storage, or it is full: what does not fit is computed again then
  * @property {boolean} [mixedPrecision] a forward pass in fewer bits than the gradients, which are f32: what every model has whose weights are not F32
@@ -57,7 +58,7 @@ import { checkSignal, knownOnly, numberIn } from './options.js';
  *
  * @typedef {Required<Omit<AdapterSettings, 'targetModules' | 'layers'>> & {targetModules: readonly LoRATarget[] | null, layers: number | null}
  *   & Required<Omit<TrainingSettings, 'warmupSteps' | 'maxSteps'>> & {warmupSteps: number | null, maxSteps: number | null}
- *   & {gradientCheckpointing: boolean, cachePrefix: boolean, prefixBytes: number | null, mixedPrecision: boolean} & {maxLength: number | null, maskProbability: number, shuffleBuffer: number, addEos: boolean}} TrainConfig checked and complete; null: it depends on the data or the model
+ *   & {gradientCheckpointing: boolean | null, cachePrefix: boolean, prefixBytes: number | null, mixedPrecision: boolean} & {maxLength: number | null, maskProbability: number, shuffleBuffer: number, addEos: boolean}} TrainConfig checked and complete; null: it depends on the data or the model
  */
 
 /** In the order of the core's bits (en.h: EN_LORA_*). @type {readonly LoRATarget[]} */
@@ -68,7 +69,7 @@ export const TARGETS = Object.freeze(/** @type {const} */ (['q_proj', 'k_proj', 
 const number = (min, max, dflt) => ({ dflt, check: (name, value) => numberIn(name, value, min, max) });
 /** @param {number} min @param {number} max @param {any} dflt @returns {Setting} */
 const integer = (min, max, dflt) => ({ dflt, check: (name, value) => numberIn(name, value, min, max, true) });
-/** @param {boolean} dflt @returns {Setting} */
+/** @param {boolean | null} dflt @returns {Setting} */
 const flag = (dflt) => ({ dflt, check: (name, value) => (typeof value === 'boolean' ? value : wrong(name, 'true or false', value)) });
 /** @param {readonly string[]} words @returns {Setting} the first is the default */
 const word = (...words) => ({ dflt: words[0], check: (name, value) => (words.includes(/** @type {string} */ (value)) ? value : wrong(name, `one of ${words.join(', ')}`, value)) });
@@ -86,7 +87,7 @@ const SECTIONS = Object.freeze({
     weightDecay: number(0, 10, 0), clipNorm: number(0, 1e6, 1), momentum: number(0, 0.9999, 0), labelSmoothing: number(0, 0.99, 0), freezeA: flag(false),
     loraPlus: number(1e-3, 1e4, 1), loss: word('causal', 'distill', 'mlm', 'infonce', 'cosine'), temperature: number(1e-3, 100, 0), topK: integer(0, 65536, 64), hardMix: number(0, 1, 0), seed: integer(0, 2 ** 31 - 1, 0),
   },
-  memory: { gradientCheckpointing: flag(true), cachePrefix: flag(true), prefixBytes: integer(0, 2 ** 53, null), mixedPrecision: flag(false), offloadOptimizer: fixed(false, 'the state of the optimizer stays in memory: it is 12 bytes for each number of the adapter') },
+  memory: { gradientCheckpointing: flag(null), cachePrefix: flag(true), prefixBytes: integer(0, 2 ** 53, null), mixedPrecision: flag(false), offloadOptimizer: fixed(false, 'the state of the optimizer stays in memory: it is 12 bytes for each number of the adapter') },
   data: { maxLength: integer(2, 65536, null), maskProbability: number(0, 0.9, 0.15), shuffleBuffer: integer(0, 2 ** 31 - 1, 0), addEos: flag(true) },
 });
 /** @type {Readonly<Record<string, Setting>>} */

@@ -2,8 +2,8 @@
 // What a training hands over to the core: its settings, in the order of wasm/exports_train.c, and where the parts of a micro-batch lie in the room that is lent for it.
 
 /**
- * @typedef {{tokens: number, keepAll: boolean, clipNorm: number, weightDecay: number, optimizer: 'adamw' | 'sgd', momentum: number, freezeA: boolean, lrRatioB: number,
- *   dropout: number, seed: number, labelSmoothing: number, loss: string, temperature: number, hardMix: number}} TrainSpec tokens: most of one micro-batch; temperature: 0: the loss's own
+ * @typedef {{tokens: number, keep: number, clipNorm: number, weightDecay: number, optimizer: 'adamw' | 'sgd', momentum: number, freezeA: boolean, lrRatioB: number,
+ *   dropout: number, seed: number, labelSmoothing: number, loss: string, temperature: number, hardMix: number}} TrainSpec tokens: most of one micro-batch; keep: of KEEP; temperature: 0: the loss's own
  * @typedef {{prefix: number, teacher: number, named: boolean}} Wide numbers for every token: of a prefix, of a teacher's logits, 0: none; named: with the ids that they are of
  * @typedef {Wide & {at: number, bytes: number, cap: number, ids: number, segment: number, weight: number, goals: number, targets: number, prefixAt: number, teacherAt: number, namedAt: number}} MicroBatch
  * @typedef {{ids: Int32Array | null, logits: Float32Array}} TeacherRows for every token of a sample, row after row: logits, and the ids that they are of; null: of the whole vocabulary, in order
@@ -12,12 +12,14 @@
  * @typedef {{probability: number, mask: number, first: number, vocab: number, seed: number, counter: number}} Mask first: ids below are special
  */
 
+/** What stays of a layer for the way back (en_train.h). */
+export const KEEP = Object.freeze({ inputs: 0, all: 1, products: 2 });
 /** losses.def */
 const LOSSES = Object.freeze(['causal', 'distill', 'mlm', 'infonce', 'cosine']);
 
 /** @param {TrainSpec} s @returns {number[]} */
 export function mailedSpec(s) {
-  return [s.tokens, s.keepAll ? 1 : 0, s.clipNorm, s.weightDecay, s.optimizer === 'sgd' ? 1 : 0, s.momentum, s.freezeA ? 1 : 0, s.lrRatioB, s.dropout, s.seed, LOSSES.indexOf(s.loss), s.labelSmoothing, s.temperature, s.hardMix];
+  return [s.tokens, s.keep, s.clipNorm, s.weightDecay, s.optimizer === 'sgd' ? 1 : 0, s.momentum, s.freezeA ? 1 : 0, s.lrRatioB, s.dropout, s.seed, LOSSES.indexOf(s.loss), s.labelSmoothing, s.temperature, s.hardMix];
 }
 
 /** @param {number} cap tokens @param {Wide} wide */

@@ -9,12 +9,14 @@ import { makeYield } from './platform.js';
 import { Prefixes } from './prefixes.js';
 import { encodePairs, encodeTexts, epochOrder, mostTokens } from './samples.js';
 import { TARGETS } from './train-options.js';
-import { microBatchBytes } from './train-room.js';
+import { KEEP, microBatchBytes } from './train-room.js';
 
 const SLICE_MS = 20;
 /** Steps in a row whose gradient is not finite: then something is wrong for good. */
 const MOST_SKIPPED = 10;
 const DEFAULT_LENGTH = 512;
+/** Most memory of a training that nobody has told how much to keep. */
+const ROOMY_BYTES = 320e6;
 /** Above this many parameters only the top layers are adapted, unless the settings say otherwise. */
 const LARGE = 5e8;
 const TOP_LAYERS = 4;
@@ -114,7 +116,7 @@ export class Training {
   plan(data, run) {
     const { w } = this.#p;
     const p = this.#prepare(data, run, false);
-    const bytes = (this.#adapter?.bytes ?? 0) + microBatchBytes(p.tokens, this.#wide) + w.trainerBytes(this.#adapter?.handle ?? 0, this.#p.model, this.#spec(p.tokens));
+    const bytes = (this.#adapter?.bytes ?? 0) + microBatchBytes(p.tokens, this.#wide) + this.#bytes(this.#spec(p.tokens));
     return { samples: p.samples.length, heldOut: p.measure.length, cut: p.cut, dropped: p.dropped, steps: p.steps, stepsPerEpoch: p.perEpoch, batchTokens: p.tokens, parameters: this.parameters, bytes };
   }
 
@@ -232,10 +234,15 @@ export class Training {
     return { samples, measure, perEpoch, steps: maxSteps ?? perEpoch * run.epochs, tokens: mostTokens([...all, ...apart], batchSize), cut, dropped };
   }
 
+  /** @param {import('./train-room.js').TrainSpec} spec */
+  #bytes(spec) { return this.#p.w.trainerBytes(this.#adapter?.handle ?? 0, this.#p.model, spec); }
   /** @param {number} tokens @returns {import('./train-room.js').TrainSpec} */
   #spec(tokens) {
     const { gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, loraPlus, dropout, seed, labelSmoothing, loss, temperature, hardMix } = this.#config;
-    return { tokens, keepAll: !gradientCheckpointing, clipNorm, weightDecay, optimizer, momentum, freezeA, lrRatioB: this.#adapter ? loraPlus : 0, dropout, seed, labelSmoothing, loss, temperature, hardMix };
+    const spec = { tokens, keep: gradientCheckpointing ? KEEP.inputs : KEEP.all, clipNorm, weightDecay, optimizer, momentum, freezeA, lrRatioB: this.#adapter ? loraPlus : 0, dropout, seed, labelSmoothing, loss, temperature, hardMix };
+    if (gradientCheckpointing !== null) return spec;
+    const roomy = { ...spec, keep: KEEP.products };
+    return this.#bytes(roomy) <= ROOMY_BYTES ? roomy : { ...spec, keep: KEEP.inputs };
   }
   /** A trainer for micro-batches of so many tokens; one that is there goes on in the larger one. @param {number} tokens */
   #need(tokens) {

@@ -15,9 +15,9 @@ enum { /* what is minimised; numbers frozen */
   EN_LOSS_COUNT
 };
 typedef struct en_trainer en_trainer; /* gradients, AdamW moments, saved activations; borrows adapter and model */
-/* Per layer: only its input, the rest is computed again on the way back; or everything; or the values up to the end of attention, so that only the
- * feed-forward block is computed again. More memory, less work; the same numbers. */
-enum { EN_KEEP_INPUTS = 0, EN_KEEP_ALL = 1, EN_KEEP_ATTENTION = 2 };
+/* Per layer: only its input, the rest is computed again on the way back; or everything; or what matrix products, attention and recurrences made, so that only
+ * what is cheap (norms, rotations, activations) is computed again. More memory, less work; the same numbers. */
+enum { EN_KEEP_INPUTS = 0, EN_KEEP_ALL = 1, EN_KEEP_PRODUCTS = 2 };
 typedef struct {
   uint32_t n_tokens;   /* most tokens of one micro-batch */
   uint32_t keep;       /* EN_KEEP_* */

@@ -71,18 +71,20 @@ static inline void en_round_sums(en_act_sums *to, const float *ds) {
 }
 
 /* ---- dx += dy W, in integers too ----
- * For 256 rows, counted from row 0, and 32 columns with a scale s_r in every row (16 columns with EN_SCALES_HALVES; s_r = d, or d times the group's scale):
- *   bound = max over their groups of 16 rows of (max |dy_r|) (max |s_r|)     S = bound / 32767     q_r = nearest((dy_r s_r) (32767 / bound)), |q| <= 32767
- *   dx_c += S float(sum of q_r v_rc)      then, with mins, dx_c += sum of dy_r m_r, m_r = -dmin times the group's minimum (m with 1 group): in 16 lanes, folded (simd/simd.h)
- * |sum| <= 256 x 32767 x 128 < 2^30. An error of at most 2^-16 of the bound per number of dy, and none in the weights. */
+ * For 256 rows, counted from row 0, and 32 columns with a scale s_r in every row (16 columns with EN_SCALES_HALVES; s_r = d, or d times the group's scale),
+ * dy and the scales are rounded by themselves, dy once for all columns; then integers multiply integers:
+ *   D = max |dy_r| / 32767, e_r = nearest(dy_r (32767 / max |dy_r|))     U and f_r of s_r in the same way     q_r = (e_r f_r + 2^14) >> 15, |q| <= 32767
+ *   dx_c += ((32768 D) U) float(sum of q_r v_rc)      then, with mins, dx_c += sum of dy_r m_r, m_r = -dmin times the group's minimum (m with 1 group): in 16 lanes, folded (simd/simd.h)
+ * |sum| <= 256 x 32767 x 128 < 2^30. Three roundings of at most 2^-16 of max |dy_r| max |s_r| for every number of dy, and none in the codes. */
 enum { EN_STRIP = 256 };
+#define EN_STRIP_UNIT 32768.0f
 typedef struct { float s, inverse; } en_strip_scale;
-/* From the bits of the bound without their sign. Not finite: S is NaN; nearly zero: both are 0, and so is every q. */
+/* From the bits of the largest size. Not finite: s is NaN; nearly zero: both are 0, and so are all integers. */
 static inline en_strip_scale en_strip_scale_of(int32_t bits) {
-  const float bound = en_rdf32(&bits);
-  if (bits >= 0x7f800000) return (en_strip_scale){bound - bound, 0};
-  if (bound < EN_Q8_TINY) return (en_strip_scale){0, 0};
-  return (en_strip_scale){bound / 32767, 32767 / bound};
+  const float top = en_rdf32(&bits);
+  if (bits >= 0x7f800000) return (en_strip_scale){top - top, 0};
+  if (top < EN_Q8_TINY) return (en_strip_scale){0, 0};
+  return (en_strip_scale){top / 32767, 32767 / top};
 }
 
 /* One block in plain C. */

@@ -10,7 +10,8 @@ enum {
   EN_TAIL_T = 64,        /* tokens at a time for groups with fewer than 16 rows, transposed */
   EN_MAX_FORMS = 8,
   EN_SERIAL_MACS = 1 << 16, /* below that many multiply-adds waking the lanes costs more than it gives */
-  EN_SERIAL_FILL = 1 << 14  /* elements */
+  EN_SERIAL_FILL = 1 << 14, /* elements */
+  EN_T_SHARES = 2           /* shares of the columns for a lane on the way back: equal ones, and few, as each rounds the gradients anew */
 };
 /* What one lane needs. */
 typedef struct {
@@ -220,7 +221,8 @@ void en_matmul_t(const en_kernels *k, const en_host *host, const en_weight *w, c
   en_mul_t_job j = {.direct = p && p->mul_t ? p : NULL, .dense = en_kernels_product(k, EN_F32), .w = w, .dy = dy, .dx = dx, .lddy = lddy, .lddx = lddx, .T = T};
   carve(k, w->cols, T, en_lanes(host), scratch, NULL, &j.lanes);
   const int small = (int64_t)w->rows * w->cols * T < EN_SERIAL_MACS;
-  en_parallel(small ? NULL : host, mul_t_job, &j, w->cols, EN_MAX(w->type->block, 32));
+  const int32_t block = EN_MAX(w->type->block, 32), n_blocks = w->cols / block, shares = EN_T_SHARES * en_lanes(host);
+  en_parallel(small ? NULL : host, mul_t_job, &j, w->cols, EN_MAX(1, (n_blocks + shares - 1) / shares) * block);
 }
 
 /* ---- dw += dy^T x ---- */

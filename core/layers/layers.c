@@ -63,13 +63,16 @@ const char *en_op_name(en_op op) {
   return (uint32_t)op < EN_OP_COUNT ? names[op] : "?";
 }
 
-int32_t en_step_reads(const en_step *step, int32_t slot) {
-  static const uint8_t reads[EN_OP_COUNT] = {
+static const uint8_t traits[EN_OP_COUNT] = {
 #define EN_OP(NAME, function, reads) reads,
 #include "ops.def"
 #undef EN_OP
-  };
-  const int32_t r = reads[step->op];
+};
+
+int32_t en_step_costly(const en_step *step) { return (traits[step->op] & EN_COSTLY) != 0; }
+
+int32_t en_step_reads(const en_step *step, int32_t slot) {
+  const int32_t r = traits[step->op];
   return (r & EN_READS_IN && step->in == slot) || (r & EN_READS_IN2 && step->in2 == slot) || (r & EN_READS_KV && (slot == EN_S_K || slot == EN_S_V)) ||
          (r & EN_READS_P && slot == EN_S_P) ||
          (step->add && step->out == slot);

@@ -88,8 +88,8 @@ typedef enum {
   EN_OP_COUNT
 } en_op;
 const char *en_op_name(en_op op);
-/* What an operation reads, for ops.def. */
-enum { EN_READS_NONE = 0, EN_READS_IN = 1, EN_READS_IN2 = 2, EN_READS_KV = 4 /* slots K and V */, EN_READS_P = 8 };
+/* What an operation reads, and what its result costs, for ops.def. */
+enum { EN_READS_NONE = 0, EN_READS_IN = 1, EN_READS_IN2 = 2, EN_READS_KV = 4 /* slots K and V */, EN_READS_P = 8, EN_COSTLY = 16 };
 
 enum { EN_NONE = -1 }; /* no weight */
 enum { EN_ACT_NONE, EN_ACT_TANH, EN_ACT_SIGMOID }; /* what DOTS does to its sums */
@@ -100,6 +100,7 @@ typedef struct en_step {
   uint8_t add; /* LINEAR, ADD: add to what the slot holds (the residual) */
 } en_step;
 int32_t en_step_reads(const en_step *step, int32_t slot);                    /* 1: its result depends on what the slot held */
+int32_t en_step_costly(const en_step *step);                                 /* 1: its result is worth keeping for the way back */
 int32_t en_steps_touch(const en_step *steps, int32_t n_steps, int32_t slot); /* 1: some step reads or writes it */
 
 /* Tokens of one sequence that sit side by side in the slice: attention works on one tile at a time. */

@@ -138,7 +138,7 @@ int32_t en_linear_forward(const en_run *r, const en_step *step, int32_t n_steps)
 }
 
 /* du = scale B^T dy; dB += scale u dy^T; dA += du x^T; dx += A^T du. One unit is one rank: each owns its rows of dA and dB. */
-typedef struct { const en_back *b; const en_lora *lora, *grad; float scale; const float *x, *dy; size_t ldx, ldy; int32_t cols, rows; } lora_back_job;
+typedef struct { const en_back *b; const en_step *s; const en_lora *lora, *grad; float scale; const float *x, *dy; size_t ldx, ldy; int32_t cols, rows; } lora_back_job;
 
 static void lora_back_ranks(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   (void)lane;
@@ -154,23 +154,31 @@ static void lora_back_ranks(const void *ctx, int32_t lo, int32_t hi, int32_t lan
     }
 }
 
+/* dx += A^T du for tokens [lo, hi). */
+static void lora_back_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
+  (void)lane;
+  const lora_back_job *j = ctx;
+  const en_run *r = j->b->r;
+  const size_t cols = (size_t)j->cols;
+  for (int32_t t = lo; t < hi; t++) {
+    float *sum = en_grad_row(j->b, j->s->in, t), *dx = r->lora_x ? r->lora_x + (size_t)t * cols : sum;
+    if (r->lora_x) memset(dx, 0, cols * sizeof *dx);
+    for (int32_t i = 0; i < j->lora->rank; i++) r->k->axpy(dx, j->lora->a + (size_t)i * cols, j->b->du[(size_t)t * EN_LORA_MAX_RANK + (size_t)i], j->cols);
+    if (!r->lora_x) continue;
+    drop_row(r, j->s->w, t, dx, j->cols);
+    r->k->add(sum, sum, dx, j->cols);
+  }
+}
+
 static void lora_back(const en_back *b, const en_step *s, const float *dy, const en_lora *l, float scale, const en_lora *grad) {
   const en_run *r = b->r;
   const int32_t cols = r->w[s->w].cols, rows = r->w[s->w].rows;
   const lora_job again = {r, l, scale, s->w, r->slot[s->in], en_slot_width(r, s->in), NULL, 0, cols, rows}; /* u is cheaper to repeat than to keep */
   const float *x = r->lora_x ? r->lora_x : r->slot[s->in]; /* filled by lora_rows */
-  const lora_back_job job = {b, l, grad, scale, x, dy, r->lora_x ? (size_t)cols : en_slot_width(r, s->in), en_slot_width(r, s->out), cols, rows};
+  const lora_back_job job = {b, s, l, grad, scale, x, dy, r->lora_x ? (size_t)cols : en_slot_width(r, s->in), en_slot_width(r, s->out), cols, rows};
   en_rows_parallel(r, lora_rows, &again);
   en_parallel(r->host, lora_back_ranks, &job, l->rank, 1);
-  if (!b->need_in) return;
-  for (int32_t t = 0; t < r->T; t++) {
-    float *dx = r->lora_x ? r->lora_x + (size_t)t * (size_t)cols : en_grad_row(b, s->in, t);
-    if (r->lora_x) memset(dx, 0, (size_t)cols * sizeof *dx);
-    for (int32_t i = 0; i < l->rank; i++) r->k->axpy(dx, l->a + (size_t)i * (size_t)cols, b->du[(size_t)t * EN_LORA_MAX_RANK + (size_t)i], cols);
-    if (!r->lora_x) continue;
-    drop_row(r, s->w, t, dx, cols);
-    r->k->add(en_grad_row(b, s->in, t), en_grad_row(b, s->in, t), dx, cols);
-  }
+  if (b->need_in) en_rows_parallel(r, lora_back_rows, &job);
 }
 
 /* What the step has put into y is b + g z with z = W x + scale B (A x), so dm += dy z / norm = dy (y - b) / m; the rest goes back as g dy. The norm is a

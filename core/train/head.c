@@ -19,16 +19,16 @@ static void piece_rows(const void *ctx, int32_t lo, int32_t hi, int32_t lane) {
   }
 }
 
-static double piece_loss(en_trainer *t, int32_t at, en_row_loss row) {
-  double loss[EN_HEAD_ROWS], sum = 0;
+/* Added row by row, so that the sum does not depend on how long pieces are. */
+static void add_piece_loss(en_trainer *t, int32_t at, en_row_loss row, double *sum) {
+  double loss[EN_HEAD_ROWS];
   const piece_job job = {t, at, row, loss};
   en_parallel(&t->host, piece_rows, &job, t->run.T, 1);
-  for (int32_t i = 0; i < t->run.T; i++) sum += loss[i];
-  return sum;
+  for (int32_t i = 0; i < t->run.T; i++) *sum += loss[i];
 }
 
 /* The output matrix and what follows it over head_rows goals from `at` on. */
-static double head_rows(en_trainer *t, int32_t head, int32_t at, int32_t with_grad, en_row_loss row) {
+static void head_rows(en_trainer *t, int32_t head, int32_t at, int32_t with_grad, double *loss, en_row_loss row) {
   const en_step *end = t->m->arch->end, *step = &end[head];
   const int32_t n_end = t->m->arch->n_end;
   en_run *r = &t->run;
@@ -37,7 +37,7 @@ static double head_rows(en_trainer *t, int32_t head, int32_t at, int32_t with_gr
   r->T = EN_MIN(t->head_rows, t->n_goals - at);
   r->slot[step->in] = x + (size_t)at * in;
   for (int32_t i = head; i < n_end; i++) en_step_forward(r, &end[i], 1);
-  const double loss = piece_loss(t, at, row);
+  add_piece_loss(t, at, row, loss);
   memcpy(d, t->dhead, sizeof d);
   d[step->in] = t->dhead[step->in] + (size_t)at * in;
   for (int32_t i = n_end - 1; with_grad && i >= head; i--) { /* behind the output matrix: in place, and their backward asks for what they wrote only */
@@ -46,7 +46,6 @@ static double head_rows(en_trainer *t, int32_t head, int32_t at, int32_t with_gr
   }
   r->slot[step->in] = x;
   r->T = t->n_goals;
-  return loss;
 }
 
 /* Rows of X that predict, through the steps before the output matrix. */
@@ -80,7 +79,7 @@ int32_t en_head_loss(en_trainer *t, const float *x, int32_t with_grad, int32_t p
   const int32_t T = (int32_t)t->batch->n, head = en_arch_head(t->m->arch), at = piece * t->head_rows;
   if (!t->n_goals) return 0;
   if (!piece) head_begin(t, x, head);
-  *loss += head_rows(t, head, at, with_grad, row);
+  head_rows(t, head, at, with_grad, loss, row);
   if (at + t->head_rows < t->n_goals) return 1;
   if (with_grad) head_backward(t, head);
   t->run.T = T;

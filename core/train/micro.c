@@ -47,7 +47,7 @@ static double lay_out(en_trainer *t, const en_train_batch *b) {
 static float *input_of(en_trainer *t, int32_t l) { return t->inputs + (size_t)(EN_MAX(l, t->first) - t->first) * (size_t)t->spec.n_tokens * (size_t)t->m->c.D; }
 static en_tape tape_of(en_trainer *t, int32_t l) {
   const size_t place = (size_t)(EN_MAX(l, t->first) - t->first);
-  return (en_tape){input_of(t, l), t->kept + place * en_tape_floats(t->m, t->spec.n_tokens, 0, t->kept_steps), t->live, t->lse + (t->kept_steps ? place : 0) * (size_t)t->spec.n_tokens * (size_t)t->m->c.H};
+  return (en_tape){input_of(t, l), t->kept + place * en_tape_floats(t, 1), t->live, t->lse + (t->spec.keep == EN_KEEP_INPUTS ? 0 : place) * (size_t)t->spec.n_tokens * (size_t)t->m->c.H};
 }
 
 /* The embedding, into input_of(0); on its way there it may use the places of gradients. */
@@ -90,10 +90,10 @@ static int32_t forward_step(en_trainer *t) {
 
 static void begin_backward(en_trainer *t, int32_t layer) {
   en_micro *j = &t->micro;
-  const int32_t there = t->kept_steps == t->m->arch->n_each || layer + 1 == t->m->c.L; /* the last layer's values are still the live ones */
+  const int32_t n = t->m->arch->n_each, again = layer + 1 == t->m->c.L ? n : en_tape_again(t, 0); /* the last layer's values are still the live ones */
   j->layer = layer;
-  j->part = there ? PART_BACKWARD : PART_AGAIN;
-  j->step = there ? t->m->arch->n_each - 1 : t->kept_steps;
+  j->part = again == n ? PART_BACKWARD : PART_AGAIN;
+  j->step = again == n ? n - 1 : again;
 }
 
 static void next_layer(en_trainer *t) {
@@ -135,7 +135,9 @@ static int32_t advance(en_trainer *t) {
       begin_backward(t, t->m->c.L - 1);
       return 0;
     case PART_AGAIN:
-      if (!forward_step(t)) return 0;
+      forward_step(t);
+      j->step = en_tape_again(t, j->step);
+      if (j->step < t->m->arch->n_each) return 0;
       j->part = PART_BACKWARD;
       j->step = t->m->arch->n_each - 1;
       return 0;

@@ -1,26 +1,27 @@
 /* tape.c - one layer's program forward with every step's result kept, and backward from its end.
  * A step that writes slot S gets a fresh place for S; a step that changes S in place, or adds to it, starts from a copy. So the values that
- * the backward needs are simply still there. The layout follows from the list of steps alone. Results of the first kept_steps steps have a place for
- * every layer, those of the others share one, and are computed again on the way back. */
+ * the backward needs are simply still there. The layout follows from the list of steps alone. Results that are kept have a place for
+ * every layer, the others share one, and are computed again on the way back. */
 #include "trainer.h"
 
 static size_t width(const en_trainer *t, int32_t slot) { return (size_t)en_dim_size(&t->m->c, en_slot_dim((en_slot)slot)); }
 
-static size_t step_floats(const en_model *m, uint32_t n_tokens, int32_t i) { return (size_t)n_tokens * (size_t)en_dim_size(&m->c, en_slot_dim((en_slot)m->arch->each[i].out)); }
-
-size_t en_tape_floats(const en_model *m, uint32_t n_tokens, int32_t from, int32_t to) {
-  uint64_t n = 0;
-  for (int32_t i = from; i < to; i++) n += (uint64_t)en_dim_size(&m->c, en_slot_dim((en_slot)m->arch->each[i].out));
-  return en_mul_u64(n, n_tokens, &n) && n <= SIZE_MAX / 8 ? (size_t)n : SIZE_MAX / 8; /* then nothing can be carved */
+int32_t en_tape_keeps(const en_trainer *t, int32_t i) {
+  return t->spec.keep == EN_KEEP_ALL || (t->spec.keep == EN_KEEP_PRODUCTS && en_step_costly(&t->m->arch->each[i]));
 }
 
-int32_t en_tape_kept_steps(const en_arch *arch, uint32_t keep) {
-  int32_t i = 0;
-  if (keep == EN_KEEP_INPUTS) return 0;
-  if (keep == EN_KEEP_ALL) return arch->n_each;
-  while (i < arch->n_each && arch->each[i].op != EN_OP_ATTEND) i++;
-  while (i < arch->n_each && !(arch->each[i].out == EN_S_X && arch->each[i].add)) i++;
-  return i < arch->n_each ? i + 1 : 0;
+int32_t en_tape_again(const en_trainer *t, int32_t i) {
+  while (i < t->m->arch->n_each && en_tape_keeps(t, i)) i++;
+  return i;
+}
+
+static size_t step_floats(const en_trainer *t, int32_t i) { return (size_t)t->spec.n_tokens * width(t, t->m->arch->each[i].out); }
+
+size_t en_tape_floats(const en_trainer *t, int32_t kept) {
+  uint64_t n = 0;
+  for (int32_t i = 0; i < t->m->arch->n_each; i++)
+    if (en_tape_keeps(t, i) == kept) n += (uint64_t)width(t, t->m->arch->each[i].out);
+  return en_mul_u64(n, t->spec.n_tokens, &n) && n <= SIZE_MAX / 8 ? (size_t)n : SIZE_MAX / 8; /* then nothing can be carved */
 }
 
 /* Slots before step i, where the tape says that they lie; out: what step i writes. */
@@ -31,9 +32,9 @@ static void place_slots(const en_trainer *t, const en_tape *tape, int32_t i, flo
   slot[EN_S_X] = tape->x;
   slot[EN_S_FIRST] = t->outlives;
   for (int32_t s = 0; s <= i; s++) {
-    float **at = s < t->kept_steps ? &kept : &live;
+    float **at = en_tape_keeps(t, s) ? &kept : &live;
     *out = *at;
-    *at += step_floats(t->m, t->spec.n_tokens, s);
+    *at += step_floats(t, s);
     if (s < i) slot[steps[s].out] = *out;
   }
 }

@@ -22,7 +22,7 @@ static int32_t settle(en_train_spec *s, en_why *why) {
   if (s->lr_ratio_b == 0) s->lr_ratio_b = 1;
   const struct { const char *what; double value; int32_t good; } checks[] = {
     {"the greatest number of tokens of a micro-batch", s->n_tokens, s->n_tokens >= 2 && s->n_tokens <= 1 << 16},
-    {"keep", s->keep, s->keep <= EN_KEEP_ATTENTION},
+    {"keep", s->keep, s->keep <= EN_KEEP_PRODUCTS},
     {"beta1", (double)s->beta1, s->beta1 >= 0 && s->beta1 < 1},
     {"beta2", (double)s->beta2, s->beta2 >= 0 && s->beta2 < 1},
     {"eps", (double)s->eps, s->eps > 0},
@@ -81,10 +81,10 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
     {(void **)&at->cs, (uint64_t)m->c.n_rope * T * (uint64_t)m->c.rot, sizeof(float)},
     {(void **)&at->tiles, T, sizeof(en_tile)},
     {(void **)&at->inputs, (uint64_t)(m->c.L - at->first + 1) * T, (uint64_t)m->c.D * sizeof(float)},
-    {(void **)&at->kept, layers, en_tape_floats(m, at->spec.n_tokens, 0, at->kept_steps) * sizeof(float)},
-    {(void **)&at->live, en_tape_floats(m, at->spec.n_tokens, at->kept_steps, m->arch->n_each), sizeof(float)},
+    {(void **)&at->kept, layers, en_tape_floats(at, 1) * sizeof(float)},
+    {(void **)&at->live, en_tape_floats(at, 0), sizeof(float)},
     {(void **)&at->outlives, en_arch_uses(m->arch, EN_S_FIRST) ? T : 0, (uint64_t)m->c.D * sizeof(float)},
-    {(void **)&at->lse, (at->kept_steps ? layers : 1) * T, (uint64_t)m->c.H * sizeof(float)},
+    {(void **)&at->lse, (at->spec.keep == EN_KEEP_INPUTS ? 1 : layers) * T, (uint64_t)m->c.H * sizeof(float)},
     {(void **)&at->kv, 2 * T, (uint64_t)en_dim_size(&m->c, EN_DIM_KE) * sizeof(float)},
     {(void **)&at->attend, en_back_floats(&m->c, (int32_t)T, en_lanes(&at->host)), sizeof(float)},
     {(void **)&at->state, (uint64_t)en_lanes(&at->host), (uint64_t)m->c.n_state * sizeof(float)},
@@ -114,9 +114,10 @@ static size_t carve(en_trainer *at, void **self, void *mem) {
   return need;
 }
 
-/* Rows of logits that take a few megabytes. */
-static int32_t head_rows(const en_model *m, const en_loss *loss, uint32_t n_tokens) {
-  const int64_t fit = (4 << 20) / ((int64_t)m->c.V * (int64_t)sizeof(float));
+/* Rows of logits that take a few megabytes, or, where memory is spent on speed, some more: every piece opens the output matrix anew. */
+static int32_t head_rows(const en_model *m, const en_loss *loss, const en_train_spec *spec) {
+  const int64_t fit = (spec->keep == EN_KEEP_INPUTS ? 4 << 20 : 40 << 20) / ((int64_t)m->c.V * (int64_t)sizeof(float));
+  const uint32_t n_tokens = spec->n_tokens;
   return !loss->pooled ? (int32_t)EN_MIN(EN_MIN(EN_MAX(fit, 16), EN_HEAD_ROWS), n_tokens) : 0;
 }
 
@@ -152,8 +153,7 @@ static int32_t plan(en_trainer *at, const en_adapter *a, const en_model *m, cons
   EN_TRY(a ? plan_adapter(at, a, why) : plan_model(at, spec, why));
   EN_TRY(settle(&at->spec, why));
   for (int64_t i = 0; i < (int64_t)m->c.L * m->arch->n_layer; i++) at->narrow |= en_weight_given(&m->layers[i]) && en_narrows(&m->layers[i]);
-  at->kept_steps = en_tape_kept_steps(m->arch, at->spec.keep);
-  at->head_rows = head_rows(m, at->loss, spec->n_tokens);
+  at->head_rows = head_rows(m, at->loss, spec);
   return at->loss->fits(m, &at->spec, why);
 }
 

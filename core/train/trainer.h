@@ -30,7 +30,6 @@ struct en_trainer {
   const en_train_batch *batch; /* the one in work */
   en_run run;
   int32_t first;          /* lowest trained layer */
-  int32_t kept_steps;     /* of every trained layer's program: what they wrote stays for the way back */
   int32_t *lo, *hi;       /* [n_tokens] rows that a row sees: from its sequence's first row on */
   int32_t *lo_window;     /* [n_tokens] the same through a sliding window; empty if the model has none */
   uint32_t *pos;          /* [n_tokens] row numbers: keys lie where their row is */
@@ -46,7 +45,7 @@ struct en_trainer {
   int32_t *next;          /* [n_tokens] the row behind a row; both for layers with a state */
   float *state;           /* [lanes, n_state] */
   float *inputs;          /* [L - first + 1, n_tokens, D]: X at the start of every trained layer, and after the last */
-  float *kept, *live;     /* [L - first, floats of the kept steps]; floats of the other steps, of the layer in work */
+  float *kept, *live;     /* [L - first, floats of the steps that are kept (en_tape_keeps)]; floats of the others, of the layer in work */
   float *outlives;        /* [n_tokens, D] slot FIRST, that layers above the first one read; empty if the model has no such */
   float *lse;             /* [L - first or 1, n_tokens, H] */
   float *kv;              /* [2, K, n_tokens, E] of the live layer */
@@ -71,8 +70,9 @@ int32_t en_trainer_span(const en_trainer *t, uint64_t i, en_span *out); /* 0: pa
 /* Where steps put what they learn about weights: r, out and need_in are left to the caller. */
 en_back en_trainer_back(const en_trainer *t, const float *out, float *const *d);
 
-size_t en_tape_floats(const en_model *m, uint32_t n_tokens, int32_t from, int32_t to); /* of steps [from, to) of one layer */
-int32_t en_tape_kept_steps(const en_arch *arch, uint32_t keep); /* EN_KEEP_* */
+int32_t en_tape_keeps(const en_trainer *t, int32_t i);      /* 1: what step i of every trained layer wrote stays for the way back */
+size_t en_tape_floats(const en_trainer *t, int32_t kept);   /* of the steps of one layer that are, or are not, kept */
+int32_t en_tape_again(const en_trainer *t, int32_t i);      /* the first step from i on that is not; n_each: none */
 /* Step i of layer l forward over its tape, and those that are one product with it. Returns the step that comes next. */
 int32_t en_tape_forward(en_trainer *t, int32_t l, const en_tape *tape, int32_t i);
 float *en_tape_result(const en_trainer *t, const en_tape *tape); /* X after the layer */

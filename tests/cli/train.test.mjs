@@ -41,7 +41,7 @@ test('train: the loss falls, and the adapter does what was learned', () => {
   const merged = temporary('merged.gguf'); // in the weights it does the same, to the rounding of Q8_0
   ok('adapter', 'merge-into', home, `${file}:0.5`, `${out}:0.5`, merged);
   const withMerged = JSON.parse(ok('perplexity', merged, '-f', text, '--kernels', 'ref', '--json').out).perplexity;
-  assert.ok(Math.abs(withMerged / perplexity('--adapter', file) - 1) < 0.03, `${withMerged} ${perplexity('--adapter', file)}`);
+  assert.ok(Math.abs(withMerged / perplexity('--adapter', file) - 1) < 0.05, `${withMerged} ${perplexity('--adapter', file)}`);
   assert.equal(edgeNet('adapter', 'merge-into', home, merged).code, 2);
   assert.ok(Math.abs(perplexity('--adapter', `${file}:0.5`, '--adapter', `${out}:0.5`) / perplexity('--adapter', file) - 1) < 1e-4, 'two halves are a whole');
 });
@@ -83,7 +83,7 @@ test('train: left off and resumed, the losses and the adapter are those of one r
 });
 
 test('train: keeping everything and one thread more change nothing', () => {
-  const files = [['--keep', 'inputs'], ['--keep', 'all'], ['--keep', 'attention'], ['--threads', '2']].map((more, i) => {
+  const files = [['--keep', 'inputs'], ['--keep', 'all'], ['--keep', 'products'], ['--threads', '2']].map((more, i) => {
     const out = temporary(`same${i}.gguf`);
     train(out, '--steps', '3', ...more);
     return readFileSync(out);

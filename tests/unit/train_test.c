@@ -130,7 +130,7 @@ static void losses(const en_model *m) {
 
 static void other_ways(const en_model *m, uint32_t targets, double tolerance) {
   const en_adapter_spec as = {.rank = RANK, .alpha = 6, .targets = targets & (EN_LORA_Q | EN_LORA_V | EN_LORA_DOWN)};
-  const en_train_spec again = {.n_tokens = 32}, kept = {.n_tokens = 32, .keep = EN_KEEP_ALL}, some = {.n_tokens = 32, .keep = EN_KEEP_ATTENTION};
+  const en_train_spec again = {.n_tokens = 32}, kept = {.n_tokens = 32, .keep = EN_KEEP_ALL}, some = {.n_tokens = 32, .keep = EN_KEEP_PRODUCTS};
   setup_t a = set_up(m, &as, &again, NULL), b = set_up(m, &as, &kept, NULL), half = set_up(m, &as, &some, NULL);
   CHECK(en_trainer_bytes(a.a, &again, NULL) < en_trainer_bytes(a.a, &some, NULL) && en_trainer_bytes(a.a, &some, NULL) < en_trainer_bytes(a.a, &kept, NULL));
   fill_b(a.a);
@@ -433,7 +433,7 @@ static void refusals(const en_model *m) {
 /* One step at a time is the whole at once, bit for bit; given up anywhere, it leaves the gradients as they were. */
 static void slices(const en_model *m, uint32_t targets) {
   const en_adapter_spec as = {.rank = 3, .alpha = 4, .targets = targets & (EN_LORA_Q | EN_LORA_DOWN)};
-  for (uint32_t keep = EN_KEEP_INPUTS; keep <= EN_KEEP_ATTENTION; keep++) {
+  for (uint32_t keep = EN_KEEP_INPUTS; keep <= EN_KEEP_PRODUCTS; keep++) {
     const en_train_spec ts = {.n_tokens = 32, .keep = keep, .dropout = 0.2f};
     setup_t s = set_up(m, &as, &ts, NULL);
     en_train_loss once, sliced;

@@ -89,6 +89,17 @@ EN_INLINE vf v_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((
 EN_INLINE vf v_bf16(const uint16_t *p) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)p)), 16)); }
 EN_INLINE vf v_i8(const int8_t *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p))); }
 EN_INLINE void v_store_f16(uint16_t *p, vf x) { _mm_storeu_si128((void *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT)); }
+EN_INLINE vi v_scale16(vi a, vi b) { return _mm256_mulhrs_epi16(a, b); }
+EN_INLINE void v_put_pairs(int32_t *to, size_t ld, vi x, vi y, int minus) {
+  const vi low = _mm256_unpacklo_epi8(x, y), high = _mm256_unpackhi_epi8(x, y); /* within 128 bits: two lanes each */
+  const __m256i m = _mm256_set1_epi16((int16_t)minus);
+  for (int part = 0; part < 2; part++, to += 4 * ld) {
+    const __m256i a = _mm256_sub_epi16(_mm256_cvtepi8_epi16(part ? _mm256_extracti128_si256(low, 1) : _mm256_castsi256_si128(low)), m);
+    const __m256i b = _mm256_sub_epi16(_mm256_cvtepi8_epi16(part ? _mm256_extracti128_si256(high, 1) : _mm256_castsi256_si128(high)), m);
+    _mm_storeu_si128((void *)to, _mm256_castsi256_si128(a)), _mm_storeu_si128((void *)(to + ld), _mm256_extracti128_si256(a, 1));
+    _mm_storeu_si128((void *)(to + 2 * ld), _mm256_castsi256_si128(b)), _mm_storeu_si128((void *)(to + 3 * ld), _mm256_extracti128_si256(b, 1));
+  }
+}
 /* dst[j][i] = src[i][j] for i, j < 4; strides in floats. */
 EN_INLINE void v_transpose4(float *dst, size_t ld_dst, const float *src, size_t ld_src) {
   __m128 a = _mm_loadu_ps(src), b = _mm_loadu_ps(src + ld_src), c = _mm_loadu_ps(src + 2 * ld_src), d = _mm_loadu_ps(src + 3 * ld_src);

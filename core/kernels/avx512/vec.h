@@ -76,6 +76,23 @@ EN_INLINE vf v_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si25
 EN_INLINE vf v_bf16(const uint16_t *p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)), 16)); }
 EN_INLINE vf v_i8(const int8_t *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p))); }
 EN_INLINE void v_store_f16(uint16_t *p, vf x) { _mm256_storeu_si256((void *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT)); }
+EN_INLINE vi v_scale16(vi a, vi b) { return _mm512_mulhrs_epi16(a, b); }
+EN_INLINE void v_put_pairs(int32_t *to, size_t ld, vi x, vi y, int minus) {
+  const vi low = _mm512_unpacklo_epi8(x, y), high = _mm512_unpackhi_epi8(x, y); /* within 128 bits: two lanes each */
+  const __m256i m = _mm256_set1_epi16((int16_t)minus);
+  for (int i = 0; i < 8; i++) {
+    const vi from = i % 2 ? high : low;
+    __m128i two;
+    switch (i / 2) { /* the number of a part is a constant of the instruction */
+      case 0: two = _mm512_castsi512_si128(from); break;
+      case 1: two = _mm512_extracti32x4_epi32(from, 1); break;
+      case 2: two = _mm512_extracti32x4_epi32(from, 2); break;
+      default: two = _mm512_extracti32x4_epi32(from, 3);
+    }
+    const __m256i a = _mm256_sub_epi16(_mm256_cvtepi8_epi16(two), m);
+    _mm_storeu_si128((void *)(to + (size_t)(2 * i) * ld), _mm256_castsi256_si128(a)), _mm_storeu_si128((void *)(to + (size_t)(2 * i + 1) * ld), _mm256_extracti128_si256(a, 1));
+  }
+}
 /* dst[j][i] = src[i][j] for i, j < 4; strides in floats. */
 EN_INLINE void v_transpose4(float *dst, size_t ld_dst, const float *src, size_t ld_src) {
   __m128 a = _mm_loadu_ps(src), b = _mm_loadu_ps(src + ld_src), c = _mm_loadu_ps(src + 2 * ld_src), d = _mm_loadu_ps(src + 3 * ld_src);

@@ -85,6 +85,15 @@ EN_INLINE vf v_i8(const int8_t *p) {
 }
 EN_INLINE void v_store_f16(uint16_t *p, vf x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
 /* dst[j][i] = src[i][j] for i, j < 4; strides in floats. */
+EN_INLINE vi v_scale16(vi a, vi b) { return vreinterpretq_s32_s16(vqrdmulhq_s16(vreinterpretq_s16_s32(a), vreinterpretq_s16_s32(b))); }
+EN_INLINE void v_put_pairs(int32_t *to, size_t ld, vi x, vi y, int minus) {
+  const int8x16_t a = vreinterpretq_s8_s32(x), b = vreinterpretq_s8_s32(y), low = vzip1q_s8(a, b), high = vzip2q_s8(a, b);
+  const int16x8_t m = vdupq_n_s16((int16_t)minus);
+  vst1q_s32(to, vreinterpretq_s32_s16(vsubq_s16(vmovl_s8(vget_low_s8(low)), m)));
+  vst1q_s32(to + ld, vreinterpretq_s32_s16(vsubq_s16(vmovl_high_s8(low), m)));
+  vst1q_s32(to + 2 * ld, vreinterpretq_s32_s16(vsubq_s16(vmovl_s8(vget_low_s8(high)), m)));
+  vst1q_s32(to + 3 * ld, vreinterpretq_s32_s16(vsubq_s16(vmovl_high_s8(high), m)));
+}
 EN_INLINE void v_transpose4(float *dst, size_t ld_dst, const float *src, size_t ld_src) {
   const float32x4_t a = v_load(src), b = v_load(src + ld_src), c = v_load(src + 2 * ld_src), d = v_load(src + 3 * ld_src);
   const float64x2_t ab0 = vreinterpretq_f64_f32(vzip1q_f32(a, b)), ab1 = vreinterpretq_f64_f32(vzip2q_f32(a, b));

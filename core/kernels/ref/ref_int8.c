@@ -138,27 +138,24 @@ static void open_strip(strip *p, const en_mm_t *a, int32_t r0, int32_t c, const 
   }
 }
 
-/* The bits of the largest size of 16 numbers. */
-static int32_t top_of(const float *x) {
+/* n numbers as integers of 16 bits. Returns what stands for their 1. */
+static float round_strip(int32_t *to, const float *x, int32_t n) {
   uint32_t top = 0;
-  for (int32_t i = 0; i < EN_R; i++) top = EN_MAX(top, en_rd32(x + i) & 0x7fffffff);
-  return (int32_t)top;
+  for (int32_t i = 0; i < n; i++) top = EN_MAX(top, en_rd32(x + i) & 0x7fffffff);
+  const en_strip_scale scale = en_strip_scale_of((int32_t)top);
+  for (int32_t i = 0; i < n; i++) to[i] = scale.s > 0 ? (int32_t)((x[i] * scale.inverse + 0x1.8p23f) - 0x1.8p23f) : 0;
+  return scale.s;
 }
 
 /* dx[16] of half h. */
 static void add_half(float *dx, const strip *p, const float *dy, int32_t h) {
-  int32_t bound = 0, sums[16] = {0};
-  for (int32_t i = 0; i < p->rows; i += EN_R) {
-    const int32_t x = top_of(dy + i), s = top_of(p->scale[h] + i);
-    const float size = en_rdf32(&x) * en_rdf32(&s);
-    bound = EN_MAX(bound, (int32_t)(en_rd32(&size) & 0x7fffffff));
-  }
-  const en_strip_scale scale = en_strip_scale_of(bound);
-  for (int32_t i = 0; i < p->rows && scale.s > 0; i++) {
-    const int32_t q = (int32_t)((dy[i] * p->scale[h][i] * scale.inverse + 0x1.8p23f) - 0x1.8p23f);
+  int32_t e[EN_STRIP], f[EN_STRIP], sums[16] = {0};
+  const float unit = round_strip(e, dy, p->rows) * EN_STRIP_UNIT, scale = unit * round_strip(f, p->scale[h], p->rows);
+  for (int32_t i = 0; i < p->rows; i++) {
+    const int32_t q = (e[i] * f[i] + (1 << 14)) >> 15;
     for (int32_t c = 0; c < 16; c++) sums[c] += q * p->v[i][16 * h + c];
   }
-  for (int32_t c = 0; c < 16; c++) dx[c] += scale.s * (float)sums[c];
+  for (int32_t c = 0; c < 16; c++) dx[c] += scale * (float)sums[c];
 }
 
 static void add_min(float *dx, const strip *p, const float *dy) {

@@ -8,6 +8,8 @@
  *             v_to_f v_to_i (nearest even, |a| < 2^22) v_as_f v_as_i v_store_i8x32(q, 32 integers)
  *   bytes     v_i8(p): VL signed ones to floats; v_lookup(table[16], numbers 0..15): bytes; v_pick(a, numbers[16]): bytes of each 16-byte part, zero where a number is 128 or more
  *   halves    v_f16(p) v_bf16(p): VL of them to floats; v_store_f16(p, a): round to nearest even; v_transpose4: a 4 x 4 block
+ *   pairs     v_scale16(a, b): (a b + 2^14) >> 15 of i16 lanes, not both -2^15; v_put_pairs(to, ld, x, y, minus): for every lane the 4 signed bytes of x and those of y, less `minus`, as i16
+ *             beside one another: 4 words at to + lane * ld
  *   products, where the instruction set has them (blocks.h says which way to sum uses which)
  *             v_madd16(a, b): i16 pairs to i32 sums, v_dot2(acc, a, b): added to acc (everywhere); v_maddubs(u, s): u8 0..127 times i8, pairs summed to i16; v_dot4(acc, u, s): four of them added to i32.
  * No pointer needs more than its element's alignment. */

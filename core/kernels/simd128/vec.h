@@ -136,6 +136,18 @@ EN_INLINE void v_store_f16(uint16_t *p, vf x) {
   h = wasm_v128_or(h, wasm_v128_and(wasm_u32x4_shr(x, 16), wasm_i32x4_const_splat(0x8000)));
   wasm_v128_store64_lane(p, wasm_u16x8_narrow_i32x4(h, h), 0);
 }
+#ifdef __wasm_relaxed_simd__
+EN_INLINE vi v_scale16(vi a, vi b) { return wasm_i16x8_relaxed_q15mulr(a, b); }
+#else
+EN_INLINE vi v_scale16(vi a, vi b) { return wasm_i16x8_q15mulr_sat(a, b); }
+#endif
+EN_INLINE void v_put_pairs(int32_t *to, size_t ld, vi x, vi y, int minus) {
+  const vi m = v_set16(minus), low = wasm_i8x16_shuffle(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), high = wasm_i8x16_shuffle(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  wasm_v128_store(to, wasm_i16x8_sub(wasm_i16x8_extend_low_i8x16(low), m));
+  wasm_v128_store(to + ld, wasm_i16x8_sub(wasm_i16x8_extend_high_i8x16(low), m));
+  wasm_v128_store(to + 2 * ld, wasm_i16x8_sub(wasm_i16x8_extend_low_i8x16(high), m));
+  wasm_v128_store(to + 3 * ld, wasm_i16x8_sub(wasm_i16x8_extend_high_i8x16(high), m));
+}
 /* dst[j][i] = src[i][j] for i, j < 4; strides in floats. */
 EN_INLINE void v_transpose4(float *dst, size_t ld_dst, const float *src, size_t ld_src) {
   const v128_t a = v_load(src), b = v_load(src + ld_src), c = v_load(src + 2 * ld_src), d = v_load(src + 3 * ld_src);
