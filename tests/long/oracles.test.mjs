@@ -13,7 +13,7 @@ const oracles = path.join(path.resolve(root, process.env.EDGE_NET_SHARED ?? '../
 const skip = fs.existsSync(oracles) ? false : 'no shared data';
 
 for (const variant of /** @type {const} */ (['scalar', 'simd128', 'simd128-mt', 'relaxed', 'relaxed-mt'])) {
-  for (const name of ['llama', 'qwen2', 'llama-q8_0', 'llama-q4_0']) {
+  for (const name of ['llama', 'llama-moe', 'qwen2', 'qwen3', 'phi2', 'phi3', 'gemma', 'gemma2', 'gemma3', 'mamba', 'mamba2', 'rwkv6', 'rwkv7', 'llama-q8_0', 'llama-q4_0']) {
     test(`${name} on ${variant}`, { skip }, async () => {
       const { model, expected, tokens, tolerance, n_ctx: contextLength } = JSON.parse(fs.readFileSync(path.join(oracles, `${name}.json`), 'utf8'));
       const bytes = fs.readFileSync(path.join(oracles, expected));
