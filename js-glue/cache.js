@@ -5,7 +5,7 @@ import { EdgeNetError, asError } from './errors.js';
 import { Job, alone, storedEntry } from './fetch/download.js';
 
 /**
- * @typedef {import('./fetch/types.js').Artifact} Artifact @typedef {import('./fetch/types.js').Store} Store @typedef {import('./fetch/types.js').DownloadOptions} DownloadOptions
+ * @typedef {import('./fetch/types.js').Artifact} Artifact @typedef {import('./fetch/types.js').Store} Store @typedef {import('./fetch/types.js').Entry} Entry @typedef {import('./fetch/types.js').DownloadOptions} DownloadOptions
  * @typedef {import('./protocol.js').CacheReport} CacheReport @typedef {{reader: import('./fetch/types.js').Reader, phase: 'download' | 'read'}} From
  */
 /** @template T @typedef {{result: T, cache: CacheReport}} Loaded */
@@ -15,7 +15,7 @@ import { Job, alone, storedEntry } from './fetch/download.js';
  * @param {(from: From) => Promise<T>} use reads the whole artifact; may be called again after a stored file was mended @returns {Promise<Loaded<T>>}
  */
 export async function withReader(artifact, options, use) {
-  const { store, sources, signal } = options;
+  const { store, sources, known, signal } = options;
   const [first] = sources;
   if (first && (first.kind === 'file' || first.kind === 'memory')) {
     const reader = await first.open(artifact, signal);
@@ -24,9 +24,9 @@ export async function withReader(artifact, options, use) {
   if (!store) return passing(artifact, options, use, '');
   let begun = false;
   const tell = (/** @type {From} */ from) => { begun = true; return use(from); };
-  const stored = () => fromStore(artifact, store, tell);
+  const stored = (/** @type {Entry | null} */ known = null) => fromStore(artifact, store, known, tell);
   try {
-    return await stored() ?? await alone(artifact, options, store, (job) => keeping(artifact, options, store, job, tell), async () => {
+    return await stored(known) ?? await alone(artifact, options, store, (job) => keeping(artifact, options, store, job, tell), async () => {
       const again = await stored(); // another tab was faster
       if (again) return again;
       throw new EdgeNetError('STORAGE', `${artifact.name}: what is stored is broken`);
@@ -38,18 +38,18 @@ export async function withReader(artifact, options, use) {
   }
 }
 
-/** @template T @param {Artifact} artifact @param {Store} store @param {(from: From) => Promise<T>} use @returns {Promise<Loaded<T> | null>} null: it is not there, or was broken and is not any more counted as whole */
-async function fromStore(artifact, store, use) {
-  const reader = await storedEntry(artifact, store).then((entry) => entry && store.open(artifact.id, entry), () => null);
+/** @template T @param {Artifact} artifact @param {Store} store @param {Entry | null} known @param {(from: From) => Promise<T>} use @returns {Promise<Loaded<T> | null>} null: it is not there, or was broken and is not any more counted as whole */
+async function fromStore(artifact, store, known, use) {
+  const reader = await storedEntry(artifact, store, known).then((entry) => entry && store.open(artifact.id, entry), () => null);
   if (!reader) return null;
   try { return { result: await use({ reader, phase: 'read' }), cache: { state: 'hit' } }; } catch (e) {
     if (!['FORMAT', 'STORAGE', 'INTEGRITY'].includes(asError(e).code)) throw e;
-    reader.close();
+    await reader.close();
     const bad = await store.verify(artifact.id, { artifact }).then((v) => v.bad.length > 0, () => store.remove(artifact.id).then(() => true, () => true));
     if (bad) return null; // its good chunks stay; the others are fetched anew
     await store.remove(artifact.id).catch(() => {}); // what was stored is what was sent: of no use
     throw e;
-  } finally { reader.close(); }
+  } finally { await reader.close(); }
 }
 
 /** Read while it is downloaded and kept. @template T @param {Artifact} artifact @param {DownloadOptions} options @param {Store} store @param {Job} job @param {(from: From) => Promise<T>} use @returns {Promise<Loaded<T>>} */

@@ -29,6 +29,7 @@ const LOGITS_BYTES = 1 << 20;
  * @typedef {object} EngineOptions
  * @property {import('./variants.js').WasmSource} [wasm]
  * @property {import('./variants.js').Variant} [variant]
+ * @property {import('./variants.js').Compiled | null} [compiled]
  * @property {number} threads
  * @property {number} [contextLength] tokens per sequence; default: what the model was trained for, at most 4096
  * @property {number} parallel sequences that can be worked on at once
@@ -114,7 +115,7 @@ export class Engine {
     const { instance, variant, why } = await startInstance(options).catch((e) => { for (const thread of threads) thread.close(); throw e; });
     const lanes = instance.startLanes(threads);
     lanes.catch(() => {}); // load() looks at it later
-    if (!options.kernels) warmUp(instance);
+    if (!options.kernels) await warmUp(instance);
     return { w: instance, variant, why, lanes, close: () => instance.close() };
   }
 

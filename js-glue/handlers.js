@@ -83,12 +83,12 @@ function closeUnused(started) { started?.then((s) => s.close(), () => {}); }
  * Sources and store of a call, open. @template T @param {import('./protocol.js').FetchArgs} args @param {{signal: AbortSignal, emit: (p: import('./load.js').Progress) => void, gate: Gate}} control
  * @param {(artifact: import('./fetch/types.js').Artifact, options: import('./fetch/types.js').DownloadOptions, why: string) => Promise<T>} work why: there is no store @returns {Promise<T>}
  */
-async function fetching({ artifact, sources, store: spec, maxStoreBytes, policy, patience }, { signal, emit, gate }, work) {
+async function fetching({ artifact, sources, store: spec, maxStoreBytes, policy, patience, known }, { signal, emit, gate }, work) {
   let why = 'there is no store to keep models in';
   const store = spec && await openStore(spec).catch((e) => { why = `not kept in ${spec.kind}: ${asError(e).message}`; return null; });
   try {
     const opened = sources.map((s) => openSource(s, patience, { kept: store !== null }));
-    return await work(artifact, { store, sources: opened, patience, signal, onProgress: emit, maxBytes: maxStoreBytes, policy, gate }, why);
+    return await work(artifact, { store, sources: opened, patience, known, signal, onProgress: emit, maxBytes: maxStoreBytes, policy, gate }, why);
   } catch (e) { throw named(e, artifact.name); } finally { store?.close(); }
 }
 

@@ -1,6 +1,7 @@
 // @ts-check
 // Which of two kernel tables of a binary is faster depends on the machine, and nothing but time tells. Both give the same bits, so the choice changes
 // no result. { kernels } of the session's options decides instead.
+import { makeYield } from './platform.js';
 
 /** An engine compiles what runs often once more, better, and only that should be timed: it has time for it while the model is read. */
 const WARM_UP_MS = 2;
@@ -11,10 +12,15 @@ const CLEARLY = 1.25;
 
 /** @typedef {Pick<import('./wasm-instance.js').WasmInstance, 'rival' | 'speed'>} Timed */
 
-/** Long before choose(). @param {Timed} w */
-export function warmUp(w) {
+/** Long before choose(); in pieces, for the store is being opened in the same thread. @param {Timed} w */
+export async function warmUp(w) {
   const rival = w.rival();
-  if (rival) for (const name of ['auto', rival]) w.speed(name, WARM_UP_MS);
+  if (!rival) return;
+  const rest = makeYield();
+  for (const name of ['auto', rival]) {
+    await rest();
+    w.speed(name, WARM_UP_MS);
+  }
 }
 
 /** @param {Timed} w @param {number} model @returns {{name: string, why: string[]}} name: what to use */

@@ -160,7 +160,7 @@ export class ModelLoader {
   /** @param {import('./session.js').Wanted} file @param {SessionOptions} options */
   async #open(file, options) {
     if (this.#inMemory && file.sources.some(isRemote)) file = { artifact: file.artifact, sources: [{ kind: 'blob', blob: await this.#blobOf(file, options) }] };
-    return openSession(file, options, await this.#store(), this.#part, this.#gate);
+    return openSession(file, options, this.#store(), this.#part, this.#gate);
   }
   get #part() {
     const { maxStoreBytes, patience, policy } = this.#limits;

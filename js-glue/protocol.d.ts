@@ -7,7 +7,7 @@ import type { WireError } from './errors.js';
 import type { Progress } from './load.js';
 import type { EmbedSpec, GenerateSpec } from './options.js';
 import type { Completion } from './scheduler.js';
-import type { Artifact, EvictionPolicy, Patience, SourceSpec, StoreSpec } from './fetch/types.js';
+import type { Artifact, Entry, EvictionPolicy, Patience, SourceSpec, StoreSpec } from './fetch/types.js';
 import type { Message } from './chat.js';
 import type { RunSpec, TrainConfig, TrainEvent } from './train-options.js';
 import type { Data, TrainPlan, TrainReport } from './training.js';
@@ -17,7 +17,7 @@ import type { TeacherRows } from './train-room.js';
 
 export type Input = string | readonly number[] | readonly Message[];
 /** sources: in order of preference, all of the same file */
-export interface FetchArgs { artifact: Artifact; sources: readonly SourceSpec[]; store: StoreSpec | null; maxStoreBytes: number | null; policy?: EvictionPolicy; patience: Patience }
+export interface FetchArgs { artifact: Artifact; sources: readonly SourceSpec[]; store: StoreSpec | null; maxStoreBytes: number | null; policy?: EvictionPolicy; patience: Patience; /** what the caller saw in the store */ known?: Entry | null }
 /** hit: read from the store; stored: downloaded and kept; none: not kept, `why` says so when that is a failure */
 export interface CacheReport { state: 'hit' | 'stored' | 'none'; why?: string }
 export interface StopWord { buffer: SharedArrayBuffer; at: number }

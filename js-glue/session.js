@@ -14,10 +14,10 @@ import { openWorker } from './ports.js';
 import { Client, localCaller } from './rpc.js';
 import { PATIENCE, artifactOf, isRemote, wholeSpec } from './sources.js';
 import { persist } from './stores/space.js';
-import { bestStore } from './stores/store.js';
+import { bestStore, openStore } from './stores/store.js';
 import { checkName, examSpec, trainConfig } from './train-options.js';
 import { Trainer, pairsOf } from './trainer.js';
-import { VARIANTS, postableWasm } from './variants.js';
+import { VARIANTS, compileFirst, postableWasm } from './variants.js';
 
 /**
  * @typedef {import('./options.js').GenerateOptions} GenerateOptions
@@ -132,8 +132,7 @@ export class InferenceSession {
    */
   static async create(source, options = {}) {
     knownOnly(options, SESSION_OPTIONS, 'options');
-    const store = await storeSpec(options);
-    return openSession(wanted(await wholeSpec(source, options.wasm)), options, store, { maxStoreBytes: null, patience: PATIENCE });
+    return openSession(wanted(await wholeSpec(source, options.wasm)), options, storeSpec(options), { maxStoreBytes: null, patience: PATIENCE });
   }
 
   /**
@@ -440,17 +439,21 @@ export class InferenceSession {
 /** A source alone. @param {import('./sources.js').SourceSpec} spec @returns {Wanted} */
 export function wanted(spec) { return { artifact: artifactOf(spec), sources: [spec] }; }
 
-/** @param {Wanted} what @param {SessionOptions} options @param {import('./fetch/types.js').StoreSpec | null} store @param {LoaderPart} part @param {import('./fetch/gate.js').Gate} [gate] */
-export async function openSession(what, options, store, part, gate) {
+/** @param {Wanted} what @param {SessionOptions} options @param {Promise<import('./fetch/types.js').StoreSpec | null>} storing @param {LoaderPart} part @param {import('./fetch/gate.js').Gate} [gate] */
+export async function openSession(what, options, storing, part, gate) {
+  storing.catch(() => {}); // told where it is awaited
   checkSignal(options.signal);
   const engine = await engineOptions(options), draft = options.draft === undefined ? null : wanted(await wholeSpec(options.draft, options.wasm));
-  if (options.persist && store) void persist(); // pages only: workers cannot ask
-  const caller = await openCaller(options.worker);
+  const caller = await openCaller(options.worker); // before the store is asked for: a worker needs longest to come up
   const unwatch = gate?.watch((on) => { void caller.call('pauseFetch', { on }).catch(() => {}); }); // a caller that is gone downloads nothing
   try {
-    const { signal, onProgress } = options;
+    const { signal, onProgress } = options, compiling = caller instanceof Client ? compileFirst(engine).catch(() => null) : null; // its own thread will say why
+    const store = await storing;
+    if (options.persist && store) void persist(); // pages only: workers cannot ask
     const fetched = (/** @type {Wanted} */ it) => ({ ...it, store: it.sources.some(isRemote) ? store : null, ...part });
-    const loaded = await caller.call('load', { ...fetched(what), records: store, options: engine, laneUrl: options.lane === undefined ? null : new URL(options.lane, globalThis.location?.href).href }, { signal, onEvent: (p) => { if (!draft || p.phase !== 'ready') onProgress?.(p); } });
+    const known = compiling && store && what.sources.some(isRemote) ? await openStore(store).then((s) => s.find(what.artifact.id).finally(() => s.close())).catch(() => null) : null;
+    engine.compiled = await compiling;
+    const loaded = await caller.call('load', { ...fetched(what), known, records: store, options: engine, laneUrl: options.lane === undefined ? null : new URL(options.lane, globalThis.location?.href).href }, { signal, onEvent: (p) => { if (!draft || p.phase !== 'ready') onProgress?.(p); } });
     if (draft) loaded.memory = await caller.call('loadDraft', fetched(draft), { signal, onEvent: onProgress });
     return new InferenceSession(caller, loaded);
   } catch (e) {

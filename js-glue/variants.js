@@ -97,11 +97,19 @@ function fileOf(wasm, variant) {
 /** @param {WasmSource | undefined} wasm */
 function isFolder(wasm) { return wasm === undefined || ((typeof wasm === 'string' || wasm instanceof URL) && String(wasm).endsWith('/')); }
 
+/** A variant that the caller's thread has compiled, while the one that wants it came up. @typedef {{variant: Variant, module: WebAssembly.Module}} Compiled */
+/** What startInstance() is likely to try first in a worker of this thread. @param {{wasm?: WasmSource, variant?: Variant, threads: number}} opt @returns {Promise<Compiled | null>} null: there is nothing to choose */
+export async function compileFirst({ wasm, variant, threads }) {
+  if (!isFolder(wasm)) return null;
+  const name = variant ?? candidates({ threads, inPlace: false }).order[0];
+  return { variant: name, module: await compile(fileOf(wasm, name)) };
+}
+
 /**
- * Start an instance of the best variant that works. @param {{wasm?: WasmSource, variant?: Variant, threads: number, inPlace: boolean}} opt
+ * Start an instance of the best variant that works. @param {{wasm?: WasmSource, variant?: Variant, threads: number, inPlace: boolean, compiled?: Compiled | null}} opt
  * @returns {Promise<{instance: WasmInstance, variant: Variant | 'custom', why: string[]}>}
  */
-export async function startInstance({ wasm, variant, threads, inPlace }) {
+export async function startInstance({ wasm, variant, threads, inPlace, compiled }) {
   if (!isFolder(wasm)) {
     const module = await compile(/** @type {WasmSource} */ (wasm)).catch((e) => { throw asError(e, 'UNSUPPORTED', 'the given wasm does not compile here: '); });
     if (isThreaded(module) && !features().sharedMemory) throw new EdgeNetError('UNSUPPORTED', 'the given wasm needs shared memory, which this page does not have (it is not cross-origin isolated)');
@@ -111,7 +119,8 @@ export async function startInstance({ wasm, variant, threads, inPlace }) {
   /** @type {EdgeNetError | undefined} */ let last;
   for (const name of variant ? [variant] : order) {
     try {
-      return { instance: await WasmInstance.create(await compile(fileOf(wasm, name))), variant: name, why: variant ? ['The program chose the variant.'] : why };
+      const module = compiled?.variant === name ? compiled.module : await compile(fileOf(wasm, name));
+      return { instance: await WasmInstance.create(module), variant: name, why: variant ? ['The program chose the variant.'] : why };
     } catch (e) {
       last = asError(e, e instanceof TypeError ? 'NETWORK' : 'UNSUPPORTED', `edge-net-${name}.wasm: `);
       why.push(`The faster variant ${name} did not start: ${last.message}.`);

@@ -33,9 +33,9 @@ export async function download(artifact, options) {
   }, (entry) => entry);
 }
 
-/** The stored file, if it is the one that is wanted. @param {Artifact} artifact @param {Store} store */
-export async function storedEntry(artifact, store) {
-  const entry = await store.find(artifact.id);
+/** The stored file, if it is the one that is wanted. @param {Artifact} artifact @param {Store} store @param {Entry | null} [known] what find() gave a moment ago */
+export async function storedEntry(artifact, store, known) {
+  const entry = known ?? await store.find(artifact.id);
   const version = await knownVersion(artifact);
   if (!entry || version !== null && entry.version !== version || (artifact.size ?? entry.size) !== entry.size) return null;
   const { model } = artifact;

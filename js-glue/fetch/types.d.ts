@@ -36,7 +36,7 @@ export interface Reader {
   read(offset: number, length: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   /** Synchronous reading to a place of the caller's; returns bytes read, 0 at the end. */
   readInto?(offset: number, view: Uint8Array): number;
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 /** `detail` of an error of a source: what the engine does next. */
@@ -179,6 +179,8 @@ export interface DownloadOptions {
   /** In order of preference. With chunk hashes all are used; without, the first that opens. */
   sources: readonly Source[];
   patience?: Patience;
+  /** What the store was just seen to have, so that it is not looked for again. */
+  known?: Entry | null;
   signal?: AbortSignal;
   onProgress?: (p: import('./progress.js').Progress) => void;
   /** Room that stored models may take, and who goes first. */

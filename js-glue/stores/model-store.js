@@ -32,16 +32,19 @@ export class ModelStore {
   /** @param {string} id */
   find(id) { return findEntry(this.#volume, id); }
   list() { return listEntries(this.#volume); }
-  /** @param {Entry} entry */
-  #record(entry) { return this.#volume.putText(recordOf(entry.id), JSON.stringify(entry)); }
+  /** @param {Entry} entry @param {boolean} [lazy] */
+  #record(entry, lazy) { return this.#volume.putText(recordOf(entry.id), JSON.stringify(entry), lazy); }
 
   /** @param {string} id @param {Entry} [known] @returns {Promise<Reader | null>} */
   async open(id, known) {
     const entry = known ?? await this.find(id);
     const file = entry && await this.#volume.openShared(entry.file);
     if (!entry || !file && entry.size > 0) return null;
-    if (Date.now() - entry.used > USED_MS || entry.used === entry.created) await this.#record({ ...entry, used: Date.now() }).catch(() => {}); // what cannot be written can still be read
-    return storedReader(file, entry);
+    return storedReader(file, entry, this.#used(entry).catch(() => {})); // what cannot be written can still be read
+  }
+  /** @param {Entry} entry */
+  async #used(entry) {
+    if (Date.now() - entry.used > USED_MS || entry.used === entry.created) await this.#record({ ...entry, used: Date.now() }, true);
   }
 
   /** @param {string} id @returns {Promise<Blob | null>} null: not stored, or not as a Blob */
@@ -203,8 +206,8 @@ export class ModelStore {
 /** @param {string} file */
 function journalOf(file) { return `${file.replace(/\.data$/, '')}.journal`; }
 
-/** @param {import('./volume.js').VolumeFile | null} file null: it is empty @param {Entry} entry @returns {Reader} */
-function storedReader(file, { size, version }) {
+/** @param {import('./volume.js').VolumeFile | null} file null: it is empty @param {Entry} entry @param {Promise<void>} noted @returns {Reader} */
+function storedReader(file, { size, version }, noted) {
   const readInto = file?.readInto;
   return {
     size, version, ranges: true,
@@ -222,7 +225,7 @@ function storedReader(file, { size, version }) {
         yield bytes;
       }
     },
-    close() { void file?.close(); },
+    async close() { await file?.close(); await noted; },
   };
 }
 

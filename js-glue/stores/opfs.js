@@ -25,12 +25,12 @@ export async function opfsVolume(name = 'edge-net') {
       return names;
     }),
     getText: (file) => ifThere(async () => (await (await dir.getFileHandle(file)).getFile()).text()),
-    putText: (file, text) => tried(async () => { // not atomic; a torn record is made anew from the journal
+    putText: (file, text, lazy) => tried(async () => { // not atomic; a torn record is made anew from the journal
       const handle = await dir.getFileHandle(file, { create: true });
       const bytes = new TextEncoder().encode(text);
       const sync = await syncHandle(handle);
       if (sync) {
-        try { sync.truncate(0); writeAll(sync, 0, bytes); sync.flush(); } finally { sync.close(); }
+        try { writeAll(sync, 0, bytes); sync.truncate(bytes.length); if (!lazy) sync.flush(); } finally { sync.close(); }
       } else {
         const out = await handle.createWritable();
         await out.write(bytes);

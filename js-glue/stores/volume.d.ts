@@ -26,7 +26,8 @@ export interface Volume {
   names(): Promise<string[]>;
   /** A small record; null: not there. */
   getText(name: string): Promise<string | null>;
-  putText(name: string, text: string): Promise<void>;
+  /** lazy: the text may be lost with the machine's power, for it is of little worth. */
+  putText(name: string, text: string, lazy?: boolean): Promise<void>;
   /** For reading and writing, by one holder. create: begin anew, empty. null: not there. */
   openFile(name: string, create: boolean): Promise<VolumeFile | null>;
   /** For reading, by many. null: not there. */

@@ -290,6 +290,23 @@ test('no space: told before the download, nothing left, and the next try works',
   assert.ok((await readStored(store, artifact.id))?.equals(file));
 }));
 
+test('what the store was seen to have saves a look, and misleads nobody', () => served(() => null, async (server) => {
+  for (const wanted of [artifact, plain(server.at('/m.gguf'))]) {
+    const store = await memory();
+    const options = { store, sources: [http(server.at('/m.gguf'))], patience };
+    const entry = await download(wanted, options), asked = server.log.length, { find } = store;
+    let looks = 0;
+    store.find = (id) => { looks++; return find.call(store, id); };
+    for (const [known, most] of /** @type {const} */ ([[entry, 0], [{ ...entry, file: 'gone.data' }, 9], [{ ...entry, version: 'another' }, 9]])) {
+      looks = 0;
+      const { result, cache } = await withReader(wanted, { ...options, known }, async ({ reader, phase }) => ({ phase, bytes: await collect(reader.read(0, Infinity)) }));
+      assert.deepEqual([cache.state, result.phase, result.bytes.equals(file)], ['hit', 'read', true]);
+      assert.ok(looks <= most);
+    }
+    assert.equal(server.log.length, asked);
+  }
+}));
+
 test('a store that fails in the middle costs only the cache', () => served(() => null, async (server) => {
   for (const parallel of [1, 4]) {
     for (const wanted of [artifact, plain(server.at('/m.gguf'))]) {

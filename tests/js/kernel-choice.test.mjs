@@ -12,11 +12,21 @@ function engine(rival, speeds) {
   return { timed, rival: () => rival, speed: (/** @type {string} */ name) => { timed.push(name); return speeds[name].shift() ?? 0; } };
 }
 
-test('without a rival nothing is timed', () => {
+test('without a rival nothing is timed', async () => {
   const w = engine(null, {});
-  warmUp(w);
+  await warmUp(w);
   assert.deepEqual(choose(w, 1), { name: 'auto', why: [] });
   assert.deepEqual(w.timed, []);
+});
+
+test('both tables are warmed up, and other work of the thread goes on between them', async () => {
+  const w = engine('b', { auto: [10], b: [20] });
+  const seen = [];
+  const warm = warmUp(w);
+  setImmediate(() => seen.push(...w.timed));
+  await warm;
+  assert.deepEqual(w.timed, ['auto', 'b']);
+  assert.deepEqual(seen, ['auto']);
 });
 
 test('a rival has to win clearly, by the best of its turns', () => {

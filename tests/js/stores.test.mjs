@@ -132,7 +132,7 @@ for (const [kind, open] of STORES) {
       await prepare(store);
       return [await makeRoom(store, 1000, { maxBytes: 3500, ...limits }), (await store.list()).map((e) => e.id).sort(), (await store.usage()).models];
     };
-    const use = async (/** @type {Store} */ store) => (await store.open('a'))?.close();
+    const use = async (/** @type {Store} */ store) => await (await store.open('a'))?.close();
     assert.deepEqual(await room({}), [['a'], ['b', 'c'], { same: 1000, other: 1000 }]);
     assert.deepEqual((await room({}, use))[0], ['b']);
     assert.deepEqual((await room({ policy: 'fifo' }, use))[0], ['a']);
@@ -265,10 +265,10 @@ test('the time of last use is written at most once a minute', async () => {
   const file = path.join(root, `${fileName('a')}.json`);
   const usedOf = () => JSON.parse(readFileSync(file, 'utf8')).used;
   writeFileSync(file, JSON.stringify({ ...entry, used: Date.now() - 2 * MINUTE }));
-  (await store.open('a'))?.close();
+  await (await store.open('a'))?.close();
   const first = usedOf();
   assert.ok(Date.now() - first < MINUTE);
-  (await store.open('a'))?.close();
+  await (await store.open('a'))?.close();
   assert.equal(usedOf(), first);
 });
 
