@@ -6,7 +6,8 @@
  *   node bench/download.mjs [--mb 350] [--reps 5] [--parallel 1,4]
  *
  * plain: a worker fetches the file and writes the pieces as they come; the rest: this package's download() into its OPFS store, with the chunk hashes known
- * (hashed) or recorded on the way (recorded). JSON lines on stdout: MB/s of every run, CPU seconds of the whole machine, then the medians and their ratio to plain.
+ * (hashed) or recorded on the way (recorded). JSON lines on stdout: MB/s of every run, requests and connections that it took, CPU seconds of the whole machine, then the medians,
+ * and the median of the ratios to the plain run of the same turn.
  */
 import { createServer } from 'node:http';
 import { createHash } from 'node:crypto';
@@ -63,6 +64,9 @@ onmessage = async ({ data: { how, url, artifact, parallel } }) => {
   } catch (e) { postMessage({ error: String(e?.stack ?? e) }); }
 };`;
 
+/** Of the file, in one run. */
+let requests = 0;
+/** @type {Set<import('node:net').Socket>} */ const sockets = new Set();
 const server = createServer((req, res) => {
   const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
   const url = (req.url ?? '/').split('?')[0];
@@ -70,6 +74,8 @@ const server = createServer((req, res) => {
   if (url === '/worker.js') return void res.writeHead(200, { 'Content-Type': 'text/javascript', ...headers }).end(WORKER);
   if (url.startsWith('/source/')) return void res.writeHead(200, { 'Content-Type': 'text/javascript', ...headers }).end(readFileSync(path.join(root, path.normalize(url).replace('/source/', '/js-glue/'))));
   const [, from = '0', to] = /^bytes=(\d+)-(\d*)$/.exec(req.headers.range ?? '') ?? [];
+  requests++;
+  sockets.add(req.socket);
   const start = Number(from), end = to ? Math.min(size, Number(to) + 1) : size;
   res.writeHead(req.headers.range ? 206 : 200, { 'Content-Type': 'application/octet-stream', ETag: '"1"', 'Content-Length': end - start, 'Content-Range': `bytes ${start}-${end - 1}/${size}`, ...headers });
   res.end(file.subarray(start, end));
@@ -90,6 +96,8 @@ try {
     for (const { how, parallel } of plan) {
       const artifact = { id: 'bench', name: 'bench.gguf', format: 'gguf', ...(how === 'hashed' ? { size, chunkSize: CHUNK, chunks: [...chunks] } : {}) };
       const before = cpu();
+      requests = 0;
+      sockets.clear();
       const { bytes, ms, error } = await page.evaluate((data) => new Promise((resolve) => {
         const worker = new Worker('/worker.js', { type: 'module' });
         worker.onmessage = ({ data: answer }) => { worker.terminate(); resolve(answer); };
@@ -99,12 +107,11 @@ try {
       if (error || bytes !== size) throw new Error(error ?? `${bytes} of ${size} bytes`);
       const name = how === 'plain' ? how : `${how}-${parallel}`;
       (rates[name] ??= []).push(size / 1e6 / (ms / 1000));
-      console.log(JSON.stringify({ how, parallel, mb: size / 1e6, mbPerS: Math.round(size / 1e3 / ms), cpuS: Number((cpu() - before).toFixed(2)) }));
+      console.log(JSON.stringify({ how, parallel, mb: size / 1e6, mbPerS: Math.round(size / 1e3 / ms), requests, connections: sockets.size, cpuS: Number((cpu() - before).toFixed(2)) }));
     }
   }
   const median = (/** @type {number[]} */ list) => [...list].sort((a, b) => a - b)[list.length >> 1];
-  const base = median(rates.plain);
-  for (const [name, list] of Object.entries(rates)) console.log(JSON.stringify({ name, median: Math.round(median(list)), min: Math.round(Math.min(...list)), max: Math.round(Math.max(...list)), ratio: Number((median(list) / base).toFixed(2)) }));
+  for (const [name, list] of Object.entries(rates)) console.log(JSON.stringify({ name, median: Math.round(median(list)), min: Math.round(Math.min(...list)), max: Math.round(Math.max(...list)), ratio: Number(median(list.map((rate, rep) => rate / rates.plain[rep])).toFixed(2)) }));
 } finally {
   await context.close();
   server.close();
