@@ -4,6 +4,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
 import { spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
 import path from 'node:path';
 import { homeModel, needs, root, stories, wasm, wasmBytes } from './support/env.mjs';
 import { InferenceSession, EdgeNetError, capabilities } from '../../js-glue/index.js';
@@ -73,6 +74,28 @@ test('wasm may be given as bytes, view, Response, URL, file URL, compiled module
   }
   await assert.rejects(InferenceSession.create(homeModel, { wasm: new Uint8Array(8) }), { code: 'UNSUPPORTED' });
   await assert.rejects(InferenceSession.create(homeModel, { wasm: 'file:///nowhere/' }), EdgeNetError);
+});
+
+test('a worker runs what its caller compiled, and compiles by itself when the caller could not', async () => {
+  let asked = 0, refuse = false;
+  const server = createServer((request, response) => {
+    asked++;
+    if (refuse && asked === 1) response.writeHead(503).end();
+    else response.writeHead(200, { 'content-type': 'application/wasm' }).end(wasmBytes(/** @type {any} */ (/edge-net-(.*)\.wasm/.exec(request.url ?? '')?.[1])));
+  });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', () => resolve(undefined)); });
+  const folder = `http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}/`;
+  try {
+    for (const [refused, requests] of /** @type {const} */ ([[false, 1], [true, 2]])) {
+      refuse = refused;
+      asked = 0;
+      const s = await InferenceSession.create(homeModel, { wasm: folder, worker: true, threads: 1 });
+      assert.equal(s.info.engine.variant, (await capabilities()).variant.replace('-mt', ''));
+      assert.equal((await s.complete('x', { ...GREEDY, maxTokens: 2 })).tokens.length, 2);
+      assert.equal(asked, requests);
+      await s.dispose();
+    }
+  } finally { server.close(); server.closeAllConnections(); }
 });
 
 test('a worker factory and a lane URL may be given', async () => {
