@@ -32,23 +32,60 @@ export async function inNode({ model, against, options, ...job }) {
   return JSON.parse(await node(['--no-warnings', 'bench/node-place.mjs', JSON.stringify(task)]));
 }
 
+/** Pages of this and another build, with a model beside them. @param {string} model @param {string} [against] @param {string} [other] */
+async function site(model, against, other) {
+  const { serve } = await import('../tools/serve.mjs');
+  return serve({
+    port: 0, csp: false, home: '/bench/', mounts: { '/dist/': path.join(ROOT, 'dist'), ...(other && { '/other/': path.resolve(other) }), '/bench/': path.join(ROOT, 'bench'), '/models/': path.dirname(path.resolve(model)), ...(against && { '/against/': path.dirname(path.resolve(against)) }) },
+    routes: { '/blank': (_request, response) => { response.writeHead(200, { 'content-type': 'text/html', 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }).end('<!doctype html><title>bench</title>'); } },
+  });
+}
+/** A browser with this profile, at an empty page. @template T @param {string} profile @param {string} url @param {(page: import('@playwright/test').Page) => Promise<T>} use @returns {Promise<T>} */
+async function browsing(profile, url, use) {
+  const { chromium } = await import('@playwright/test');
+  const browser = await chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+  try {
+    const page = browser.pages()[0] ?? await browser.newPage();
+    await page.goto(new URL('/blank', url).href);
+    return await use(page);
+  } finally { await browser.close().catch(() => {}); }
+}
+const newProfile = () => mkdtempSync(path.join(os.tmpdir(), 'edge-net-bench-'));
+
+/**
+ * Every repetition in a browser that was just started, with a profile that has the model in its storage: what somebody meets who comes back.
+ * @param {Job} job @param {string} [other] another dist/, by turns with this one: its samples are named "other " @returns {Promise<Samples>}
+ */
+export async function inNewTabs({ model, against, reps, ...job }, other) {
+  const served = await site(model, against, other);
+  const builds = ['dist', ...(other === undefined ? [] : ['other'])].map((folder) => ({ folder, name: folder === 'dist' ? '' : 'other ', profile: newProfile() }));
+  /** @type {Samples} */ const out = {};
+  try {
+    for (let r = -1; r < reps; r++) {
+      for (const { folder, name, profile } of r % 2 ? [...builds].reverse() : builds) {
+        const samples = await browsing(profile, served.url, (page) => page.evaluate(async ({ folder, scenario, ...task }) => {
+          const load = (/** @type {string} */ url) => import(url);
+          const [sdk, { SCENARIOS }] = await Promise.all([load(`/${folder}/index.js`), load('/bench/scenarios.mjs')]);
+          return SCENARIOS[scenario]({ sdk, reps: 1, ...task });
+        }, { ...job, folder, source: new URL(`/models/${path.basename(model)}`, served.url).href }));
+        for (const [metric, values] of Object.entries(samples)) if (r >= 0) (out[name + metric] ??= []).push(...values);
+      }
+    }
+    return out;
+  } finally {
+    await served.close();
+    for (const { profile } of builds) rmSync(profile, { recursive: true, force: true });
+  }
+}
+
 /**
  * @param {Job} job @param {string} [other] another dist/, taken by turns with this one in one tab: its samples are named "other "
  * @returns {Promise<Samples>}
  */
 export async function inTab({ model, against, ...job }, other) {
-  const { chromium } = await import('@playwright/test');
-  const { serve } = await import('../tools/serve.mjs');
-  const profile = mkdtempSync(path.join(os.tmpdir(), 'edge-net-bench-'));
-  const site = await serve({
-    port: 0, csp: false, home: '/bench/', mounts: { '/dist/': path.join(ROOT, 'dist'), ...(other && { '/other/': path.resolve(other) }), '/bench/': path.join(ROOT, 'bench'), '/models/': path.dirname(path.resolve(model)), ...(against && { '/against/': path.dirname(path.resolve(against)) }) },
-    routes: { '/blank': (_request, response) => { response.writeHead(200, { 'content-type': 'text/html', 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }).end('<!doctype html><title>bench</title>'); } },
-  });
-  const browser = await chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+  const served = await site(model, against, other), profile = newProfile();
   try {
-    const page = browser.pages()[0] ?? await browser.newPage();
-    await page.goto(new URL('/blank', site.url).href);
-    return await page.evaluate(async ({ scenario, other, ...task }) => {
+    return await browsing(profile, served.url, (page) => page.evaluate(async ({ scenario, other, ...task }) => {
       const load = (/** @type {string} */ url) => import(url);
       const [sdk, { SCENARIOS }] = await Promise.all([load('/dist/index.js'), load('/bench/scenarios.mjs')]);
       if (!other) return SCENARIOS[scenario]({ sdk, ...task });
@@ -60,10 +97,9 @@ export async function inTab({ model, against, ...job }, other) {
         }
       }
       return out;
-    }, { ...job, other: other !== undefined, source: new URL(`/models/${path.basename(model)}`, site.url).href, ...(against && { against: new URL(`/against/${path.basename(against)}`, site.url).href }) });
+    }, { ...job, other: other !== undefined, source: new URL(`/models/${path.basename(model)}`, served.url).href, ...(against && { against: new URL(`/against/${path.basename(against)}`, served.url).href }) }));
   } finally {
-    await browser.close().catch(() => {});
-    await site.close();
+    await served.close();
     rmSync(profile, { recursive: true, force: true });
   }
 }

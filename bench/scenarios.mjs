@@ -99,19 +99,23 @@ async function batch(task) {
 
 /**
  * Seconds until a session of a stored model is ready, and that as GB of the file a second; and its parts, as the caller is told of them: until the first bytes are there,
- * all of them read and packed, the context made, the session in the caller's hands. In a browser the first load stores the file. @param {Task} task @returns {Promise<Samples>}
+ * all of them read and packed, the context made, the session in the caller's hands. @param {Task} task @returns {Promise<Samples>} nothing of a load that stored the file
  */
+async function visit(task) {
+  const t0 = performance.now();
+  /** @type {Record<string, number>} */ const at = {};
+  return using(task, { contextLength: 256, onProgress: ({ phase }) => { at[phase] ??= performance.now(); } }, async (s) => {
+    const end = performance.now(), seconds = (end - t0) / 1000;
+    /** @type {Samples} */ const out = { load_s: [seconds], load_gb_s: [s.info.fileBytes / seconds / 1e9], first_s: [(at.read - t0) / 1000], read_s: [(at.prepare - at.read) / 1000], context_s: [(at.ready - at.prepare) / 1000], answer_s: [(end - at.ready) / 1000] };
+    return s.cache.state === 'stored' ? {} : out;
+  });
+}
+/** Visits one after another in one place; in a browser the first load stores the file. @param {Task} task @returns {Promise<Samples>} */
 async function load(task) {
-  /** @type {Samples} */ const out = { load_s: [], load_gb_s: [], first_s: [], read_s: [], context_s: [], answer_s: [] };
+  /** @type {Samples} */ const out = {};
   for (let r = -1; r < task.reps; r++) {
-    const t0 = performance.now();
-    /** @type {Record<string, number>} */ const at = {};
-    await using(task, { contextLength: 256, onProgress: ({ phase }) => { at[phase] ??= performance.now(); } }, async (s) => {
-      const end = performance.now(), seconds = (end - t0) / 1000;
-      if (r < 0) return;
-      out.load_s.push(seconds), out.load_gb_s.push(s.info.fileBytes / seconds / 1e9);
-      out.first_s.push((at.read - t0) / 1000), out.read_s.push((at.prepare - at.read) / 1000), out.context_s.push((at.ready - at.prepare) / 1000), out.answer_s.push((end - at.ready) / 1000);
-    });
+    const samples = await visit(task);
+    for (const [metric, values] of Object.entries(samples)) if (r >= 0) (out[metric] ??= []).push(...values);
   }
   return out;
 }
@@ -213,4 +217,4 @@ const train = (task) => learn(task, 0);
 const trainTop = (task) => learn(task, 4);
 
 /** @type {Readonly<Record<string, (task: Task) => Promise<Samples>>>} */
-export const SCENARIOS = Object.freeze({ speed, prefix, fork, batch, load, profile, train, 'train-top': trainTop, versus });
+export const SCENARIOS = Object.freeze({ speed, prefix, fork, batch, load, visit, profile, train, 'train-top': trainTop, versus });

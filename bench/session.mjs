@@ -10,6 +10,7 @@
  * medians of --reps. A run during which others took more than 0.15 cores is done again, up to --tries times, and then left out unless --keep-disturbed.
  * The row versus sets a model against another one, turn by turn:
  *   node tools/synthetic-model.mjs qwen3 a.gguf --type Q4_K && node tools/synthetic-model.mjs qwen3 b.gguf && node bench/session.mjs a.gguf --against b.gguf --rows versus
+ * The row visit, one load from storage, is for the place new-tab, a browser of its own for every repetition: --rows visit --places new-tab.
  * Node 20 runs simd128 only. --other: another build by turns with this one in one tab, and the median of their ratios (this one over the other), which says something on a busy machine too; not saved.
  */
 import { spawn } from 'node:child_process';
@@ -19,15 +20,15 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { MAX_FOREIGN, watchCpu } from './cpu.mjs';
-import { inNode, inTab } from './places.mjs';
+import { inNewTabs, inNode, inTab } from './places.mjs';
 import { SCENARIOS } from './scenarios.mjs';
 
 const FILE = path.join(path.dirname(fileURLToPath(import.meta.url)), 'results', 'session.csv');
 const COLUMNS = ['date', 'machine', 'model', 'place', 'variant', 'threads', 'kv', 'beside', 'row', 'metric', 'med', 'min', 'max', 'n', 'cpu', 'foreign', 'disturbed'];
-const PLACES = { node: inNode, tab: inTab };
+const PLACES = { node: inNode, tab: inTab, 'new-tab': inNewTabs };
 
 const { values: o, positionals } = parseArgs({ allowPositionals: true, options: {
-  rows: { type: 'string', default: Object.keys(SCENARIOS).filter((row) => row !== 'versus').join() }, against: { type: 'string' }, places: { type: 'string', default: 'node,tab' }, variants: { type: 'string', default: 'relaxed,simd128' },
+  rows: { type: 'string', default: Object.keys(SCENARIOS).filter((row) => !['versus', 'visit'].includes(row)).join() }, against: { type: 'string' }, places: { type: 'string', default: 'node,tab' }, variants: { type: 'string', default: 'relaxed,simd128' },
   threads: { type: 'string', default: '1,2' }, reps: { type: 'string', default: '5' }, pp: { type: 'string', default: '128' }, tg: { type: 'string', default: '64' }, kv: { type: 'string', default: 'f16' },
   busy: { type: 'boolean' }, tries: { type: 'string', default: '3' }, 'keep-disturbed': { type: 'boolean' }, 'no-save': { type: 'boolean' }, other: { type: 'string' },
 } });
@@ -64,9 +65,9 @@ function save(row) {
   appendFileSync(FILE, `${COLUMNS.map((c) => cell(row[c])).join()}\n`);
 }
 
-/** @param {string} model @param {string} row @param {string} variant @param {number} threads */
-async function inTurn(model, row, variant, threads) {
-  const samples = await inTab(jobOf(model, row, variant, threads), o.other);
+/** @param {string} model @param {string} row @param {keyof typeof PLACES} place @param {string} variant @param {number} threads */
+async function inTurn(model, row, place, variant, threads) {
+  const samples = await PLACES[place](jobOf(model, row, variant, threads), o.other);
   for (const [metric, values] of Object.entries(samples)) {
     const other = samples[`other ${metric}`];
     if (other) console.log(JSON.stringify({ model: path.basename(model, '.gguf'), variant, threads, row, metric, med: summary(values).med, min: summary(values).min, other: summary(other).med, other_min: summary(other).min, ratio: summary(values.map((v, i) => v / other[i])) }));
@@ -98,11 +99,11 @@ async function one(model, row, place, variant, threads) {
 for (const model of positionals) {
   for (const row of o.rows.split(',')) {
     if (!SCENARIOS[row]) throw new Error(`there is no row ${row}; there are ${Object.keys(SCENARIOS).join(', ')}`);
-    for (const place of /** @type {(keyof typeof PLACES)[]} */ (o.other ? ['tab'] : o.places.split(','))) {
+    for (const place of /** @type {(keyof typeof PLACES)[]} */ (o.other ? [o.places.includes('new-tab') ? 'new-tab' : 'tab'] : o.places.split(','))) {
       for (const variant of o.variants.split(',')) {
         if (place === 'node' && variant === 'relaxed' && Number(process.versions.v8.split('.')[0]) < 12) continue;
         for (const threads of o.threads.split(',').map(Number)) {
-          await (o.other ? inTurn(model, row, variant, threads) : one(model, row, place, variant, threads)).catch((e) => { console.error(`${row}, ${place}, ${variant}, ${threads}: ${e.message}`); process.exitCode = 1; });
+          await (o.other ? inTurn(model, row, place, variant, threads) : one(model, row, place, variant, threads)).catch((e) => { console.error(`${row}, ${place}, ${variant}, ${threads}: ${e.message}`); process.exitCode = 1; });
         }
       }
     }
