@@ -136,7 +136,7 @@ export class ModelLoader {
     const { artifact, sources } = file;
     const read = async (/** @type {import('./fetch/types.js').Reader | null} */ reader) => {
       if (!reader) throw new EdgeNetError('STORAGE', `${artifact.name}: the store was cleared while it was read`);
-      try { return await collect(reader.read(0, Infinity, options.signal), MAX_ADAPTER, artifact.name); } finally { reader.close(); }
+      try { return await collect(reader.read(0, Infinity, options.signal), MAX_ADAPTER, artifact.name); } finally { await reader.close(); }
     };
     if (!sources.some(isRemote)) return read(await openSource(sources[0]).open(artifact, options.signal));
     if (this.#inMemory || !await this.#store()) return new Uint8Array(await (await this.#blobOf(file, options)).arrayBuffer());
@@ -186,7 +186,7 @@ export class ModelLoader {
     const { maxStoreBytes: maxBytes, patience, policy } = this.#limits;
     const use = async (/** @type {Store} */ store) => {
       const { id } = await download(artifact, { store, sources: sources.map((s) => openSource(s, patience)), patience, signal, onProgress, maxBytes, policy, gate: this.#gate });
-      (await store.open(id))?.close(); // used now
+      await (await store.open(id))?.close(); // used now
       return /** @type {Blob} */ (await store.blob(id));
     };
     return this.#inMemory ? this.#withStore(use, new Blob()) : openStore({ kind: 'memory' }).then(use);

@@ -53,7 +53,7 @@ async function copyOut(store, id, file) {
     const handle = await open(draft, 'w');
     try { for await (const piece of reader.read(0, Infinity)) await handle.writeFile(piece); await handle.sync(); } finally { await handle.close(); }
     await rename(draft, file);
-  } catch (e) { await rm(draft, { force: true }); throw e; } finally { reader.close(); }
+  } catch (e) { await rm(draft, { force: true }); throw e; } finally { await reader.close(); }
 }
 
 /**

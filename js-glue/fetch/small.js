@@ -60,5 +60,5 @@ export async function keep(store, key, bytes, model) {
 export async function kept(store, key, max) {
   const reader = await store.open(OWN + key);
   if (!reader) return null;
-  try { return await collect(reader.read(0, Infinity), max, key); } finally { reader.close(); }
+  try { return await collect(reader.read(0, Infinity), max, key); } finally { await reader.close(); }
 }

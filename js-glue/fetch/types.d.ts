@@ -36,6 +36,7 @@ export interface Reader {
   read(offset: number, length: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   /** Synchronous reading to a place of the caller's; returns bytes read, 0 at the end. */
   readInto?(offset: number, view: Uint8Array): number;
+  /** Of a stored file: also until it is noted that it was used. */
   close(): void | Promise<void>;
 }
 

@@ -42,7 +42,7 @@ async function inspect({ storage, id }) {
     for await (const part of reader.read(0, Infinity)) parts.push(part.slice());
     const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
     digest = [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))].map((b) => b.toString(16).padStart(2, '0')).join('');
-    reader.close();
+    await reader.close();
   }
   store.close();
   return { chunks, digest };

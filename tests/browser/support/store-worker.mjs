@@ -27,7 +27,7 @@ onmessage = async ({ data: { kind, url, chunks, size, chunkSize } }) => {
     const reader = await store.open(artifact.id);
     const stored = await sum(reader.read(0, Infinity));
     const direct = reader.readInto ? reader.readInto(chunkSize + 3, new Uint8Array(100)) : 100;
-    reader.close();
+    await reader.close();
     const { bad, chunks: count } = await store.verify(artifact.id);
     const hit = await withReader(artifact, options(), async (/** @type {any} */ from) => ({ phase: from.phase, hash: await sum(from.reader.read(0, Infinity)) }));
     await store.mark(artifact.id, { pinned: true });

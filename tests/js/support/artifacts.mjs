@@ -30,7 +30,7 @@ export function hashed(bytes, more = {}) {
 export async function readStored(store, id) {
   const reader = await store.open(id);
   if (!reader) return null;
-  try { return await collect(reader.read(0, Infinity)); } finally { reader.close(); }
+  try { return await collect(reader.read(0, Infinity)); } finally { await reader.close(); }
 }
 /** @param {AsyncIterable<Uint8Array>} pieces */
 export async function collect(pieces) {
