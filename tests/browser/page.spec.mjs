@@ -97,14 +97,14 @@ test('works where the browser forbids storage, and with nonsense in it', async (
   expect((await generate(page, 'Hello')).length).toBeGreaterThan(0);
 });
 
-test('takes nonsense in its storage for nothing', async ({ page, site }) => {
+test('takes nonsense in its storage for nothing', async ({ browserName, page, plainSite, site }) => {
   await page.addInitScript(() => {
     if (!location.protocol.startsWith('http')) return; // also runs in about:blank, which has no storage
     localStorage.setItem('edge-net.settings', '{"temperature":{"a":1},"topK":"many","threads":"999","variant":"quantum"}');
     localStorage.setItem('edge-net.theme', '"<b>"');
     localStorage.setItem('edge-net.model', '{broken');
   });
-  await openRandom(page, site);
+  await openRandom(page, browserName === LANES_MAY_HANG ? plainSite : site); // "999" means all threads: without isolation that is one
   await expect(page.locator('#set-temperature')).toHaveValue('0.8');
   await expect(page.locator('#set-topK')).toHaveValue('40');
   await expect(page.locator('#set-threads')).toHaveValue('');
