@@ -52,11 +52,19 @@ async function sh(cmd, args) {
 /** @param {string} text */
 const say = (text) => process.stderr.write(`${text}\n`);
 
+/** Lets the browser keep programs (scripts, WebAssembly), as hosts do: a second visit then finds them in its caches, code that was compiled too. Models are served as before, and kept by each peer in its own storage. */
+function keepPrograms() {
+  const file = path.join(WORK, 'bench-browser.mjs'), text = fs.readFileSync(file, 'utf8'), never = "'cache-control': 'no-store'";
+  if (!text.includes(never)) throw new Error(`${file} sends no cache-control: ${never} to be changed`);
+  fs.writeFileSync(file, text.replace(never, "'cache-control': /\\.(m?js|wasm)$/.test(p) ? 'max-age=3600' : 'no-store'"));
+}
+
 async function prepare() {
   if (!fs.existsSync(SHARED)) throw new Error(`no shared data: ${SHARED} does not exist (set EDGE_NET_SHARED)`);
   fs.mkdirSync(WORK, { recursive: true });
   fs.cpSync(SHARED, WORK, { recursive: true, force: true });
   execFileSync('chmod', ['-R', 'u+w', WORK]);
+  keepPrograms();
   fs.copyFileSync(path.join(ROOT, 'bench', 'peers', 'edge-net.mjs'), path.join(WORK, 'adapters', 'edge-net.mjs'));
   fs.cpSync(path.join(ROOT, 'dist'), path.join(WORK, 'dist'), { recursive: true, force: true });
   npmPeers();
