@@ -65,7 +65,7 @@ async function native(c, threads, keep) {
   try {
     const data = path.join(dir, 'data.jsonl'), words = [...'abcdefghij'].flatMap((a) => [...'klmnopqrst'].map((b) => a + b));
     fs.writeFileSync(data, Array.from({ length: STEPS }, (_, s) => `${JSON.stringify({ text: Array.from({ length: 4 * c.tokens }, (__, i) => words[(i * (s + 3) + i * i) % 100]).join(' ') })}\n`).join(''));
-    const prefix = c.layers ? ['--layers', `${c.layers}`, '--cache-prefix', 'mem'] : [];
+    const prefix = c.layers ? ['--layers', `${c.layers}`, '--cache-prefix', path.join(dir, 'prefix')] : [];
     /** @type {{tok_s: number, kernels: string, train_mb: number}[]} */ const runs = [];
     for (let r = 0; r < reps; r++) {
       runs.push(JSON.parse(await output(EDGE_NET, ['train', modelFile(c.model), '--data', data, '--out', path.join(dir, 'out.gguf'), '--rank', `${RANK}`, '--max-length', `${c.tokens}`, '--batch', '1',
